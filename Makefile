@@ -1,0 +1,61 @@
+# The two commands: `make demo` and `make test`. Each sets up everything it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export GRPC_ENABLE_FORK_SUPPORT := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types contracts protos protos-check unit test-matrix bench clean setup
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(STAMP) ## make the virtual environment and install everything
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("etcdtui needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --no-warn-script-location -e '.[dev]'
+	touch $@
+
+demo: $(STAMP) ## a throw-away three-member cluster with living sample data, and the UI on it
+	@exec $(BIN)/etcdtui demo
+
+test: check unit ## all checks: lint, types, contracts, stubs, tests against real etcd
+
+check: lint types contracts protos-check ## everything but the tests
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+
+test-matrix: $(STAMP) ## the conformance suite on every etcd in ETCD_BINARIES (one folder a version)
+	@test -n "$$ETCD_BINARIES" || { echo "set ETCD_BINARIES=DIR, one folder a version, each with etcd and etcdctl"; exit 2; }
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/conformance
+
+protos: $(STAMP) ## make etcdtui/pb from protos/
+	cd protos && ../$(BIN)/python -m grpc_tools.protoc -I . --python_out=.. --pyi_out=.. etcdtui/pb/*.proto
+
+protos-check: $(STAMP)
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && cd protos && \
+	../$(BIN)/python -m grpc_tools.protoc -I . --python_out="$$tmp" --pyi_out="$$tmp" etcdtui/pb/*.proto && \
+	diff -r -x '__init__.py' -x __pycache__ "$$tmp/etcdtui/pb" ../etcdtui/pb && echo "etcdtui/pb is what make protos makes"
+
+bench: $(STAMP) ## measured ratios, side by side in one run
+	$(BIN)/python -m bench
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

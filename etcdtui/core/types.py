@@ -1,0 +1,255 @@
+"""The nouns of etcd as frozen, slotted dataclasses.
+
+Keys and values are ``bytes`` everywhere below the UI. Revisions, lease and member IDs are ``int``
+(member and cluster IDs are unsigned and routinely exceed 2**63). Durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHeader:
+    """Who answered and how far that member's store was when it answered."""
+
+    cluster_id: int
+    member_id: int
+    revision: int
+    raft_term: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """One key. ``version`` counts puts since the last creation; ``lease`` is 0 when none is attached."""
+
+    key: bytes
+    value: bytes
+    create_revision: int
+    mod_revision: int
+    version: int
+    lease: int
+
+
+class EventType(Enum):
+    PUT = "PUT"
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change. A DELETE event's ``kv`` carries only the key and the ``mod_revision`` of the deletion."""
+
+    type: EventType
+    kv: KeyValue
+    prev_kv: KeyValue | None = None
+
+    @property
+    def is_create(self) -> bool:
+        return self.type is EventType.PUT and self.kv.version == 1
+
+
+@dataclass(frozen=True, slots=True)
+class WatchBatch:
+    """Events of one or more whole revisions, in order; or a ``created`` / ``progress`` notice without events."""
+
+    revision: int
+    events: tuple[Event, ...] = ()
+    created: bool = False
+    progress: bool = False
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResult:
+    """``count`` is the number of keys in the whole range, whatever ``limit`` or filters said."""
+
+    kvs: tuple[KeyValue, ...]
+    more: bool
+    count: int
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    prev_kv: KeyValue | None = None
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResult:
+    deleted: int
+    prev_kvs: tuple[KeyValue, ...] = ()
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TxnResult:
+    """``responses`` are those of the branch that ran, in request order."""
+
+    succeeded: bool
+    responses: tuple[RangeResult | PutResult | DeleteResult | TxnResult, ...]
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompactResult:
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A granted lease: ``ttl`` is what the server really gave, in seconds."""
+
+    id: int
+    ttl: int
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTimeToLive:
+    """``ttl`` is -1 when the lease does not exist (any more); ``granted_ttl`` is then 0."""
+
+    id: int
+    ttl: int
+    granted_ttl: int
+    keys: tuple[bytes, ...] = ()
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member that never started has an empty ``name`` and no ``client_urls``."""
+
+    id: int
+    name: str
+    peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...]
+    is_learner: bool = False
+
+
+class Members(tuple[Member, ...]):
+    """The member list as a tuple, with the response ``header`` and, after an add, the ``member`` added."""
+
+    header: ResponseHeader | None = None
+    member: Member | None = None
+
+
+class AlarmType(IntEnum):
+    NONE = 0
+    NOSPACE = 1
+    CORRUPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    member_id: int
+    type: AlarmType
+
+
+class Alarms(tuple[Alarm, ...]):
+    """Active alarms as a tuple, with the response ``header`` (absent before etcd 3.5)."""
+
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """What one member says of itself. Sizes in bytes; ``db_size_quota`` and ``storage_version`` from 3.6 only."""
+
+    endpoint: str
+    header: ResponseHeader | None
+    version: str
+    db_size: int
+    db_size_in_use: int
+    leader: int
+    raft_index: int
+    raft_term: int
+    raft_applied_index: int
+    errors: tuple[str, ...] = ()
+    is_learner: bool = False
+    storage_version: str = ""
+    db_size_quota: int = 0
+    downgrade_enabled: bool = False
+    downgrade_target: str = ""
+
+    @property
+    def member_id(self) -> int:
+        return self.header.member_id if self.header else 0
+
+    @property
+    def is_leader(self) -> bool:
+        return self.leader != 0 and self.leader == self.member_id
+
+
+@dataclass(frozen=True, slots=True)
+class HashKV:
+    """Comparable only with another of equal revision and equal ``compact_revision``."""
+
+    hash: int
+    compact_revision: int
+    hash_revision: int = 0
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotChunk:
+    blob: bytes
+    remaining_bytes: int
+    version: str = ""
+
+
+class PermissionType(IntEnum):
+    READ = 0
+    WRITE = 1
+    READWRITE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A right on ``[key, range_end)``; an empty ``range_end`` is one key, ``b"\\0"`` everything from ``key``."""
+
+    type: PermissionType
+    key: bytes
+    range_end: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    name: str
+    permissions: tuple[Permission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuthStatus:
+    enabled: bool
+    revision: int
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteIntent:
+    """What a mutating call is about to do, handed to the write gate before anything is sent.
+
+    ``method`` is the RPC's name (``"KV/Put"``); ``puts`` are single keys, ``deletes`` are ``[key, range_end)``
+    pairs in etcd's range convention, ``lease`` and ``member`` the IDs concerned (0 when none).
+    """
+
+    method: str
+    puts: tuple[bytes, ...] = ()
+    deletes: tuple[tuple[bytes, bytes], ...] = ()
+    lease: int = 0
+    member: int = 0
+    detail: str = field(default="")
+
+
+WriteGate = Callable[[WriteIntent], None]
+"""Called before every mutating RPC; raises ``errors.WriteRefused`` to stop it. Reads never pass here."""
