@@ -1,0 +1,38 @@
+"""What the command line hands to the user interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from etcdtui.config.schema import Config, Profile
+
+SCREENS = ("keys", "watch", "leases", "members", "auth", "locks", "doctor", "txn", "activity")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One start of the program, fully decided.
+
+    ``profile`` is the one to open, flags applied; ``None`` means: let the user pick from ``config``. ``provenance``
+    says for each setting that did not come from a default where it came from (``("endpoints", "--endpoints")``).
+    ``notices`` are sentences to show once after start. ``prefix`` is the key or prefix to open on, ``rev`` 0 = now,
+    ``screen`` one of ``SCREENS``, ``theme`` a theme name or ``auto``, ``log_file`` empty = the state folder's.
+    """
+
+    config: Config = field(default_factory=Config)
+    profile: Profile | None = None
+    read_only: bool = False
+    write: bool = False
+    prefix: str = ""
+    rev: int = 0
+    screen: str = "keys"
+    theme: str = "auto"
+    no_color: bool = False
+    ascii: bool = False
+    mouse: bool = True
+    hex: bool = False
+    dry_run: bool = False
+    debug: bool = False
+    log_file: str = ""
+    provenance: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()

@@ -1,0 +1,285 @@
+"""What a configuration file can say, as frozen dataclasses.
+
+A field made with ``opt`` is a key of the file, under the same name, read by the converter its ``Kind`` names;
+a field without is filled in by the loader. Durations are seconds (``float``, 0 = no limit or off), sizes are bytes.
+A ``Profile`` is complete: the ``defaults`` section, its preset and its environment have been applied.
+"""
+
+# ruff: noqa: RUF009 - opt() returns a dataclasses.field, and the sections it defaults to are frozen
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from etcdtui.config.secrets import Secret
+
+T = TypeVar("T")
+
+DEFAULT_ENDPOINT = "127.0.0.1:2379"
+PRESETS = ("kubeadm", "k3s", "rke2", "patroni", "env")
+ACTIONS = ("put", "delete", "lease", "lock", "maintenance", "member", "auth")
+COLORS = ("red", "yellow", "green", "blue", "magenta", "cyan", "white")
+NO_MAP: Mapping[str, str] = MappingProxyType({})
+
+
+class Kind(Enum):
+    """How the text of a key becomes its value."""
+
+    TEXT = "text"
+    NAME = "name"  # a text without control characters, shown on screen
+    BOOL = "true or false"
+    SWITCH = "on or off"
+    COUNT = "a whole number, 0 or more"
+    DURATION = "a duration such as 500ms, 5s or 1m30s (0 = none)"
+    SIZE = "a size such as 512KiB or 4MiB"
+    COLOR = "a colour name or #rrggbb"
+    CHOICE = "one of the listed words"
+    CHOICES = "a list of the listed words"
+    PATH = "a file path; ~ , ${VAR} and ${VAR:-x} are expanded"
+    SECRET = "a secret text"  # noqa: S105 - describes a kind, holds no secret
+    TEXTS = "a list of texts"
+    ENDPOINTS = "a list of endpoints"
+    AUTO_TEXTS = "auto, or a list of texts"
+    COMMAND = "a command as a list: program, then arguments (no shell)"
+    MAP = "a mapping of text to text"
+    SECTION = "a section"
+    SECTIONS = "a list of sections"
+
+
+def opt(kind: Kind, default: T, doc: str, *, choices: tuple[str, ...] = (), section: type | None = None) -> T:
+    """A field that is a key of the file; ``doc`` is its one-line description for the JSON schema."""
+    meta: dict[str, Any] = {"kind": kind, "doc": doc, "choices": choices, "section": section}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What is shown as ``********`` until revealed."""
+
+    keys: tuple[str, ...] = opt(
+        Kind.TEXTS,
+        ("**/token", "**/*password*", "**/*secret*", "/registry/secrets/**"),
+        "Key patterns whose values are masked; * stays within a segment, ** does not.",
+    )
+    fields: tuple[str, ...] = opt(
+        Kind.TEXTS,
+        ("password", "passwd", "secret", "token", "apiKey", "private_key"),
+        "Names of fields inside structured values that are masked.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files are paths, expanded; empty = not given."""
+
+    cacert: str = opt(Kind.PATH, "", "CA certificates (PEM) the servers are checked against; empty = the system's.")
+    cert: str = opt(Kind.PATH, "", "Client certificate (PEM).")
+    key: str = opt(Kind.PATH, "", "Private key of the client certificate; refused if others can read it.")
+    server_name: str = opt(Kind.TEXT, "", "Name expected in the server's certificate, for tunnels.")
+    insecure_skip_verify: bool = opt(Kind.BOOL, False, "Do not check the server's certificate.")
+    allow_loose_key: bool = opt(Kind.BOOL, False, "Accept a private key that group or others can read.")
+
+    @property
+    def has_files(self) -> bool:
+        return bool(self.cacert or self.cert or self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Who logs in; at most one source of the password is given."""
+
+    user: str = opt(Kind.TEXT, "", "etcd user name.")
+    password_env: str = opt(Kind.TEXT, "", "Name of the environment variable that holds the password.")
+    password_file: str = opt(Kind.PATH, "", "File whose first line is the password; refused if others can read it.")
+    password_command: tuple[str, ...] = opt(Kind.COMMAND, (), "Command whose first line of output is the password.")
+    password_timeout: float = opt(Kind.DURATION, 30.0, "How long password_command may run.")
+    prompt: bool = opt(Kind.BOOL, False, "Ask for the password when connecting.")
+    password: Secret | None = opt(Kind.SECRET, None, "The password itself; allowed, warns on load.")
+    jwt_token_file: str = opt(Kind.PATH, "", "File that holds a JWT to send instead of logging in.")
+    jwt_token: Secret | None = None
+
+    @property
+    def asks(self) -> bool:
+        """True when a user is named and no source of a password is: the password is asked for at connect."""
+        return bool(self.user) and not (
+            self.password is not None or self.password_env or self.password_file or self.password_command
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a confirmation becomes stricter or work slower."""
+
+    delete_keys: int = opt(Kind.COUNT, 100, "Deleting more keys than this at once needs the strictest confirmation.")
+    value_size: int = opt(Kind.SIZE, 512 * 1024, "Larger values are written only after an extra question.")
+    census_bytes_per_s: int = opt(Kind.SIZE, 4 * 1024 * 1024, "How fast a census may read.")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """``urls`` is ``None`` for auto (endpoint/metrics, then port 2381), empty for off."""
+
+    urls: tuple[str, ...] | None = opt(Kind.AUTO_TEXTS, None, "auto, or the /metrics URLs; [] = never asked.")
+    every: float = opt(Kind.DURATION, 15.0, "How often metrics are read.")
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderRule:
+    """Which decoder shows the values of the keys that match."""
+
+    match: str = opt(Kind.TEXT, "", "Key pattern.")
+    use: str = opt(Kind.NAME, "", "Name of the decoder: json, yaml, text, hex, k8s, protobuf, command, ...")
+    set: str = opt(Kind.PATH, "", "Descriptor set file, for protobuf.")
+    message: str = opt(Kind.TEXT, "", "Full message name, for protobuf.")
+    run: tuple[str, ...] = opt(Kind.COMMAND, (), "Command that gets the value on stdin, for command.")
+    timeout: float = opt(Kind.DURATION, 2.0, "How long the command may run.")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Colour and strictness shared by profiles. ``name`` is empty for a profile that names none."""
+
+    name: str = ""
+    color: str = opt(Kind.COLOR, "", "Colour of the title line.")
+    read_only: bool = opt(Kind.BOOL, True, "Profiles start locked against writes.")
+    confirm: str = opt(Kind.CHOICE, "ask", "How much a change asks.", choices=("type", "ask", "ask-danger"))
+    unlock: str = opt(Kind.CHOICE, "key", "What ! wants: the profile's name typed, or just the key.",
+                      choices=("name", "key"))  # fmt: skip
+    relock_after: float = opt(Kind.DURATION, 0.0, "Idle time after which writes lock again; 0 = never.")
+
+
+ENVIRONMENTS: Mapping[str, Environment] = MappingProxyType(
+    {
+        "prod": Environment("prod", "red", read_only=True, confirm="type", unlock="name", relock_after=900.0),
+        "staging": Environment("staging", "yellow", read_only=False, confirm="ask"),
+        "dev": Environment("dev", "green", read_only=False, confirm="ask-danger"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Keys of ``defaults:`` that every profile may also set for itself."""
+
+    dial_timeout: float = opt(Kind.DURATION, 2.0, "How long connecting may take.")
+    command_timeout: float = opt(Kind.DURATION, 5.0, "How long one request may take.")
+    keepalive_time: float = opt(Kind.DURATION, 10.0, "Silence after which the connection is pinged.")
+    keepalive_timeout: float = opt(Kind.DURATION, 6.0, "How long the answer to a ping may take.")
+    max_request_bytes: int = opt(Kind.SIZE, 2 * 1024 * 1024, "Largest request sent.")
+    max_recv_bytes: int = opt(Kind.SIZE, 2**31 - 1, "Largest answer accepted.")
+    refresh: float = opt(Kind.DURATION, 5.0, "How often lists refresh; 0 = by hand.")
+    page_size: int = opt(Kind.COUNT, 500, "Keys read at once, 1 to 10000.")
+    separators: tuple[str, ...] = opt(
+        Kind.TEXTS, ("/",), 'What splits keys into folders; first match wins; [] or "" = flat.'
+    )
+    mask: Mask = opt(Kind.SECTION, Mask(), "Values hidden until asked for.", section=Mask)
+    audit: str = opt(Kind.PATH, "", "Audit log; empty = audit.jsonl in the state folder.")
+    audit_command: tuple[str, ...] = opt(Kind.COMMAND, (), "Command that gets every audit line on stdin.")
+    trash: bool = opt(Kind.SWITCH, True, "Keep before-images of deletes of more than one key for 7 days.")
+    quota_bytes: int | None = opt(Kind.SIZE, None, "Backend quota, for servers that do not tell it.")
+    keep_revisions: int = opt(Kind.COUNT, 1000, "Revisions a compaction plan keeps.")
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults(Common):
+    """The ``defaults:`` section."""
+
+    theme: str = opt(Kind.NAME, "auto", "Theme name, or auto for dark or light after the terminal.")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile(Common):
+    """One cluster and how to behave on it; ``read_only`` is whether it starts locked."""
+
+    name: str = ""
+    preset: str = opt(Kind.CHOICE, "", "Start from the paths and rules of a known installation.", choices=PRESETS)
+    environment: str = opt(Kind.NAME, "", "Name of an environment; unknown names are refused.")
+    description: str = opt(Kind.NAME, "", "Shown in the profile list.")
+    endpoints: tuple[str, ...] = opt(Kind.ENDPOINTS, (), "host:port, http://, https://, unix:// or unixs://.")
+    endpoint_map: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Advertised client URL to the address reachable from here.")
+    discover: str = opt(Kind.CHOICE, "false", "Also use advertised client URLs when they answer.",
+                        choices=("false", "reachable"))  # fmt: skip
+    discovery_srv: str = opt(Kind.TEXT, "", "Domain whose DNS SRV records list the endpoints.")
+    discovery_srv_name: str = opt(Kind.TEXT, "", "Service name suffix of those records.")
+    insecure_discovery: bool = opt(Kind.BOOL, True, "Accept discovered plaintext endpoints.")
+    insecure_transport: bool = opt(Kind.BOOL, True, "A bare host without TLS files is spoken to in plaintext.")
+    tls: Tls = opt(Kind.SECTION, Tls(), "TLS files and checks.", section=Tls)
+    auth: Auth = opt(Kind.SECTION, Auth(), "Login.", section=Auth)
+    namespace: str = opt(Kind.TEXT, "", "Prefix added to every key on the wire and hidden on screen.")
+    start: tuple[str, ...] | None = opt(Kind.AUTO_TEXTS, None, "auto, or the prefixes and keys to open on.")
+    read_only: bool = opt(Kind.BOOL, True, "Start locked; may only be stricter than the environment.")
+    override_environment: bool = opt(Kind.BOOL, False, "Let read_only: false win over the environment.")
+    allow: tuple[str, ...] = opt(Kind.CHOICES, ACTIONS, "Kinds of writes this profile may ever do.", choices=ACTIONS)
+    protect: tuple[str, ...] = opt(Kind.TEXTS, (), "Key patterns never writable from here.")
+    allow_kubernetes_writes: bool = opt(Kind.BOOL, False, "Allow deleting what kube-apiserver manages.")
+    limits: Limits = opt(Kind.SECTION, Limits(), "Safety limits.", section=Limits)
+    metrics: Metrics = opt(Kind.SECTION, Metrics(), "Where /metrics is read.", section=Metrics)
+    bookmarks: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Name to key or prefix.")
+    locks: tuple[str, ...] = opt(
+        Kind.TEXTS, ("/locks/*", "/service/*/leader"), "Where locks and elections are looked for."
+    )
+    decoders: tuple[DecoderRule, ...] = opt(Kind.SECTIONS, (), "Decoders by key pattern; first match wins.",
+                                            section=DecoderRule)  # fmt: skip
+    env: Environment = field(default_factory=Environment)
+    where: str = ""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def is_tls(self) -> bool:
+        """True when at least one endpoint is spoken to in TLS."""
+        bare_tls = self.tls.has_files or not self.insecure_transport
+        return any(e.startswith(("https://", "unixs://")) or ("://" not in e and bare_tls) for e in self.endpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong, as ``file:line: sentence``; ``profile`` is the profile it breaks, empty for the whole file."""
+
+    file: str
+    line: int
+    text: str
+    profile: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenProfile:
+    """A profile that cannot be used, and why."""
+
+    name: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything read. ``problems`` holds all of them; those of a profile are also on its ``BrokenProfile``.
+
+    ``file`` is the path used, empty when there is none; ``found`` are installations of etcd seen on this host.
+    """
+
+    version: int = opt(Kind.COUNT, 1, "Version of this file's format: 1.")
+    defaults: Defaults = opt(Kind.SECTION, Defaults(), "What every profile starts from.", section=Defaults)
+    environments: Mapping[str, Environment] = field(default_factory=lambda: ENVIRONMENTS)
+    profiles: tuple[Profile, ...] = ()
+    include: tuple[str, ...] = opt(Kind.TEXTS, (), "More files with profiles and environments; ~ and * are expanded.")
+    keymap: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Action id to its keys, comma separated.")
+    broken: tuple[BrokenProfile, ...] = ()
+    found: tuple[Profile, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notices: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def file_problems(self) -> tuple[Problem, ...]:
+        """Problems of the file as a whole; with any of them nothing of it should be trusted."""
+        return tuple(p for p in self.problems if not p.profile)
+
+    def profile(self, name: str) -> Profile | None:
+        """The usable profile of that name, from the file first, then from what was found on this host."""
+        return next((p for p in (*self.profiles, *self.found) if p.name == name), None)
