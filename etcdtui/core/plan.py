@@ -1,0 +1,168 @@
+"""What a write is about to do, as data: shown in a review, judged by the guard, recorded by the audit.
+
+A plan says in words what will happen (``lines``), how bad it is (``action_class``) and exactly what may be
+sent for it (``scope``). Words are ours; keys and values inside lines are raw ``bytes`` until they are displayed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from functools import lru_cache
+from typing import Literal
+
+from etcdtui.core import ranges
+from etcdtui.core.types import WriteIntent
+
+Tone = Literal["plain", "add", "remove", "warn", "dim", "head"]
+Range = tuple[bytes, bytes]
+
+
+class ActionClass(IntEnum):
+    """R1 reversible and one key, R2 several keys or one way, R3 the cluster, R4 can lose quorum, data or access."""
+
+    R1 = 1
+    R2 = 2
+    R3 = 3
+    R4 = 4
+
+
+class ConfirmKind(Enum):
+    """How a person agrees: ``ASK`` is a button that is not focused, ``TYPE`` the name of the thing destroyed."""
+
+    NONE = "none"
+    REVIEW = "review"
+    ASK = "ask"
+    TYPE = "type"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """``word`` is typed for ``TYPE``; ``phrase`` is a second line to type, followed by a revision, for the worst."""
+
+    kind: ConfirmKind
+    word: str = ""
+    phrase: str = ""
+
+    def accepts(self, typed: str, second: str = "") -> bool:
+        if self.kind is not ConfirmKind.TYPE:
+            return True
+        if typed.strip() != self.word.strip() or not self.word.strip():
+            return False
+        if not self.phrase:
+            return True
+        return re.fullmatch(re.escape(self.phrase) + r"\s*\d+", second.strip()) is not None
+
+
+SNAPSHOT_PHRASE = "I have a snapshot: rev"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The most that a permit allows: RPC names (``"KV/Txn"``) and what they may touch.
+
+    ``puts`` and ``deletes`` are ranges; ``leases`` and ``members`` are IDs, ``None`` meaning any.
+    ``listed`` says that every key of the ranges was looked at and none is protected.
+    """
+
+    methods: frozenset[str]
+    puts: tuple[Range, ...] = ()
+    deletes: tuple[Range, ...] = ()
+    leases: frozenset[int] | None = frozenset()
+    members: frozenset[int] | None = frozenset()
+    listed: bool = False
+
+    def refusal(self, intent: WriteIntent) -> str:
+        """Why ``intent`` is outside, or the empty string when it is covered."""
+        if intent.method not in self.methods:
+            return f"{intent.method} was not confirmed"
+        for key in intent.puts:
+            if not any(ranges.holds(r, key) for r in self.puts):
+                return "a key that was not confirmed would be written"
+        for wanted in intent.deletes:
+            if not any(ranges.contains(r, wanted) for r in self.deletes):
+                return "a key that was not confirmed would be deleted"
+        owned = not intent.method.startswith("KV/")
+        if owned and intent.lease and self.leases is not None and intent.lease not in self.leases:
+            return "another lease than the confirmed one"
+        if owned and intent.member and self.members is not None and intent.member not in self.members:
+            return "another member than the confirmed one"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """One line of a review: pieces in order, ``bytes`` for what came from a server or a person."""
+
+    parts: tuple[str | bytes, ...]
+    tone: Tone = "plain"
+
+
+def line(*parts: str | bytes, tone: Tone = "plain") -> PlanLine:
+    """Shorthand for building a ``PlanLine``."""
+    return PlanLine(parts, tone)
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """A write before it happens.
+
+    ``action`` names it in two or three words (``"delete prefix"``), ``target`` is what it concerns,
+    ``target_word`` what is typed where typing is asked. ``keys`` are the keys known to be written or deleted,
+    ``values`` the first bytes of the values they hold now (for recognising foreign owners); ``over_limit`` raises
+    the class to R4. ``changes`` counts keys, ``size`` bytes sent. ``blocked`` is a reason why it may never run.
+    """
+
+    action: str
+    target: bytes
+    action_class: ActionClass
+    scope: Scope
+    target_word: str = ""
+    lines: tuple[PlanLine, ...] = ()
+    condition: str = ""
+    etcdctl: str = ""
+    keys: tuple[bytes, ...] = ()
+    values: tuple[tuple[bytes, bytes], ...] = ()
+    changes: int = 1
+    size: int = 0
+    undo: str = ""
+    blocked: str = ""
+    details: tuple[PlanLine, ...] = field(default=())
+
+
+@lru_cache(maxsize=512)
+def _glob(pattern: str) -> re.Pattern[bytes]:
+    out, i = "", 0
+    while i < len(pattern):
+        if pattern.startswith("**/", i) and (i == 0 or pattern[i - 1] == "/"):
+            out, i = out + "(?:.*/)?", i + 3
+        elif pattern.startswith("**", i):
+            out, i = out + ".*", i + 2
+        elif pattern[i] == "*":
+            out, i = out + "[^/]*", i + 1
+        elif pattern[i] == "?":
+            out, i = out + "[^/]", i + 1
+        else:
+            out, i = out + re.escape(pattern[i]), i + 1
+    return re.compile(out.encode(), re.DOTALL)
+
+
+def glob_matches(pattern: str, key: bytes) -> bool:
+    """``*`` and ``?`` stay inside one segment, ``**`` crosses ``/``, ``**/x`` also matches ``x`` itself."""
+    return _glob(pattern).fullmatch(key) is not None
+
+
+def glob_touches(pattern: str, key: bytes, end: bytes) -> bool:
+    """Whether the range could hold a key that ``pattern`` matches; errs on the side of yes."""
+    if end == b"":
+        return glob_matches(pattern, key)
+    literal = re.split(r"[*?]", pattern, maxsplit=1)[0].encode()
+    reach = ranges.prefix_range(literal) if literal != pattern.encode() else (literal, b"")
+    return ranges.intersect(reach, (key, end)) is not None
+
+
+def last_segment(key: bytes) -> bytes:
+    """The last path segment with its trailing separator: ``b"/config/old/"`` gives ``b"old/"``."""
+    head = key.rstrip(b"/")
+    return key[head.rfind(b"/") + 1 :] if head else key
