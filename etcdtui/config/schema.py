@@ -53,7 +53,7 @@ class Kind(Enum):
 def opt(kind: Kind, default: T, doc: str, *, choices: tuple[str, ...] = (), section: type | None = None) -> T:
     """A field that is a key of the file; ``doc`` is its one-line description for the JSON schema."""
     meta: dict[str, Any] = {"kind": kind, "doc": doc, "choices": choices, "section": section}
-    return field(default=default, metadata=meta)
+    return field(default_factory=lambda: default, metadata=meta)
 
 
 @dataclass(frozen=True, slots=True)
