@@ -1,0 +1,278 @@
+"""Every action of the program in one table: its id, keys, words, etcdctl equivalent and where it is valid.
+
+Screens take their Textual bindings from here; footer, help, menu, palette and the user's ``keymap`` are views of
+the same table. One letter is one verb on every screen: an id may have a row for each screen with words of its own,
+but its keys are the same in all of them.
+
+A row whose screen has no ``action_<id>`` method is not bound and not shown: the table may be ahead of the screens.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+
+from textual.binding import Binding
+from textual.keys import Keys
+
+KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
+LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "profiles"
+APP = "app"
+LIST = "list"
+TABLE = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One verb on some screens. ``footer`` > 0 offers it as a hint there, smaller numbers first."""
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    screens: tuple[str, ...]
+    group: str = "do"
+    etcdctl: str = ""
+    mutating: bool = False
+    footer: int = 0
+
+    @property
+    def first_key(self) -> str:
+        return self.keys.split(",")[0]
+
+
+_MOVE = (
+    Action("cursor_up", "up,k", "up", "One row up.", (LIST,), "move"),
+    Action("cursor_down", "down,j", "down", "One row down.", (LIST,), "move"),
+    Action("cursor_left", "left,h", "left", "Collapse, go to the parent, or scroll left.", (LIST,), "move"),
+    Action("cursor_right", "right,l", "right", "Expand, enter, or scroll right.", (LIST,), "move"),
+    Action("top", "g,home", "top", "First row.", (LIST,), "move"),
+    Action("bottom", "G,end", "bottom", "Last row.", (LIST,), "move"),
+    Action("half_up", "ctrl+u", "half page up", "Half a page up.", (LIST,), "move"),
+    Action("half_down", "ctrl+d", "half page down", "Half a page down.", (LIST,), "move"),
+    Action("page_up", "pageup", "page up", "One page up.", (LIST,), "move"),
+    Action("page_down", "pagedown", "page down", "One page down.", (LIST,), "move"),
+    Action("choose", "enter", "open", "Open the row under the cursor.", (LIST,), "move", footer=1),
+    Action("mark", "space", "mark", "Mark or unmark the row.", (TABLE, KEYS), "mark"),
+    Action("mark_all", "*", "mark all", "Mark every row shown; in a tree, expand all.", (TABLE, KEYS), "mark"),
+    Action("clear_marks", "\\", "clear marks", "Remove all marks.", (TABLE, KEYS), "mark"),
+    Action("sort_next", "s", "sort", "Sort by the next column.", (TABLE,), "view", footer=60),
+    Action("sort_reverse", "S", "reverse", "Reverse the sort order.", (TABLE,), "view"),
+)
+
+_EVERYWHERE = (
+    Action("help", "?", "help", "All keys of this screen, searchable.", (APP,), "global"),
+    Action("palette", "ctrl+p", "palette", "Find any action by name.", (APP,), "global"),
+    Action("menu", "o", "menu", "Every action here, and why one is off.", (APP,), "global", footer=90),
+    Action("command", ":", "command", "Type a command; etcdctl's grammar works.", (APP,), "global"),
+    Action("profiles", "P", "profiles", "Choose another cluster.", (APP,), "global", footer=95),
+    Action("unlock", "!", "unlock", "Unlock or lock writes.", (APP,), "global"),
+    Action("theme", "T", "theme", "Choose the colours.", (APP,), "global"),
+    Action("back", "escape", "back", "Close, clear the filter, or go back.", (APP,), "global"),
+    Action("close", "q", "close", "Close this view; on a main screen twice quits.", (APP,), "global"),
+    Action("quit", "ctrl+q", "quit", "Quit at once.", (APP,), "global"),
+    Action("suspend", "ctrl+z", "suspend", "Put the program into the background.", (APP,), "global"),
+    Action("next_pane", "tab", "next pane", "Move the focus to the next pane.", (APP,), "global"),
+    Action("previous_pane", "shift+tab", "previous pane", "Move the focus back.", (APP,), "global"),
+    Action("history_back", "[", "back", "The view before this one.", (APP,), "global"),
+    Action("history_forward", "]", "forward", "The view after this one.", (APP,), "global"),
+    Action("last_view", "-", "last view", "Swap with the last view.", (APP,), "global"),
+    *(Action(f"go_{n}", str(n), f"screen {n}", f"Go to screen {n}.", (APP,), "screens") for n in range(1, 10)),
+)
+
+_ALL = (KEYS, WATCH, LEASES, MEMBERS, AUTH, LOCKS, DOCTOR, TXN, ACTIVITY)
+
+_COMMON = (
+    Action("filter", "/", "filter", "Filter this list.", (*_ALL, PROFILES), "view", footer=80),
+    Action("refresh", "r,ctrl+r", "refresh", "Read again now.", (*_ALL, PROFILES), "view", footer=65),
+    Action("auto_refresh", "a", "auto", "Automatic refresh on or off.", _ALL, "view"),
+    Action("zoom", "z", "zoom", "Give this pane the whole screen, or give it back.", _ALL, "view"),
+    Action("copy", "y", "copy", "Copy: key, value, decoded, as etcdctl, as JSON.", _ALL, "do", footer=50),
+    Action("save", "ctrl+s", "save", "Save or export.", _ALL, "do"),
+    Action("undo", "u", "undo", "Undo the last write where that is possible.", _ALL, mutating=True),
+    Action("info", "i", "info", "Everything known about the selection.", _ALL, "view"),
+    Action("pause", "p", "pause", "Stop drawing news; nothing is lost.", _ALL, "view"),
+    Action("bookmark", "b", "bookmark", "Keep this place.", (KEYS,), "do"),
+)
+
+_KEYS = (
+    Action("find", "f", "find", "Go to a key by path, completed by the server.", (KEYS,), "do", "get KEY", footer=70),
+    Action(
+        "edit", "e", "edit", "Edit the value; shown for review first.", (KEYS,), "write", "put KEY", True, footer=10
+    ),
+    Action("edit_external", "E", "editor", "Edit in $EDITOR.", (KEYS,), "write", "put KEY", True),
+    Action("new", "n", "new", "A new key; never overwrites.", (KEYS,), "write", "put KEY VALUE", True, footer=20),
+    Action("delete", "d", "delete", "Delete the key or the marked ones.", (KEYS,), "write", "del KEY", True, footer=30),
+    Action("clone", "c", "clone", "Copy the key to a new name.", (KEYS,), "write", "put NEW", True),
+    Action("move", "m", "rename", "Give the key another name.", (KEYS,), "write", "txn", True),
+    Action("watch", "w", "watch", "Watch this key or prefix.", (KEYS,), "do", "watch --prefix PREFIX", footer=40),
+    Action("history", "H", "history", "Older versions of this key.", (KEYS,), "do", "get KEY --rev N", footer=45),
+    Action("diff", "D", "diff", "Compare.", (KEYS, WATCH), "do"),
+    Action("ttl", "t", "lease", "The lease of this key.", (KEYS,), "do", "lease timetolive ID --keys"),
+    Action("next_view", "v", "next view", "Show the value another way.", (KEYS, WATCH), "view"),
+    Action("reveal", "x", "reveal", "Show what is masked.", (KEYS, WATCH), "view"),
+    Action("census", "C", "census", "Count and measure a prefix.", (KEYS,), "do"),
+    Action("next_match", "N", "previous match", "The match before this one.", (KEYS,), "view"),
+)
+
+_WATCH = (
+    Action("new", "n", "new", "A new watch.", (WATCH,), "do", "watch KEY", footer=20),
+    Action("delete", "d", "drop", "End this watch.", (WATCH,), "do", footer=30),
+    Action("move", "m", "mark line", "Put a line with the time into the tail.", (WATCH,), "do", footer=40),
+)
+
+_LEASES = (
+    Action("new", "n", "grant", "A new lease.", (LEASES,), "write", "lease grant TTL", True, footer=20),
+    Action(
+        "delete", "d", "revoke", "End the lease and its keys.", (LEASES,), "write", "lease revoke ID", True, footer=30
+    ),
+    Action("edit", "e", "keep alive", "Renew once.", (LEASES,), "write", "lease keep-alive --once ID", True, footer=10),
+    Action("ttl", "t", "TTL", "Ask for the time left.", (LEASES,), "do", "lease timetolive ID --keys"),
+)
+
+_MEMBERS = (
+    Action("new", "n", "add", "Add a member.", (MEMBERS,), "write", "member add NAME --peer-urls U", True, footer=20),
+    Action("edit", "e", "peer URLs", "Change the peer URLs.", (MEMBERS,), "write", "member update ID", True),
+    Action("delete", "d", "remove", "Remove the member.", (MEMBERS,), "write", "member remove ID", True, footer=30),
+    Action("move", "m", "leader", "Make it the leader.", (MEMBERS,), "write", "move-leader ID", True, footer=40),
+)
+
+_AUTH = (
+    Action("new", "n", "new", "A new user or role.", (AUTH,), "write", "user add | role add", True, footer=20),
+    Action("edit", "e", "edit", "Change grants or the password.", (AUTH,), "write", "user grant-role", True, footer=10),
+    Action("delete", "d", "delete", "Delete the user or role.", (AUTH,), "write", "user delete", True, footer=30),
+    Action("clone", "c", "can I", "Try whether a user may do something.", (AUTH,), "do", footer=40),
+)
+
+_PROFILES = (
+    Action("toggle_read_only", "R", "read-only", "Connect without any write.", (PROFILES,), "do", footer=20),
+    Action("edit", "e", "edit file", "Open the config in $EDITOR.", (PROFILES,), "do", footer=30),
+    Action("ttl", "t", "test", "Connect, say how it went, and disconnect.", (PROFILES,), "do", footer=40),
+)
+
+ACTIONS: tuple[Action, ...] = (
+    *_KEYS,
+    *_WATCH,
+    *_LEASES,
+    *_MEMBERS,
+    *_AUTH,
+    *_PROFILES,
+    *_COMMON,
+    *_MOVE,
+    *_EVERYWHERE,
+)
+
+GROUPS = ("do", "write", "view", "mark", "move", "screens", "global")
+GROUP_TITLES = {
+    "do": "Look",
+    "write": "Change",
+    "view": "View",
+    "mark": "Mark",
+    "move": "Move",
+    "screens": "Screens",
+    "global": "Everywhere",
+}
+
+_PRIORITY = frozenset({"quit", "palette", "suspend"})
+"""These work whatever has the focus, text fields too."""
+
+
+def actions_for(*places: str) -> tuple[Action, ...]:
+    """The rows valid in any of ``places``, in table order."""
+    return tuple(action for action in ACTIONS if any(place in action.screens for place in places))
+
+
+def find(action_id: str, *places: str) -> Action | None:
+    """The row of ``action_id`` for the first of ``places`` that has one."""
+    for place in places:
+        for action in ACTIONS:
+            if action.id == action_id and place in action.screens:
+                return action
+    return None
+
+
+def bindings_for(
+    *places: str, has: Callable[[str], bool] = lambda _: True, through: str = ""
+) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
+    """Textual bindings of the rows of ``places`` for which ``has(id)``; ``through`` names an action taking the id."""
+    return [
+        Binding(
+            action.keys,
+            f"{through}('{action.id}')" if through else action.id,
+            action.label,
+            show=False,
+            priority=action.id in _PRIORITY,
+            id=action.id,
+        )
+        for action in actions_for(*places)
+        if has(action.id)
+    ]
+
+
+_DISPLAY = {
+    "escape": "esc",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "question_mark": "?",
+    "slash": "/",
+    "backslash": "\\",
+    "colon": ":",
+    "exclamation_mark": "!",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
+    "asterisk": "*",
+}
+
+
+def key_words(keys: str) -> str:
+    """Keys as people write them: ``"escape,ctrl+g"`` is ``esc ctrl+g``."""
+    return " ".join(_DISPLAY.get(key.strip(), key.strip()) for key in keys.split(","))
+
+
+def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
+    """The keys of an action as the user's keymap has them."""
+    return keymap.get(action.id, action.keys)
+
+
+@cache
+def _key_names() -> frozenset[str]:
+    named = {key.value for key in Keys}
+    signs = (unicodedata.name(chr(code)).lower().replace(" ", "_").replace("-", "_") for code in range(0x20, 0x7F))
+    return frozenset(named | {sign.removesuffix("_sign") for sign in signs} | {"space", "minus", "slash", "backslash"})
+
+
+def _is_key(key: str) -> bool:
+    if len(key) == 1:
+        return key.isprintable() and key != " "
+    *modifiers, last = key.split("+")
+    if any(modifier not in ("ctrl", "shift", "alt", "super") for modifier in modifiers):
+        return False
+    return key in _key_names() or (len(last) == 1 and last.isprintable() and bool(modifiers)) or last in _key_names()
+
+
+def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
+    """Every mistake in a user's keymap as one sentence each: unknown action, unknown key, two actions on one key."""
+    ids = sorted({action.id for action in ACTIONS})
+    problems = []
+    for name, keys in keymap.items():
+        if name not in ids:
+            near = get_close_matches(name, ids, 1)
+            problems.append(f"keymap: no action is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        bad = [key for part in keys.split(",") if not (key := part.strip()) or not _is_key(key)]
+        problems.extend(f"keymap: {name}: {key!r} is not a key" for key in bad)
+    for place in (KEYS, WATCH, LEASES, MEMBERS, AUTH, PROFILES):
+        problems.extend(_clashes(actions_for(place, LIST, APP), keymap, place))
+    return list(dict.fromkeys(problems))
+
+
+def _clashes(actions: Iterable[Action], keymap: Mapping[str, str], place: str) -> Iterable[str]:
+    taken: dict[str, str] = {}
+    for action in actions:
+        for key in (part.strip() for part in keys_of(action, keymap).split(",")):
+            other = taken.setdefault(key, action.id)
+            if other != action.id and (action.id in keymap or other in keymap):
+                yield f"keymap: {key!r} would be both {other!r} and {action.id!r} on the {place} screen"

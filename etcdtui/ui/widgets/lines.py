@@ -1,0 +1,301 @@
+"""LineView: the base of every list, tree, viewer and tail; paints only the lines that can be seen.
+
+A subclass gives ``row_count`` and ``render_row(index, width)``; everything it returns must come through
+``ui.text.safe``. Nothing here costs more for a million rows than for ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import BindingType
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from etcdtui.ui.bindings import LIST, bindings_for
+
+STRIPS_KEPT = 512
+"""Painted lines kept for reuse; several screens full."""
+
+SEARCH_ROWS = 20_000
+"""Rows the default ``index_of`` looks through before it gives up; a larger model overrides it."""
+
+TONES = ("dim", "accent", "good", "warn", "bad", "key", "number", "string", "hit", "head", "mark")
+
+
+class LineView(ScrollView, can_focus=True):
+    """Rows, a cursor and scrolling over a model that stays with the subclass.
+
+    After the model changed, call ``model_changed()``; after one row changed, ``row_changed(index)``.
+    Posts ``Moved`` when the cursor rests on another row and ``Chosen`` on enter or a click on the cursor's row.
+    """
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(LIST)]
+    COMPONENT_CLASSES = {"line--cursor", "line--cursor-blurred", *(f"line--{tone}" for tone in TONES)}
+    DEFAULT_CSS = """
+    LineView {
+        height: 1fr; width: 1fr;
+        overflow-x: auto; overflow-y: auto;
+        scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0;
+        & > .line--cursor { background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold; }
+        & > .line--cursor-blurred {
+            background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;
+        }
+        & > .line--dim { color: $foreground 60%; }
+        & > .line--accent { color: $accent; }
+        & > .line--good { color: $success; }
+        & > .line--warn { color: $warning; }
+        & > .line--bad { color: $error; }
+        & > .line--key { color: $primary; }
+        & > .line--number { color: $secondary; }
+        & > .line--string { color: $success; }
+        & > .line--hit { color: $warning; text-style: reverse; }
+        & > .line--head { color: $foreground 70%; text-style: bold; }
+        & > .line--mark { color: $warning; text-style: bold; }
+    }
+    """
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+    show_cursor: reactive[bool] = reactive(True)
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, view: LineView, index: int) -> None:
+            super().__init__()
+            self.view = view
+            self.index = index
+
+        @property
+        def control(self) -> LineView:
+            return self.view
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, LineView.Moved) and message.view is self.view
+
+    class Chosen(Message):
+        """Enter, or a click, on a row."""
+
+        def __init__(self, view: LineView, index: int) -> None:
+            super().__init__()
+            self.view = view
+            self.index = index
+
+        @property
+        def control(self) -> LineView:
+            return self.view
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._painted: LRUCache[tuple[int, int, str], Strip] = LRUCache(STRIPS_KEPT)
+        self._tones: dict[str, Style] = {}
+        self._cursor_identity: Hashable | None = None
+
+    # --- what a subclass gives ---------------------------------------------------------------------------
+
+    @property
+    def row_count(self) -> int:
+        """How many rows there are now."""
+        return 0
+
+    def render_row(self, index: int, width: int) -> Text:
+        """Row ``index`` as safe text; longer than ``width`` cells only where ``content_width`` says so."""
+        return Text()
+
+    @property
+    def content_width(self) -> int:
+        """Cells of the widest row where rows may be scrolled sideways; 0 where they never are."""
+        return 0
+
+    def row_key(self, index: int) -> Hashable | None:
+        """What makes this row the same row after the model changed; None keeps the cursor by position."""
+        return None
+
+    def index_of(self, key: Hashable) -> int | None:
+        """Where the row of that identity is now; override it for a model that knows faster than by looking."""
+        return next((i for i in range(min(self.row_count, SEARCH_ROWS)) if self.row_key(i) == key), None)
+
+    # --- what a subclass or screen calls -----------------------------------------------------------------
+
+    def tone(self, name: str) -> Style:
+        """The theme's colour for one of ``TONES``, to use in ``render_row``; never sets a background."""
+        style = self._tones.get(name)
+        if style is None:
+            full = self.get_component_rich_style(f"line--{name}")
+            style = Style(color=full.color, bold=full.bold, reverse=full.reverse, underline=full.underline)
+            self._tones[name] = style
+        return style
+
+    def model_changed(self) -> None:
+        """Repaint after any change of the model; the cursor stays on its row, at its height on the screen."""
+        before = self.cursor
+        after = before
+        if self._cursor_identity is not None:
+            found = self.index_of(self._cursor_identity)
+            after = before if found is None else found
+        after = max(0, min(after, self.row_count - 1))
+        self._painted.clear()
+        self._measure()
+        if after != before:
+            self.cursor = after
+            if self.is_mounted:
+                self.scroll_to(y=max(0, self.scroll_offset.y + after - before), animate=False, force=True)
+        self._cursor_identity = self.row_key(after) if self.row_count else None
+        self.refresh()
+        self._show_row(self.cursor)
+
+    def row_changed(self, index: int) -> None:
+        """Repaint one row."""
+        for key in [key for key in self._painted.keys() if key[0] == index]:  # noqa: SIM118 - not a dict
+            self._painted.discard(key)
+        if self._on_screen(index):
+            self.refresh_line(index)
+
+    def page_rows(self) -> int:
+        """Rows that fit on the screen."""
+        return max(1, self.scrollable_content_region.height)
+
+    def visible_rows(self) -> range:
+        """The rows that can be seen now."""
+        top = self.scroll_offset.y
+        return range(top, min(self.row_count, top + self.page_rows()))
+
+    # --- painting ----------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        index = y + self.scroll_offset.y
+        width = self.scrollable_content_region.width or self.size.width
+        if index >= self.row_count:
+            return Strip.blank(width, self.rich_style)
+        state = ""
+        if self.show_cursor and index == self.cursor:
+            state = "line--cursor" if self.has_focus else "line--cursor-blurred"
+        key = (index, width, state)
+        strip = self._painted.get(key)
+        if strip is None:
+            base = self.rich_style
+            if state:
+                base += self.get_component_rich_style(state)
+            text = self.render_row(index, width)
+            strip = Strip(text.render(self.app.console)).adjust_cell_length(max(width, text.cell_len)).apply_style(base)
+            self._painted[key] = strip
+        left = self.scroll_offset.x
+        return strip.crop_extend(left, left + width, self.rich_style)
+
+    def notify_style_update(self) -> None:
+        self._painted.clear()
+        self._tones.clear()
+        super().notify_style_update()
+
+    def on_mount(self) -> None:
+        self._measure()
+        if self._cursor_identity is None and self.row_count:
+            self._cursor_identity = self.row_key(self.cursor)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._painted.clear()
+        self._measure()
+        self._show_row(self.cursor)
+
+    def on_focus(self) -> None:
+        self.refresh_line(self.cursor)
+
+    def on_blur(self) -> None:
+        self.refresh_line(self.cursor)
+
+    def _measure(self) -> None:
+        self.virtual_size = Size(self.content_width or self.scrollable_content_region.width, self.row_count)
+
+    def _on_screen(self, index: int) -> bool:
+        return 0 <= index - self.scroll_offset.y < self.size.height
+
+    # --- the cursor --------------------------------------------------------------------------------------
+
+    def validate_cursor(self, cursor: int) -> int:
+        return max(0, min(cursor, self.row_count - 1))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        self._cursor_identity = self.row_key(new) if new < self.row_count else None
+        if not self.is_mounted:
+            return
+        for index in (old, new):
+            if self._on_screen(index):
+                self.refresh_line(index)
+        self._show_row(new)
+        self.post_message(self.Moved(self, new))
+
+    def _show_row(self, index: int) -> None:
+        height = self.scrollable_content_region.height
+        if not height:
+            return
+        top = self.scroll_offset.y
+        if index < top:
+            self.scroll_to(y=index, animate=False, force=True)
+        elif index >= top + height:
+            self.scroll_to(y=index - height + 1, animate=False, force=True)
+
+    def move_cursor(self, rows: int) -> None:
+        """Move by ``rows``; without a cursor to show, scroll."""
+        if self.show_cursor:
+            self.cursor += rows
+        else:
+            self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
+
+    def action_cursor_up(self) -> None:
+        self.move_cursor(-1)
+
+    def action_cursor_down(self) -> None:
+        self.move_cursor(1)
+
+    def action_cursor_left(self) -> None:
+        self.scroll_to(x=max(0, self.scroll_offset.x - 8), animate=False, force=True)
+
+    def action_cursor_right(self) -> None:
+        self.scroll_to(x=self.scroll_offset.x + 8, animate=False, force=True)
+
+    def action_top(self) -> None:
+        self.move_cursor(-self.row_count)
+
+    def action_bottom(self) -> None:
+        self.move_cursor(self.row_count)
+
+    def action_half_up(self) -> None:
+        self.move_cursor(-max(1, self.page_rows() // 2))
+
+    def action_half_down(self) -> None:
+        self.move_cursor(max(1, self.page_rows() // 2))
+
+    def action_page_up(self) -> None:
+        self.move_cursor(-self.page_rows())
+
+    def action_page_down(self) -> None:
+        self.move_cursor(self.page_rows())
+
+    def action_choose(self) -> None:
+        if self.row_count:
+            self.post_message(self.Chosen(self, self.cursor))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        index = offset.y + self.scroll_offset.y
+        if index >= self.row_count:
+            return
+        if index == self.cursor and self.show_cursor:
+            self.action_choose()
+        self.cursor = index
+
+    def refresh_line(self, y: int) -> None:
+        """Repaint the line of row ``y`` if it is on the screen."""
+        if self._on_screen(y):
+            self.refresh(Region(0, y - self.scroll_offset.y, self.size.width, 1))
