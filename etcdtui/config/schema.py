@@ -232,7 +232,7 @@ class Profile(Common):
     def is_tls(self) -> bool:
         """True when at least one endpoint is spoken to in TLS."""
         bare_tls = self.tls.has_files or not self.insecure_transport
-        return any(e.startswith(("https://", "unixs://")) or ("://" not in e and bare_tls) for e in self.endpoints)
+        return any(e.startswith(("https://", "unixs:")) or ("://" not in e and bare_tls) for e in self.endpoints)
 
 
 @dataclass(frozen=True, slots=True)
