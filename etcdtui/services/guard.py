@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+from etcdtui.config.schema import ACTIONS, Profile
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import (
     SNAPSHOT_PHRASE,
@@ -36,24 +37,46 @@ VALUE_SIZE_LIMIT = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class GuardPolicy:
-    """What profile and environment say. ``allow`` empty means every action; ``relock_after`` 0 never locks by itself.
+    """What profile and environment say. ``relock_after`` in seconds, 0 never locks by itself.
 
-    ``environment`` is empty when the profile names none; ``unlock`` says what ``!`` asks for.
+    ``environment`` is empty when the profile names none; ``unlock`` says what ``!`` asks for: the profile's name
+    typed, or nothing but the key.
     """
 
     profile: str = ""
     environment: str = ""
     read_only: bool = True
     confirm: ConfirmStyle = "type"
-    unlock: Literal["name", "none"] = "name"
+    unlock: Literal["name", "key"] = "name"
     relock_after: float = RELOCK_AFTER
-    allow: frozenset[str] = frozenset()
+    allow: frozenset[str] = frozenset(ACTIONS)
     protect: tuple[str, ...] = ()
     allow_kubernetes_writes: bool = False
     delete_keys: int = DELETE_KEYS_LIMIT
     value_size: int = VALUE_SIZE_LIMIT
     forced_read_only: bool = False
     dry_run: bool = False
+
+
+def policy_of(profile: Profile, *, forced_read_only: bool = False, dry_run: bool = False) -> GuardPolicy:
+    """The policy of a profile as the loader resolved it; the two flags are ``--read-only`` and ``--dry-run``."""
+    env = profile.env
+    confirm: ConfirmStyle = "type" if env.confirm == "type" else "ask" if env.confirm == "ask" else "ask-danger"
+    return GuardPolicy(
+        profile=profile.name,
+        environment=profile.environment,
+        read_only=profile.read_only,
+        confirm=confirm,
+        unlock="name" if env.unlock == "name" else "key",
+        relock_after=env.relock_after,
+        allow=frozenset(profile.allow),
+        protect=profile.protect,
+        allow_kubernetes_writes=profile.allow_kubernetes_writes,
+        delete_keys=profile.limits.delete_keys,
+        value_size=profile.limits.value_size,
+        forced_read_only=forced_read_only,
+        dry_run=dry_run,
+    )
 
 
 class UnlockKind(Enum):
@@ -79,8 +102,6 @@ ACTION_OF_SERVICE = {
     "Lock": "lock",
     "Election": "lock",
 }
-ACTIONS = ("put", "delete", "compact", "lease", "member", "maintenance", "auth", "lock")
-"""The words a profile's ``allow`` may hold."""
 
 
 def actions_of(intent: WriteIntent) -> frozenset[str]:
@@ -89,7 +110,7 @@ def actions_of(intent: WriteIntent) -> frozenset[str]:
     if service != "KV":
         return frozenset({ACTION_OF_SERVICE.get(service, service.lower())})
     if name == "Compact":
-        return frozenset({"compact"})
+        return frozenset({"maintenance"})
     wanted = {"put"} if intent.puts else set()
     if intent.deletes:
         wanted.add("delete")
@@ -141,22 +162,26 @@ class Guard:
     @property
     def relocks(self) -> bool:
         """Whether an unlock ends by itself: only where the profile starts READ-ONLY."""
-        return self.starts_read_only and self.policy.relock_after > 0
+        return self.starts_read_only and self._relock_after > 0
 
     @property
     def starts_read_only(self) -> bool:
-        return self.policy.read_only or self.production
+        return self.policy.read_only or (self.kubernetes_store and not self.policy.environment)
 
     @property
     def production(self) -> bool:
         """Prod rules: asked for, or the store is an apiserver's and the profile names no environment."""
         return self.policy.confirm == "type" or (self.kubernetes_store and not self.policy.environment)
 
+    @property
+    def _relock_after(self) -> float:
+        return self.policy.relock_after or (RELOCK_AFTER if self.production else 0.0)
+
     def relock_in(self) -> float | None:
         """Seconds until the idle lock, or ``None`` when there is nothing to count down."""
         if not (self._open and self.relocks):
             return None
-        return max(0.0, self.policy.relock_after - (self.clock() - self._touched))
+        return max(0.0, self._relock_after - (self.clock() - self._touched))
 
     def touch(self) -> None:
         """A person did something: the idle countdown starts again (unless it has run out already)."""
@@ -289,7 +314,7 @@ class Guard:
             raise WriteRefused("this is a dry run (--dry-run)")
         if why := permit.plan.scope.refusal(intent):
             raise WriteRefused(why)
-        if self.policy.allow and (missing := actions_of(intent) - self.policy.allow):
+        if missing := actions_of(intent) - self.policy.allow:
             raise WriteRefused(f"the profile does not allow: {', '.join(sorted(missing))}")
         self._check_keys(intent, listed=permit.plan.scope.listed)
         if self.hook is not None:

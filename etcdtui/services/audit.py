@@ -1,0 +1,219 @@
+"""Who changed what: JSON Lines on disk, hashes instead of values, and a bounded list in memory for the Activity screen.
+
+The file is 0600, appended and fsynced before ``add`` returns. A value never reaches it; a key that is not UTF-8
+is written as ``{"b64": "..."}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import getpass
+import hashlib
+import itertools
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MEMORY_LIMIT = 1000
+"""Records kept in memory."""
+TARGETS_LIMIT = 20
+"""Keys named in one record; the count tells the rest."""
+COMMAND_TIMEOUT = 10.0
+OLDER_BYTES_LIMIT = 64 * 1024 * 1024
+"""How much of an existing file is read to count its records."""
+
+
+def digest(value: bytes | None) -> str:
+    """The SHA-256 of a value in hex; empty for no value."""
+    return "" if value is None else hashlib.sha256(value).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One action. ``time`` is Unix seconds, ``duration`` seconds, ``before``/``after`` are SHA-256 in hex."""
+
+    id: str
+    time: float
+    action: str
+    target: bytes
+    result: str
+    profile: str = ""
+    os_user: str = ""
+    etcd_user: str = ""
+    cluster_id: int = 0
+    endpoint: str = ""
+    targets: tuple[bytes, ...] = ()
+    changes: int = 0
+    guard: str = ""
+    before: str = ""
+    after: str = ""
+    revision: int = 0
+    duration: float = 0.0
+    dry: bool = False
+    undo_of: str = ""
+
+    def to_json(self) -> str:
+        """One line without the line end; ASCII only."""
+        fields = {
+            "id": self.id,
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.time)),
+            "os_user": self.os_user,
+            "etcd_user": self.etcd_user,
+            "profile": self.profile,
+            "cluster_id": f"{self.cluster_id:x}",
+            "endpoint": self.endpoint,
+            "action": self.action,
+            "target": text_or_b64(self.target),
+            "targets": [text_or_b64(t) for t in self.targets[:TARGETS_LIMIT]],
+            "changes": self.changes,
+            "guard": self.guard,
+            "before_sha256": self.before,
+            "after_sha256": self.after,
+            "revision": self.revision,
+            "result": self.result,
+            "duration_ms": round(self.duration * 1000),
+            "dry": self.dry,
+            "undo_of": self.undo_of,
+        }
+        return json.dumps(fields, separators=(",", ":"))
+
+
+def text_or_b64(data: bytes) -> str | dict[str, str]:
+    """Bytes for JSON: text when it is UTF-8, else base64 and marked as such."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return {"b64": base64.b64encode(data).decode()}
+
+
+@dataclass(slots=True)
+class Audit:
+    """The audit of one opened profile. ``problem`` holds the last failure to write, for the status line."""
+
+    path: Path | None
+    profile: str = ""
+    etcd_user: str = ""
+    command: tuple[str, ...] = ()
+    now: Callable[[], float] = time.time
+    records: deque[AuditRecord] = field(default_factory=lambda: deque(maxlen=MEMORY_LIMIT))
+    problem: str = ""
+    older: int = 0
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.older = _count_lines(self.path)
+
+    def make(
+        self,
+        action: str,
+        target: bytes,
+        result: str,
+        *,
+        targets: tuple[bytes, ...] = (),
+        changes: int = 1,
+        guard: str = "",
+        before: bytes | None = None,
+        after: bytes | None = None,
+        revision: int = 0,
+        duration: float = 0.0,
+        dry: bool = False,
+        undo_of: str = "",
+        cluster_id: int = 0,
+        endpoint: str = "",
+    ) -> AuditRecord:
+        """A record with who, when and where filled in; values are hashed here and forgotten."""
+        return AuditRecord(
+            id=f"{int(self.now() * 1000):x}-{os.getpid():x}-{next(self._ids)}",
+            time=self.now(),
+            action=action,
+            target=target,
+            result=result,
+            profile=self.profile,
+            os_user=os_user(),
+            etcd_user=self.etcd_user,
+            cluster_id=cluster_id,
+            endpoint=endpoint,
+            targets=targets[:TARGETS_LIMIT],
+            changes=changes,
+            guard=guard,
+            before=digest(before),
+            after=digest(after),
+            revision=revision,
+            duration=duration,
+            dry=dry,
+            undo_of=undo_of,
+        )
+
+    async def add(self, record: AuditRecord) -> None:
+        """Keep, append and fsync; a failure is told in ``problem``, never raised: the write it describes happened."""
+        self.records.append(record)
+        line = record.to_json().encode() + b"\n"
+        if self.path is not None:
+            async with self._lock:
+                try:
+                    await asyncio.to_thread(append_line, self.path, line)
+                    self.problem = ""
+                except OSError as error:
+                    self.problem = f"the audit file cannot be written: {error.strerror}"
+        if self.command:
+            await self._run_command(line)
+
+    async def _run_command(self, line: bytes) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            self.problem = f"audit_command cannot be started: {error.strerror}"
+            return
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT):
+                await process.communicate(line)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            self.problem = "audit_command did not end in time"
+            return
+        if process.returncode:
+            self.problem = f"audit_command ended with code {process.returncode}"
+
+
+def os_user() -> str:
+    """The login name of who runs the program, or the numeric user ID."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append whole lines to a 0600 file, followed by fsync; refuses symbolic links."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, 0o600)
+        view = memoryview(line)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _count_lines(path: Path | None) -> int:
+    if path is None:
+        return 0
+    try:
+        with path.open("rb") as file:
+            return file.read(OLDER_BYTES_LIMIT).count(b"\n")
+    except OSError:
+        return 0
