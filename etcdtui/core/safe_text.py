@@ -148,3 +148,8 @@ class _Memo(dict[str, str | int]):
 
 
 _MEMO = _Memo()
+
+
+def is_plain(char: str) -> bool:
+    """Whether one character may be shown as itself (a combining mark counts as such)."""
+    return isinstance(_MEMO[char], int)

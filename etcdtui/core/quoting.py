@@ -1,0 +1,61 @@
+"""Keys and values as arguments of a shell command or of etcdctl's transaction text, byte for byte."""
+
+from __future__ import annotations
+
+import shlex
+
+from etcdtui.core.safe_text import is_plain
+
+_ANSI_C = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", "'": "\\'"}
+_GO = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
+
+
+def fits_argument(data: bytes) -> bool:
+    """Whether the bytes can be a command argument at all: none can hold a NUL."""
+    return b"\0" not in data
+
+
+def shell_quote(data: bytes) -> str:
+    """One shell word that yields exactly ``data``; bash's and zsh's ``$'...'`` when plain quotes cannot show it.
+
+    Raises ``ValueError`` when it holds a NUL (see ``fits_argument``).
+    """
+    if not fits_argument(data):
+        raise ValueError("A command argument cannot hold a NUL byte; pass it on standard input.")
+    text = data.decode("utf-8", "surrogateescape")
+    if all(is_plain(char) for char in text):
+        return shlex.quote(text)
+    return "$'" + _escape(text, _ANSI_C) + "'"
+
+
+def shell_words(*items: bytes) -> str:
+    """Several quoted words, led by ``--`` when one of them could be read as a flag."""
+    words = [shell_quote(item) for item in items]
+    return " ".join(["--", *words] if any(item.startswith(b"-") for item in items) else words)
+
+
+def printf_command(data: bytes) -> str:
+    """A ``printf`` command that writes exactly ``data``, NUL bytes too, to standard output."""
+    return "printf '" + "".join(_octal(byte) for byte in data) + "'"
+
+
+def _octal(byte: int) -> str:
+    plain = 0x20 <= byte < 0x7F and byte not in b"'\\%"
+    return chr(byte) if plain else f"\\{byte:03o}"
+
+
+def txn_quote(data: bytes) -> str:
+    """A double-quoted string as etcdctl's ``txn`` reads it; any byte can be written."""
+    return '"' + _escape(data.decode("utf-8", "surrogateescape"), _GO) + '"'
+
+
+def _escape(text: str, short: dict[str, str]) -> str:
+    parts: list[str] = []
+    for char in text:
+        if char in short:
+            parts.append(short[char])
+        elif is_plain(char):
+            parts.append(char)
+        else:
+            parts.extend(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+    return "".join(parts)
