@@ -1,0 +1,138 @@
+"""A reproducible key space of one million keys, and a loader for it.
+
+Twenty-odd kinds of Kubernetes-looking resources below ``/registry/`` (one flat folder of 300,000 keys, one
+folder of 5,000 folders, skewed namespaces) and a few other applications, some without a leading slash.
+``python -m bench.keyspace HOST:PORT [SCALE]`` fills a server; ``SCALE`` 0.01 makes ten thousand keys.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import deque
+from collections.abc import Iterator
+
+import grpc
+
+from etcdtui.pb import rpc_pb2 as pb
+
+TOTAL = 1_000_000
+PUTS_PER_TXN = 128
+IN_FLIGHT = 16
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+APPS = (
+    "api web auth cart search order pay mail cache queue proxy sync batch cron audit metric trace log user geo".split()
+)
+SKEWED = (
+    ("pods", 150_000, 200),
+    ("events", 110_000, 300),
+    ("secrets", 50_000, 1000),
+    ("replicasets", 40_000, 200),
+    ("endpointslices", 25_000, 200),
+    ("services/specs", 12_000, 200),
+    ("services/endpoints", 12_000, 200),
+    ("deployments", 10_000, 200),
+    ("serviceaccounts", 8_000, 1000),
+    ("controllerrevisions", 5_000, 150),
+    ("jobs", 4_000, 80),
+    ("ingress", 2_000, 100),
+)
+
+
+def _registry(rng: random.Random, scale: float) -> Iterator[str]:
+    def some(count: int) -> range:
+        return range(int(count * scale))
+
+    def tail(count: int) -> str:
+        return "".join(rng.choices(LETTERS, k=count))
+
+    for _ in some(300_000):
+        yield f"/registry/imagecaches/sha256-{rng.getrandbits(64):016x}"
+    for space in some(5_000):
+        for entry in range(50):
+            yield f"/registry/configmaps/ns-{space:05d}/{APPS[entry % 20]}-{entry:02d}"
+    for kind, count, spaces in SKEWED:
+        weights = [1 / (rank + 1) ** 0.9 for rank in range(spaces)]
+        for space in rng.choices(range(spaces), weights=weights, k=int(count * scale)):
+            yield f"/registry/{kind}/ns-{space}/{rng.choice(APPS)}-{tail(9)}-{tail(5)}"
+    for number in some(5_000):
+        yield f"/registry/leases/kube-node-lease/node-{number:04d}"
+        yield f"/registry/minions/node-{number:04d}"
+        yield f"/registry/namespaces/ns-{number:05d}"
+    for _ in range(300):
+        yield f"/registry/apiextensions.k8s.io/customresourcedefinitions/{tail(8)}.example.com"
+    for _ in range(100):
+        yield f"/registry/clusterroles/system:{tail(8)}"
+        yield f"/registry/clusterrolebindings/system:{tail(8)}"
+    for number in range(500):
+        yield f"/registry/persistentvolumes/pvc-{rng.getrandbits(128):032x}"
+        if number < 3:
+            yield f"/registry/masterleases/10.0.0.{number}"
+    yield from ("/registry/ranges/serviceips", "/registry/ranges/servicenodeports")
+
+
+def _others(rng: random.Random, scale: float) -> Iterator[str]:
+    for number in range(int(3_000 * scale)):
+        yield f"/calico/ipam/v2/assignment/ipv4/block/10.{number // 250}.{number % 250}.0-26"
+    for number in range(1_000):
+        yield f"/config/app-{number // 25:02d}/{rng.choice(['prod', 'stage', 'dev'])}/opt_{number % 25}"
+    for number in range(200):
+        yield f"/service/postgres-{number % 20:02d}/members/pg{number}"
+    for _ in range(100):
+        yield f"/vault/core/{''.join(rng.choices(LETTERS, k=10))}"
+    for _ in range(50):
+        yield f"locks/{rng.choice(APPS)}/{rng.getrandbits(63):016x}"
+        yield f"feature-flag-{''.join(rng.choices(LETTERS, k=6))}"
+
+
+def keys(scale: float = 1.0) -> list[bytes]:
+    """All keys, grouped by kind, without duplicates; the same on every run."""
+    rng = random.Random(42)
+    found = dict.fromkeys(_registry(rng, scale))
+    found.update(dict.fromkeys(_others(rng, scale)))
+    number = 0
+    while len(found) < TOTAL * scale:
+        found[f"/registry/pods/kube-system/filler-{number:07d}"] = None
+        number += 1
+    return [key.encode() for key in found]
+
+
+def values(count: int = 4096) -> list[bytes]:
+    """Bodies of 200 to 2,048 bytes that look like small objects."""
+    rng = random.Random(7)
+    made = []
+    for _ in range(count):
+        size = int(min(2048, max(200, rng.lognormvariate(6.3, 0.6))))
+        head = f'{{"kind":"Pod","metadata":{{"uid":"{rng.getrandbits(128):032x}","app":"{rng.choice(APPS)}"}},"spec":"'
+        filler = f"{rng.getrandbits(size * 4):x}"[: size // 2] + "lorem-ipsum-" * 180
+        made.append((head + filler)[: size - 2].encode() + b'"}')
+    return made
+
+
+def load(target: str, scale: float = 1.0) -> int:
+    """Put the whole key space, shuffled, in transactions of 128 puts; returns the number of keys."""
+    names = keys(scale)
+    random.Random(1).shuffle(names)
+    bodies = values()
+    with grpc.insecure_channel(target) as channel:
+        txn = channel.unary_unary(
+            "/etcdserverpb.KV/Txn",
+            request_serializer=pb.TxnRequest.SerializeToString,
+            response_deserializer=pb.TxnResponse.FromString,
+        )
+        running: deque[grpc.Future] = deque()
+        for first in range(0, len(names), PUTS_PER_TXN):
+            request = pb.TxnRequest()
+            for offset, key in enumerate(names[first : first + PUTS_PER_TXN]):
+                put = request.success.add().request_put
+                put.key, put.value = key, bodies[(first + offset) % len(bodies)]
+            if len(running) >= IN_FLIGHT:
+                running.popleft().result()
+            running.append(txn.future(request, timeout=120))
+        while running:
+            running.popleft().result()
+    return len(names)
+
+
+if __name__ == "__main__":
+    print(load(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0), "keys")

@@ -1,0 +1,369 @@
+"""The key tree as data: levels of sorted names, what is open, what is shown at which row. No I/O.
+
+A level keeps a key's name once and eight bytes a row beside it; only folders also keep one known key below them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from etcdtui.core import ranges
+from etcdtui.core.gaps import Region
+from etcdtui.core.listing import LEAF, UNKNOWN, Child, child_end
+from etcdtui.core.types import Event, EventType
+
+CHANGED_KEPT = 10_000
+"""Change marks a level keeps at most."""
+
+
+class State(Enum):
+    NEW = "new"
+    LOADING = "loading"
+    READY = "ready"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One visible row: a child, or (``index`` -1) the level's note about what is missing or wrong."""
+
+    level: Level
+    index: int
+    depth: int
+
+    @property
+    def is_note(self) -> bool:
+        return self.index < 0
+
+    @property
+    def name(self) -> bytes:
+        return b"" if self.index < 0 else self.level.names[self.index]
+
+    @property
+    def path(self) -> bytes:
+        return self.level.prefix if self.index < 0 else self.level.path(self.index)
+
+    @property
+    def count(self) -> int:
+        return UNKNOWN if self.index < 0 else self.level.counts[self.index]
+
+    @property
+    def is_folder(self) -> bool:
+        return self.index >= 0 and self.level.counts[self.index] != LEAF
+
+    @property
+    def identity(self) -> Hashable:
+        return (self.level.prefix, self.level.within, None if self.index < 0 else self.name)
+
+
+@dataclass(slots=True)
+class Root:
+    """A start place of a limited user: how it is called, where its level starts, and the range it may read."""
+
+    label: str
+    prefix: bytes
+    within: tuple[bytes, bytes]
+    readable: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Level:
+    """The children of ``prefix`` inside ``within``, sorted by name.
+
+    ``state`` and ``note`` say how complete it is; ``hole`` is the first key not listed yet while it is loading
+    or was stopped; ``total`` the number of keys below, ``revision`` the one all of it was read at.
+    """
+
+    prefix: bytes
+    separators: tuple[bytes, ...]
+    within: tuple[bytes, bytes] = ranges.ALL
+    parent: Level | None = None
+    names: list[bytes] = field(default_factory=list)
+    counts: array[int] = field(default_factory=lambda: array("q"))
+    samples: dict[bytes, bytes] = field(default_factory=dict)
+    opened: dict[bytes, Level] = field(default_factory=dict)
+    closed: dict[bytes, Level] = field(default_factory=dict)
+    changed: set[bytes] = field(default_factory=set)
+    roots: dict[bytes, Root] = field(default_factory=dict)
+    state: State = State.NEW
+    note: str = ""
+    total: int = UNKNOWN
+    revision: int = 0
+    hole: bytes | None = None
+    generation: int = 0
+    _size: int = -1
+    _opened_at: list[tuple[int, Level]] | None = None
+
+    def path(self, index: int) -> bytes:
+        return self.prefix + self.names[index]
+
+    def find(self, name: bytes) -> int:
+        """The index of ``name``, or -1."""
+        index = bisect_left(self.names, name)
+        return index if index < len(self.names) and self.names[index] == name else -1
+
+    def sample(self, index: int) -> bytes:
+        """A key known to lie below the folder, or the leaf's own key."""
+        name = self.names[index]
+        return self.prefix + name + self.samples.get(name, b"")
+
+    def children(self, start: int = 0, end: int | None = None) -> list[Child]:
+        stop = len(self.names) if end is None else end
+        return [Child(self.names[i], self.counts[i], self.sample(i)) for i in range(start, stop)]
+
+    # --- changing what is known --------------------------------------------------------------------------
+
+    def touch(self) -> None:
+        """Forget the sizes computed from this level, here and above."""
+        level: Level | None = self
+        while level is not None:
+            level._size = -1
+            level._opened_at = None
+            level = level.parent
+
+    def clear(self) -> None:
+        """Back to nothing known; what was open below stays open by name and is adopted when it shows up again."""
+        self.closed.update(self.opened)
+        self.opened.clear()
+        self.names = []
+        self.counts = array("q")
+        self.samples = {}
+        self.total = UNKNOWN
+        self.hole = None
+        self.touch()
+
+    def insert(self, rows: Sequence[Child]) -> None:
+        """Add neighbours: sorted rows between which nothing known lies. A row known already is replaced."""
+        if not rows:
+            return
+        at = bisect_left(self.names, rows[0].name)
+        stop = bisect_left(self.names, rows[-1].name + b"\0", at)
+        self._replace(at, stop, rows)
+
+    def _replace(self, at: int, stop: int, rows: Sequence[Child]) -> None:
+        self.names[at:stop] = [row.name for row in rows]
+        self.counts[at:stop] = array("q", [row.count for row in rows])
+        size = len(self.prefix)
+        for row in rows:
+            if row.count != LEAF:
+                self.samples[row.name] = row.sample[size + len(row.name) :]
+        self.touch()
+
+    def settle(self, counts: Iterable[tuple[bytes, int]]) -> None:
+        for name, count in counts:
+            index = self.find(name)
+            if index >= 0:
+                self.counts[index] = count
+
+    def replace(self, region: Region) -> bool:
+        """Make the part ``[start, end)`` show exactly the region's rows, marking what is new; whether it differs."""
+        size = len(self.prefix)
+        at = bisect_left(self.names, region.start[size:]) if region.start > self.prefix else 0
+        inside = region.end != ranges.FROM_KEY and region.end.startswith(self.prefix)
+        stop = bisect_left(self.names, region.end[size:]) if inside else len(self.names)
+        old = self.names[at:stop]
+        if old == [row.name for row in region.rows]:
+            return False
+        kept = {name: self.counts[at + i] for i, name in enumerate(old)}
+        before = set(old)
+        self.mark(row.name for row in region.rows if row.name not in before)
+        rows = [
+            Child(r.name, kept.get(r.name, r.count) if r.count == UNKNOWN else r.count, r.sample) for r in region.rows
+        ]
+        now = {row.name for row in rows}
+        for name in before - now:
+            self._forget(name)
+        self._replace(at, stop, rows)
+        return True
+
+    def remove(self, name: bytes) -> None:
+        index = self.find(name)
+        if index >= 0:
+            del self.names[index]
+            del self.counts[index]
+            self._forget(name)
+            self.touch()
+
+    def _forget(self, name: bytes) -> None:
+        self.samples.pop(name, None)
+        self.opened.pop(name, None)
+        self.closed.pop(name, None)
+        self.changed.discard(name)
+
+    def mark(self, names: Iterable[bytes]) -> None:
+        for name in names:
+            if len(self.changed) >= CHANGED_KEPT:
+                return
+            self.changed.add(name)
+
+    # --- open and closed ---------------------------------------------------------------------------------
+
+    def open(self, index: int) -> Level:
+        """The level below a folder, shown from now on; the same one as before when it was open already."""
+        name = self.names[index]
+        level = self.opened.get(name) or self.closed.pop(name, None)
+        if level is None:
+            root = self.roots.get(name)
+            prefix = self.path(index) if root is None else root.prefix
+            within = self.within if root is None else root.within
+            level = Level(prefix, self.separators, within, self, total=self.counts[index])
+        self.opened[name] = level
+        self.touch()
+        return level
+
+    def close(self, name: bytes) -> None:
+        level = self.opened.pop(name, None)
+        if level is not None:
+            self.closed[name] = level
+            self.touch()
+
+    # --- rows --------------------------------------------------------------------------------------------
+
+    @property
+    def note_at(self) -> int:
+        """Before which child the note is shown; -1 when there is none."""
+        if not self.note:
+            return -1
+        if self.hole is None or self.hole <= self.prefix:
+            return len(self.names) if self.hole is None else 0
+        return bisect_left(self.names, self.hole[len(self.prefix) :])
+
+    @property
+    def size(self) -> int:
+        """How many rows this level and all open ones below it take."""
+        if self._size < 0:
+            own = len(self.names) + (1 if self.note else 0)
+            self._size = own + sum(level.size for _, level in self._open_levels())
+        return self._size
+
+    def _open_levels(self) -> list[tuple[int, Level]]:
+        """Open children with the row (not counting open levels) they follow, in order."""
+        if self._opened_at is None:
+            note = self.note_at
+            found = ((self.find(name), level) for name, level in self.opened.items())
+            self._opened_at = sorted(
+                ((i + (1 if 0 <= note <= i else 0), level) for i, level in found if i >= 0), key=lambda p: p[0]
+            )
+        return self._opened_at
+
+    def row(self, at: int, depth: int = 0) -> Row:
+        """The row ``at`` of this level and everything open below it."""
+        before = 0
+        for own, level in self._open_levels():
+            first = own + 1 + before
+            if at < first:
+                break
+            if at < first + level.size:
+                return level.row(at - first, depth + 1)
+            before += level.size
+        index = at - before
+        note = self.note_at
+        if note >= 0 and index >= note:
+            index -= 1
+            if index == note - 1:
+                return Row(self, -1, depth)
+        return Row(self, index, depth)
+
+    def row_number(self, index: int) -> int:
+        """Where this level's child ``index`` (-1: the note) is among the rows of the level."""
+        note = self.note_at
+        own = note if index < 0 else index + (1 if 0 <= note <= index else 0)
+        return own + sum(level.size for at, level in self._open_levels() if at < own)
+
+    def walk(self) -> Iterator[Level]:
+        """This level and every open one below, outermost first."""
+        yield self
+        for level in list(self.opened.values()):
+            yield from level.walk()
+
+
+class KeyTree:
+    """All rows of the Keys screen: a root level and what is open below it."""
+
+    def __init__(self, separators: Sequence[bytes], roots: Sequence[Root] = ()) -> None:
+        self.separators = tuple(s for s in separators if s)
+        self.root = Level(b"", self.separators)
+        if roots:
+            self._start_at(roots)
+
+    def _start_at(self, roots: Sequence[Root]) -> None:
+        rows = []
+        for root in roots:
+            single = root.within[1] == b""
+            name = root.prefix if root.within == ranges.prefix_range(root.prefix) or single else root.within[0]
+            self.root.roots[name] = root
+            rows.append(Child(name, LEAF if single else UNKNOWN, root.within[0]))
+        self.root.insert(sorted(rows, key=lambda row: row.name))
+        self.root.state = State.READY
+
+    @property
+    def is_limited(self) -> bool:
+        return bool(self.root.roots)
+
+    @property
+    def size(self) -> int:
+        return self.root.size
+
+    def row(self, at: int) -> Row:
+        return self.root.row(at)
+
+    def index_of(self, identity: Hashable) -> int | None:
+        """Where the row of that identity is shown now."""
+        for level in self.root.walk():
+            if isinstance(identity, tuple) and identity[:2] == (level.prefix, level.within):
+                name = identity[2]
+                index = -1 if name is None else level.find(name)
+                if index >= 0 or (name is None and level.note):
+                    return self.number(level, index)
+        return None
+
+    def number(self, level: Level, index: int) -> int:
+        """The row number of a level's child in the whole tree."""
+        at = level.row_number(index)
+        while level.parent is not None:
+            above = level.parent
+            name = next(n for n, child in above.opened.items() if child is level)
+            at += above.row_number(above.find(name)) + 1
+            level = above
+        return at
+
+    def apply(self, event: Event) -> bool:
+        """Change every open level that shows the event's key; whether anything visible changed."""
+        changed = False
+        for level in self.root.walk():
+            if level.state is State.READY and not level.roots and event.kv.mod_revision > level.revision:
+                changed |= _apply(level, event)
+        return changed
+
+
+def _apply(level: Level, event: Event) -> bool:
+    key = event.kv.key
+    if not key.startswith(level.prefix) or not ranges.holds(level.within, key):
+        return False
+    rest = key[len(level.prefix) :]
+    end = child_end(rest, level.separators)
+    name = rest if end < 0 else rest[:end]
+    index = level.find(name)
+    if event.type is EventType.PUT:
+        if index < 0:
+            level.insert([Child(name, LEAF if end < 0 else 1, key)])
+        elif end >= 0 and event.is_create and level.counts[index] >= 0:
+            level.counts[index] += 1
+        level.mark((name,))
+        level.total += 1 if event.is_create and level.total >= 0 else 0
+        return True
+    if index < 0:
+        return False
+    level.total -= 1 if level.total > 0 else 0
+    if end < 0 or level.counts[index] == 1:
+        level.remove(name)
+        return True
+    if level.counts[index] > 0:
+        level.counts[index] -= 1
+    level.mark((name,))
+    return True

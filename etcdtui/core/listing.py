@@ -1,0 +1,360 @@
+"""What is directly below a prefix, found by asking for small counted pieces of a large range.
+
+A server walks every key of a range to count it, whatever the limit, so a large range is asked for once, learnt
+from, and cut into pieces that skip the folders already met. Pure algebra: spans to ask out, answers in.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from etcdtui.core import ranges
+
+LEAF = -1
+UNKNOWN = -2
+
+READ_ALL = 5_000
+"""A range known to hold no more keys than this is read in one piece."""
+FIRST_LIMIT = 64
+PROBE_LIMIT = 200
+REST_LIMIT = 500
+PIECE = 10_000
+"""No piece is asked to return more keys than this."""
+
+_DIGITS = frozenset(b"0123456789")
+_LOWER = frozenset(range(ord("a"), ord("z") + 1))
+_UPPER = frozenset(range(ord("A"), ord("Z") + 1))
+_USUAL = b"a0A-./_:"
+
+
+def child_end(rest: bytes, separators: Sequence[bytes]) -> int:
+    """Where the child's name ends in a key's remainder: after its earliest separator, or -1 when it is a leaf.
+
+    A separator at the very start belongs to the name, so ``/a`` and ``a`` stay two different children.
+    """
+    best = -1
+    for separator in separators:
+        at = rest.find(separator, 1)
+        if at >= 0 and (best < 0 or at + len(separator) < best):
+            best = at + len(separator)
+    return best
+
+
+def child_of(rest: bytes, separators: Sequence[bytes]) -> tuple[bytes, bool]:
+    """The name of the direct child a key's remainder lies in, and whether that child is a folder."""
+    end = child_end(rest, separators)
+    return (rest, False) if end < 0 else (rest[:end], True)
+
+
+def parent_of(path: bytes, separators: Sequence[bytes]) -> bytes | None:
+    """The folder that lists ``path`` (a key or a folder's prefix) as its child; ``None`` for the root itself."""
+    if not path:
+        return None
+    above = b""
+    while True:
+        name, folder = child_of(path[len(above) :], separators)
+        if not folder or above + name == path:
+            return above
+        above += name
+
+
+def folders_of(path: bytes, separators: Sequence[bytes]) -> list[bytes]:
+    """The prefixes of all folders on the way from the root down to ``path``, outermost first."""
+    found: list[bytes] = []
+    above = b""
+    while True:
+        name, folder = child_of(path[len(above) :], separators)
+        if not folder:
+            return found
+        above += name
+        found.append(above)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One row of a listing: ``count`` is LEAF, UNKNOWN or the exact number of keys below; ``sample`` a known key."""
+
+    name: bytes
+    count: int
+    sample: bytes
+
+
+@dataclass(slots=True)
+class _Tally:
+    """A folder's count while it is found by subtracting what lies behind it."""
+
+    name: bytes
+    value: int
+    waiting: int
+
+
+@dataclass(slots=True, order=True)
+class Span:
+    """A piece ``[start, end)`` not asked for yet; ``limit`` is how many keys to ask for, ``count`` what is known."""
+
+    start: bytes
+    end: bytes = field(compare=False)
+    limit: int = field(compare=False)
+    count: int = field(compare=False, default=UNKNOWN)
+    tally: _Tally | None = field(compare=False, default=None)
+    first: bool = field(compare=False, default=False)
+
+
+@dataclass(slots=True)
+class Delta:
+    """What one answer added: ``rows`` are sorted neighbours, ``counts`` are folders whose count became exact."""
+
+    rows: list[Child] = field(default_factory=list)
+    counts: list[tuple[bytes, int]] = field(default_factory=list)
+
+
+def _before(key: bytes, end: bytes) -> bool:
+    return end == ranges.FROM_KEY or key < end
+
+
+def _lower_end(a: bytes, b: bytes) -> bytes:
+    if a == ranges.FROM_KEY:
+        return b
+    return a if b == ranges.FROM_KEY else min(a, b)
+
+
+def _common(a: bytes, b: bytes) -> int:
+    size = min(len(a), len(b))
+    for index in range(size):
+        if a[index] != b[index]:
+            return index
+    return size
+
+
+def _shared(start: bytes, end: bytes) -> int:
+    """How many leading bytes all keys of ``[start, end)`` have in common."""
+    if end == ranges.FROM_KEY:
+        return 0
+    same = _common(start, end)
+    return same + 1 if same < len(start) and len(end) == same + 1 and start[same] + 1 == end[same] else same
+
+
+class Alphabet:
+    """Where to cut at one byte position: around every byte value of the classes seen in names so far."""
+
+    def __init__(self, seen: Iterable[int] = ()) -> None:
+        self._seen: set[int] = set()
+        self.cuts: list[int] = []
+        self.learn(bytes(seen))
+
+    def learn(self, text: bytes) -> None:
+        new = set(text) - self._seen
+        if not new:
+            return
+        for byte in new:
+            kind = next((k for k in (_DIGITS, _LOWER, _UPPER) if byte in k), frozenset((byte,)))
+            self._seen |= kind
+        self.cuts = sorted({c for byte in self._seen for c in (byte, byte + 1) if c <= 255})
+
+    def split(self, stem: bytes, start: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
+        """``[start, end)`` cut at every ``stem`` + byte that lies inside it."""
+        pieces = []
+        low = start
+        for cut in self.cuts:
+            at = stem + bytes((cut,))
+            if at <= low:
+                continue
+            if not _before(at, end):
+                break
+            pieces.append((low, at))
+            low = at
+        pieces.append((low, end))
+        return pieces
+
+
+def cut_after(
+    name: bytes, start: bytes, end: bytes, alphabet: Alphabet, *, deep: int, fine: int = 2
+) -> list[tuple[bytes, bytes]]:
+    """``[start, end)``, all of it behind ``name``, in pieces ordered along the bytes of ``name``.
+
+    The outermost ``fine`` byte positions, and every position up to ``deep``, are cut by the alphabet; none of the
+    cuts falls inside a folder of the level ``name`` belongs to.
+    """
+    pieces: list[tuple[bytes, bytes]] = []
+    low = start
+    zone = _shared(start, end)
+    for position in range(len(name), zone - 1, -1):
+        high = _lower_end(ranges.prefix_end(name[:position]), end)
+        if not _before(low, high) or low == ranges.FROM_KEY:
+            continue
+        if position < len(name) and (position < zone + fine or position <= deep):
+            pieces += alphabet.split(name[:position], low, high)
+        else:
+            pieces.append((low, high))
+        low = high
+        if high in (end, ranges.FROM_KEY):
+            return pieces
+    if low != ranges.FROM_KEY and _before(low, end):
+        pieces.append((low, end))
+    return pieces
+
+
+class Survey:
+    """The state of one listing of the children of ``prefix``, within ``[low, end)`` when that is narrower.
+
+    ``take`` gives spans to ask the server for, ``answer`` digests one reply; when ``pending`` is empty and nothing
+    is out any more, the listing is complete and every folder's count is exact. No separators: every key is a row.
+    """
+
+    def __init__(
+        self,
+        prefix: bytes,
+        separators: Sequence[bytes],
+        *,
+        within: tuple[bytes, bytes] = ranges.ALL,
+        known_count: int = UNKNOWN,
+        start: bytes = b"",
+    ) -> None:
+        self.prefix = prefix
+        self.separators = tuple(s for s in separators if s)
+        area = ranges.intersect(ranges.prefix_range(prefix), within)
+        self.total = 0 if area is None else UNKNOWN
+        self.keys_seen = 0
+        self.pending: list[Span] = []
+        self._alphabet = Alphabet(_USUAL + prefix)
+        if area is None:
+            return
+        low, end = area
+        if end == b"":
+            end = ranges.next_key(low)
+        low = max(low, start)
+        if not _before(low, end):
+            self.total = 0
+            return
+        self._open(low, end, known_count)
+
+    def _open(self, low: bytes, end: bytes, known_count: int) -> None:
+        if 0 <= known_count <= READ_ALL:
+            pieces, limit = [(low, end)], READ_ALL
+        else:
+            pieces, limit = self._buckets(low, end), FIRST_LIMIT
+        self.pending = [Span(a, b, limit, first=True) for a, b in pieces]
+        self._alphabet = Alphabet(self.prefix)
+
+    def _buckets(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
+        pieces = self._alphabet.split(self.prefix, low, end)
+        if self.prefix:
+            return pieces
+        split: list[tuple[bytes, bytes]] = []
+        for a, b in pieces:
+            leading = a in self.separators and b == bytes((a[0] + 1,)) if len(a) == 1 else False
+            split += self._alphabet.split(a, a, b) if leading else [(a, b)]
+        return split
+
+    def take(self, ops: int, budget: int = PIECE, *, from_end: bool = False) -> list[Span]:
+        """Up to ``ops`` spans in key order, expected to return at most about ``budget`` keys (but at least one)."""
+        taken: list[Span] = []
+        cost = 0
+        while self.pending and len(taken) < ops:
+            span = self.pending[-1 if from_end else 0]
+            price = span.limit if span.count == UNKNOWN else min(span.limit, span.count)
+            if taken and cost + price > budget and not span.first:
+                break
+            taken.append(span)
+            cost += price
+            self.pending.pop(-1 if from_end else 0)
+        return taken[::-1] if from_end else taken
+
+    def give_back(self, spans: Iterable[Span]) -> None:
+        for span in spans:
+            insort(self.pending, span)
+
+    @property
+    def hole(self) -> bytes | None:
+        """Where the first part not listed yet begins; ``None`` when nothing is pending."""
+        return self.pending[0].start if self.pending else None
+
+    def answer(self, span: Span, keys: Sequence[bytes], count: int) -> Delta:
+        """Digest the first ``keys`` of ``span`` and the exact ``count`` of keys in it."""
+        delta = Delta()
+        if span.first:
+            self.total = max(0, self.total) + count
+        if span.tally is not None:
+            self._settle(span.tally, count, delta)
+        if not keys:
+            return delta
+        self.keys_seen += len(keys)
+        last = self._rows(keys, delta)
+        self._alphabet.learn(keys[0][len(self.prefix) :][:64])
+        if last is not None:
+            self._alphabet.learn(last.name)
+        rest = count - len(keys)
+        if rest > 0:
+            self._continue(span, keys, rest, last, delta)
+        return delta
+
+    def _rows(self, keys: Sequence[bytes], delta: Delta) -> Child | None:
+        """Append one row a child; the last child when that is a folder."""
+        size = len(self.prefix)
+        rows = delta.rows
+        separators = self.separators
+        name, below, sample = b"", 0, b""
+        for key in keys:
+            if below and key.startswith(name, size):
+                below += 1
+                continue
+            if below:
+                rows.append(Child(name, below, sample))
+                below = 0
+            rest = key[size:]
+            end = child_end(rest, separators)
+            if end < 0:
+                rows.append(Child(rest, LEAF, key))
+            else:
+                name, below, sample = rest[:end], 1, key
+        if not below:
+            return None
+        last = Child(name, below, sample)
+        rows.append(last)
+        return last
+
+    def _continue(self, span: Span, keys: Sequence[bytes], rest: int, last: Child | None, delta: Delta) -> None:
+        """Queue what is behind the keys of an incomplete answer."""
+        if last is None:
+            name = keys[-1]
+            start = ranges.next_key(name)
+        else:
+            name = self.prefix + last.name
+            start = ranges.prefix_end(name)
+        if start == ranges.FROM_KEY or not _before(start, span.end):
+            if last is not None:
+                delta.rows[-1] = Child(last.name, last.count + rest, last.sample)
+            return
+        spans = self._pieces(span, keys, name, start, rest, last is None, len(delta.rows))
+        if last is not None:
+            delta.rows[-1] = Child(last.name, UNKNOWN, last.sample)
+            tally = _Tally(last.name, last.count + rest, len(spans))
+            for piece in spans:
+                piece.tally = tally
+        self.give_back(spans)
+
+    def _pieces(
+        self, span: Span, keys: Sequence[bytes], name: bytes, start: bytes, rest: int, exact: bool, rows: int
+    ) -> list[Span]:
+        flat = rows * 4 >= len(keys) and len(keys) >= 8
+        if rest <= REST_LIMIT:
+            return [Span(start, span.end, rest, rest if exact else UNKNOWN)]
+        if flat and rest <= PIECE:
+            return [Span(start, span.end, rest, rest)]
+        first = keys[0]
+        child, folder = child_of(first[len(self.prefix) :], self.separators)
+        first = self.prefix + child if folder else first
+        deep = _common(first, name) if first != name else -1
+        fine = (1 if deep >= 0 else 2) if flat else 2
+        pieces = cut_after(name, start, span.end, self._alphabet, deep=deep, fine=fine)
+        limit = PROBE_LIMIT if flat else 1
+        return [Span(a, b, limit) for a, b in pieces]
+
+    @staticmethod
+    def _settle(tally: _Tally, count: int, delta: Delta) -> None:
+        tally.value -= count
+        tally.waiting -= 1
+        if tally.waiting == 0:
+            delta.counts.append((tally.name, tally.value))
