@@ -21,6 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from etcdtui.ui.bindings import LIST, bindings_for
+from etcdtui.ui.widgets.toned import Toned
 
 STRIPS_KEPT = 512
 """Painted lines kept for reuse; several screens full."""
@@ -28,10 +29,8 @@ STRIPS_KEPT = 512
 SEARCH_ROWS = 20_000
 """Rows the default ``index_of`` looks through before it gives up; a larger model overrides it."""
 
-TONES = ("dim", "accent", "good", "warn", "bad", "key", "number", "string", "hit", "head", "mark")
 
-
-class LineView(ScrollView, can_focus=True):
+class LineView(Toned, ScrollView, can_focus=True):
     """Rows, a cursor and scrolling over a model that stays with the subclass.
 
     After the model changed, call ``model_changed()``; after one row changed, ``row_changed(index)``.
@@ -40,7 +39,7 @@ class LineView(ScrollView, can_focus=True):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(LIST)]
-    COMPONENT_CLASSES = {"line--cursor", "line--cursor-blurred", *(f"line--{tone}" for tone in TONES)}
+    COMPONENT_CLASSES = {"line--cursor", "line--cursor-blurred"}
     DEFAULT_CSS = """
     LineView {
         height: 1fr; width: 1fr;
@@ -50,17 +49,6 @@ class LineView(ScrollView, can_focus=True):
         & > .line--cursor-blurred {
             background: $block-cursor-blurred-background; color: $block-cursor-blurred-foreground;
         }
-        & > .line--dim { color: $foreground 60%; }
-        & > .line--accent { color: $accent; }
-        & > .line--good { color: $success; }
-        & > .line--warn { color: $warning; }
-        & > .line--bad { color: $error; }
-        & > .line--key { color: $primary; }
-        & > .line--number { color: $secondary; }
-        & > .line--string { color: $success; }
-        & > .line--hit { color: $warning; text-style: reverse; }
-        & > .line--head { color: $foreground 70%; text-style: bold; }
-        & > .line--mark { color: $warning; text-style: bold; }
     }
     """
 
@@ -127,12 +115,10 @@ class LineView(ScrollView, can_focus=True):
     # --- what a subclass or screen calls -----------------------------------------------------------------
 
     def tone(self, name: str) -> Style:
-        """The theme's colour for one of ``TONES``, to use in ``render_row``; never sets a background."""
+        """The theme's style for one of ``TONES``, kept until the theme changes."""
         style = self._tones.get(name)
         if style is None:
-            full = self.get_component_rich_style(f"line--{name}")
-            style = Style(color=full.color, bold=full.bold, reverse=full.reverse, underline=full.underline)
-            self._tones[name] = style
+            style = self._tones[name] = super().tone(name)
         return style
 
     def model_changed(self) -> None:
