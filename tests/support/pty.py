@@ -1,0 +1,210 @@
+"""Run a program in a real pseudo-terminal, feed it keys, and see both its bytes and the screen they make."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+READ_SIZE = 65536
+KEYS = {
+    "enter": "\r",
+    "esc": "\x1b",
+    "tab": "\t",
+    "shift+tab": "\x1b[Z",
+    "backspace": "\x7f",
+    "delete": "\x1b[3~",
+    "up": "\x1b[A",
+    "down": "\x1b[B",
+    "right": "\x1b[C",
+    "left": "\x1b[D",
+    "home": "\x1b[H",
+    "end": "\x1b[F",
+    "pageup": "\x1b[5~",
+    "pagedown": "\x1b[6~",
+    "space": " ",
+    "f1": "\x1bOP",
+}
+
+
+def key_bytes(name: str) -> bytes:
+    """The bytes a terminal sends for a key: a name of ``KEYS``, ``ctrl+x``, or the text itself."""
+    if name in KEYS:
+        return KEYS[name].encode()
+    if name.startswith("ctrl+") and len(name) == 6:
+        return bytes([ord(name[5].upper()) ^ 0x40])
+    return name.encode()
+
+
+class PtyApp:
+    """A child in its own session whose controlling terminal is a pseudo-terminal of ours.
+
+    ``with PtyApp.start([sys.executable, "-m", ...], size=(120, 40)) as app:`` then ``app.wait_for("text")``,
+    ``app.keys("j", "enter", "ctrl+p")``, ``app.type("some words")``, ``app.text()`` (the screen as lines),
+    ``app.raw`` (all bytes so far), ``app.resize(80, 24)``, ``app.signal(SIGTERM)``, ``app.hang_up()`` (the terminal goes
+    away), ``app.wait()`` -> exit code. The output is read whenever one of these is called, and only then.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], master: int, slave: int, size: tuple[int, int]) -> None:
+        self._process = process
+        self._master = master
+        self._slave = slave
+        self.raw = b""
+        self._terminal = pyte.Screen(*size)
+        self._stream = pyte.ByteStream(self._terminal)
+
+    @classmethod
+    def start(
+        cls,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        size: tuple[int, int] = (120, 40),
+        cwd: Path | None = None,
+    ) -> Self:
+        """Start ``argv`` on a terminal of ``size`` columns and rows; ``env`` is added to a small clean environment."""
+        master, slave = pty.openpty()
+        _set_size(slave, size)
+        clean = {
+            k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV")
+        }
+        process = subprocess.Popen(
+            [_SHELL, "-c", 'exec "$0" "$@" <"$PTY_NAME" >"$PTY_NAME" 2>&1', *map(str, argv)],
+            env={**clean, "TERM": "xterm-256color", "PTY_NAME": os.ttyname(slave), **(env or {})},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return cls(process, master, slave, size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def keys(self, *names: str) -> None:
+        """Press keys, one after the other, as fast as the terminal takes them."""
+        for name in names:
+            self.send(key_bytes(name))
+
+    def type(self, text: str) -> None:
+        self.send(text.encode())
+
+    def send(self, data: bytes) -> None:
+        """Write raw bytes as the terminal's input."""
+        while data:
+            self.read(0)
+            written = os.write(self._master, data[:512])
+            data = data[written:]
+
+    def read(self, timeout: float = 0.05) -> bool:
+        """Take in what the program printed, waiting up to ``timeout`` seconds for the first byte; whether any came."""
+        got = False
+        while self._master >= 0 and select.select([self._master], [], [], 0 if got else timeout)[0]:
+            try:
+                data = os.read(self._master, READ_SIZE)
+            except OSError:
+                break
+            if not data:
+                break
+            got = True
+            self.raw += data
+            self._stream.feed(data)
+        return got
+
+    def lines(self) -> list[str]:
+        self.read(0)
+        return [line.rstrip() for line in self._terminal.display]
+
+    def text(self) -> str:
+        """The screen as text, one line a row, without trailing blanks."""
+        return "\n".join(self.lines())
+
+    def screen(self) -> pyte.Screen:
+        """The emulated screen itself, for colours, the cursor and single cells."""
+        self.read(0)
+        return self._terminal
+
+    def wait_for(self, *words: str, timeout: float = 10.0, gone: Sequence[str] = ()) -> str:
+        """Wait until all ``words`` are on the screen and none of ``gone`` is; returns the screen."""
+        deadline = time.monotonic() + timeout
+        while True:
+            screen = self.text()
+            if all(w in screen for w in words) and not any(g in screen for g in gone):
+                return screen
+            if time.monotonic() > deadline or (not self.running and not self.read(0)):
+                state = "running" if self.running else f"ended with {self._process.returncode}"
+                raise AssertionError(f"not on the screen: {words!r} (gone: {gone!r}); program {state}:\n{screen}")
+            self.read()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; the program gets SIGWINCH."""
+        self._terminal.resize(rows, columns)
+        _set_size(self._master, (columns, rows))
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def terminal_modes(self) -> list[int]:
+        """The four flag words of the terminal (input, output, control, local), to compare before and after."""
+        return [int(x) for x in termios.tcgetattr(self._slave)[:4]]
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as a dropped connection does: the kernel sends SIGHUP."""
+        for name in ("_master", "_slave"):
+            with contextlib.suppress(OSError):
+                os.close(getattr(self, name))
+            setattr(self, name, -1)
+
+    def wait(self, timeout: float = 10.0) -> int:
+        """Read until the program ends; its exit code, negative for a signal."""
+        deadline = time.monotonic() + timeout
+        while self.running:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"still running after {timeout:g} s:\n{self.text()}")
+            if self._master >= 0:
+                self.read()
+            else:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(0.05)
+        self.read(0)
+        return self._process.returncode
+
+    def close(self) -> None:
+        """Kill the program if it still runs, and give the terminal back."""
+        if self.running:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        self.hang_up()
+
+
+_SHELL = "/bin/sh"
+
+
+def _set_size(fd: int, size: tuple[int, int]) -> None:
+    columns, rows = size
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
