@@ -38,7 +38,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what a version cannot do; a test that is left out everywhere is deselected, never skipped."""
-    fits, misfits = [], []
+    fits: list[pytest.Item] = []
+    misfits: list[pytest.Item] = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         binary = callspec.params.get("etcd_binary") if callspec else None

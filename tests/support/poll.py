@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 POLL = 0.02
 
 
-async def eventually(predicate: Callable[[], T | Awaitable[T]], timeout: float = 5.0, *, what: str = "") -> T:
+async def eventually(
+    predicate: Callable[[], Awaitable[T]] | Callable[[], T], timeout: float = 5.0, *, what: str = ""
+) -> T:
     """Call ``predicate`` until its answer is true, and return that answer; fails after ``timeout`` seconds.
 
     An ``AssertionError`` raised by it means "not yet"; the last one is the cause of the failure.
@@ -20,7 +22,7 @@ async def eventually(predicate: Callable[[], T | Awaitable[T]], timeout: float =
     deadline = time.monotonic() + timeout
     while True:
         last: AssertionError | None = None
-        answer: T | None = None
+        answer: object = None
         try:
             got = predicate()
             answer = await got if inspect.isawaitable(got) else got

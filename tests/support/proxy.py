@@ -20,7 +20,7 @@ class TcpProxy:
     ``black_hole()``  connections stay open and new ones are accepted, nothing passes in either direction (kept, and
                       delivered after ``heal``).
     ``delay``         seconds that each chunk waits, both ways.
-    ``flip_bytes()``  every further chunk from the server has its first byte inverted.
+    ``flip_bytes()``  every further chunk from the server has its last byte inverted.
     ``accepted``      how many connections were made; ``open`` how many there are.
     """
 
@@ -120,7 +120,7 @@ class TcpProxy:
                 await asyncio.sleep(self.delay)
             await self._flowing.wait()
             if self._flip and from_server:
-                chunk = bytes([chunk[0] ^ 0xFF]) + chunk[1:]
+                chunk = chunk[:-1] + bytes([chunk[-1] ^ 0xFF])
             writer.write(chunk)
             await writer.drain()
 

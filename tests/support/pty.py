@@ -20,6 +20,8 @@ from typing import Self
 import pyte
 
 READ_SIZE = 65536
+SHELL = "/bin/sh"
+KEPT_ENV = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV")
 KEYS = {
     "enter": "\r",
     "esc": "\x1b",
@@ -54,8 +56,8 @@ class PtyApp:
 
     ``with PtyApp.start([sys.executable, "-m", ...], size=(120, 40)) as app:`` then ``app.wait_for("text")``,
     ``app.keys("j", "enter", "ctrl+p")``, ``app.type("some words")``, ``app.text()`` (the screen as lines),
-    ``app.raw`` (all bytes so far), ``app.resize(80, 24)``, ``app.signal(SIGTERM)``, ``app.hang_up()`` (the terminal goes
-    away), ``app.wait()`` -> exit code. The output is read whenever one of these is called, and only then.
+    ``app.raw`` (all bytes so far), ``app.resize(80, 24)``, ``app.signal(SIGTERM)``, ``app.hang_up()`` (the terminal
+    goes away), ``app.wait()`` -> exit code. The output is read whenever one of these is called, and only then.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], master: int, slave: int, size: tuple[int, int]) -> None:
@@ -78,11 +80,9 @@ class PtyApp:
         """Start ``argv`` on a terminal of ``size`` columns and rows; ``env`` is added to a small clean environment."""
         master, slave = pty.openpty()
         _set_size(slave, size)
-        clean = {
-            k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV")
-        }
+        clean = {k: v for k, v in os.environ.items() if k in KEPT_ENV}
         process = subprocess.Popen(
-            [_SHELL, "-c", 'exec "$0" "$@" <"$PTY_NAME" >"$PTY_NAME" 2>&1', *map(str, argv)],
+            [SHELL, "-c", 'exec "$0" "$@" 0<>"$PTY_NAME" 1>&0 2>&0', *map(str, argv)],
             env={**clean, "TERM": "xterm-256color", "PTY_NAME": os.ttyname(slave), **(env or {})},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
@@ -200,9 +200,6 @@ class PtyApp:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         self.hang_up()
-
-
-_SHELL = "/bin/sh"
 
 
 def _set_size(fd: int, size: tuple[int, int]) -> None:

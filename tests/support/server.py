@@ -73,9 +73,8 @@ class Server:
     def call_sync(self, path: str, member: Member | None = None, **fields: object) -> Json:
         body = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in fields.items()}
         url = f"{(member or self.members[0]).client_url}/v3/{path}"
-        with urlopen(
-            Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"}), timeout=CALL_TIMEOUT
-        ) as got:
+        request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urlopen(request, timeout=CALL_TIMEOUT) as got:
             answer = json.loads(got.read())
         assert isinstance(answer, dict)
         return answer

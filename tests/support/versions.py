@@ -13,7 +13,7 @@ import pytest
 from etcdtui.demo.binary import Binary, NoEtcd, Version, find_binary, probe, wheel_folder
 
 ENV = "ETCD_BINARIES"
-_OPERATORS: dict[str, Callable[[object, object], bool]] = {
+_OPERATORS: dict[str, Callable[[Version, Version], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
     "==": operator.eq,
