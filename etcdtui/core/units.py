@@ -21,7 +21,7 @@ _SECONDS = {
 
 
 def format_size(size: int) -> str:
-    """``312 B``, ``1.2 KB``, ``31 MB``: powers of 1024, one decimal below ten of a unit."""
+    """``312 B``, ``1.2 KB``, ``31 MB``: powers of 1024, one decimal below a hundred of a unit."""
     if size < 1024:
         return f"{size} B"
     amount = float(size)
