@@ -35,11 +35,20 @@ A real terminal: ``pty.PtyApp``, see there.
 
 from __future__ import annotations
 
-from tests.support.poll import eventually
+from tests.support.poll import eventually, wait_until
 from tests.support.proxy import TcpProxy
 from tests.support.pty import PtyApp
 from tests.support.server import Server, running_server
 from tests.support.tls import TlsMaterial
 from tests.support.versions import requires_server
 
-__all__ = ["PtyApp", "Server", "TcpProxy", "TlsMaterial", "eventually", "requires_server", "running_server"]
+__all__ = [
+    "PtyApp",
+    "Server",
+    "TcpProxy",
+    "TlsMaterial",
+    "eventually",
+    "requires_server",
+    "running_server",
+    "wait_until",
+]

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 POLL = 0.02
 
 
+@overload
 async def eventually(
-    predicate: Callable[[], Awaitable[T]] | Callable[[], T], timeout: float = 5.0, *, what: str = ""
-) -> T:
+    predicate: Callable[[], Coroutine[object, object, T]], timeout: float = 5.0, *, what: str = ""
+) -> T: ...
+
+
+@overload
+async def eventually(predicate: Callable[[], T], timeout: float = 5.0, *, what: str = "") -> T: ...
+
+
+async def eventually(predicate: Callable[[], object], timeout: float = 5.0, *, what: str = "") -> object:
     """Call ``predicate`` until its answer is true, and return that answer; fails after ``timeout`` seconds.
 
     An ``AssertionError`` raised by it means "not yet"; the last one is the cause of the failure.
@@ -24,15 +32,15 @@ async def eventually(
         last: AssertionError | None = None
         answer: object = None
         try:
-            got = predicate()
-            answer = await got if inspect.isawaitable(got) else got
+            answer = predicate()
+            if inspect.isawaitable(answer):
+                answer = await answer
         except AssertionError as failure:
             last = failure
         if answer:
             return answer
         if time.monotonic() > deadline:
-            name = what or getattr(predicate, "__name__", "the condition")
-            raise AssertionError(f"{name} did not hold within {timeout:g} s (last answer {answer!r})") from last
+            raise _too_late(predicate, timeout, what, answer) from last
         await asyncio.sleep(POLL)
 
 
@@ -41,8 +49,11 @@ def wait_until(predicate: Callable[[], T], timeout: float = 5.0, *, what: str = 
     deadline = time.monotonic() + timeout
     while not (answer := predicate()):
         if time.monotonic() > deadline:
-            raise AssertionError(
-                f"{what or 'the condition'} did not hold within {timeout:g} s (last answer {answer!r})"
-            )
+            raise _too_late(predicate, timeout, what, answer)
         time.sleep(POLL)
     return answer
+
+
+def _too_late(predicate: object, timeout: float, what: str, answer: object) -> AssertionError:
+    name = what or getattr(predicate, "__name__", "the condition")
+    return AssertionError(f"{name} did not hold within {timeout:g} s (last answer {answer!r})")
