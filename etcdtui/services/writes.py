@@ -1,0 +1,344 @@
+"""The engine of every key change: guarded transactions whose outcome is always known or said to be unknown.
+
+Every step compares the key's ``mod_revision``, so sending a transaction twice can apply it only once. That is
+how a lost answer is settled: ask again, and if the compare fails, look at the history for our own change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from etcdtui.client import Client, Compare, Op
+from etcdtui.core.errors import Compacted, EtcdError, FutureRevision
+from etcdtui.core.plan import WritePlan
+from etcdtui.core.steps import Batch, Group, Step, pack
+from etcdtui.core.types import KeyValue, RangeResult, TxnResult
+from etcdtui.services.audit import Audit, AuditRecord
+from etcdtui.services.guard import Guard
+from etcdtui.services.undolog import Change, UndoEntry, UndoLog
+
+RESOLVE_FOR = 15.0
+"""Seconds in which a lost answer is settled before it is called unknown."""
+RESOLVE_PAUSE = 0.25
+SCAN_LIMIT = 512
+"""Revisions looked at one by one when a bisection cannot decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Written at ``revision``; ``settled`` when the answer was lost and found out afterwards."""
+
+    revision: int
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was written: keys were not as expected. ``found`` is the state now, one for each step, in order."""
+
+    found: tuple[KeyValue | None, ...]
+    revision: int = 0
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The answer was lost and could not be settled: it may be written or not."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """Nothing was sent. ``holds`` says whether the conditions hold now; ``found`` as in ``Refused``."""
+
+    holds: bool
+    found: tuple[KeyValue | None, ...] = ()
+
+
+Outcome: TypeAlias = Committed | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What came of a change in batches: steps written before it ended, and why it ended early (``None``: it did not).
+
+    ``at`` is the index of the batch that was refused or unknown.
+    """
+
+    written: tuple[tuple[Step, int], ...]
+    batches: int
+    stopped: Refused | Unknown | None = None
+    error: EtcdError | None = None
+    at: int = 0
+
+    @property
+    def complete(self) -> bool:
+        return self.stopped is None and self.error is None
+
+    @property
+    def revision(self) -> int:
+        return self.written[-1][1] if self.written else 0
+
+
+@dataclass(slots=True)
+class Writes:
+    """Everything one opened profile needs to change keys."""
+
+    client: Client
+    guard: Guard
+    audit: Audit
+    state: Path
+    profile: str = ""
+    trash_on: bool = True
+    undo: UndoLog = field(default_factory=UndoLog)
+    resolve_for: float = RESOLVE_FOR
+    clock: Callable[[], float] = time.monotonic
+
+    async def apply(
+        self, plan: WritePlan, steps: Batch, *, undo_of: str = "", dry: bool = False
+    ) -> Committed | Refused | Unknown | DryRun:
+        """Run one confirmed transaction: permit, send, settle, audit, remember for undo."""
+        started = self.clock()
+        if dry or self.guard.dry_run:
+            outcome = await self.dry_run(steps)
+            await self.record(plan, steps, "dry: THEN" if outcome.holds else "dry: ELSE", started, dry=True)
+            return outcome
+        try:
+            with self.guard.permit(plan):
+                result = await self.commit(steps)
+        except EtcdError as error:
+            await self.record(plan, steps, f"error: {error.title}", started, undo_of=undo_of)
+            raise
+        written = tuple((s, result.revision) for s in steps) if isinstance(result, Committed) else ()
+        record = await self.record(
+            plan, steps, result_words(result), started, revision=_revision(result), undo_of=undo_of
+        )
+        if written:
+            self.remember(plan, written, record.id)
+        return result
+
+    async def apply_batches(
+        self,
+        plan: WritePlan,
+        groups: Iterable[Group],
+        *,
+        undo_of: str = "",
+        trash: Path | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+        before_batch: Callable[[Batch], None] | None = None,
+    ) -> BatchReport:
+        """Run a confirmed change in as many transactions as the limits need; stops at the first that is not written."""
+        started = self.clock()
+        batches = pack(groups)
+        written: list[tuple[Step, int]] = []
+        stopped: Refused | Unknown | None = None
+        failure: EtcdError | None = None
+        at = 0
+        try:
+            with self.guard.permit(plan):
+                for at, batch in enumerate(batches):  # noqa: B007 - reported after the loop
+                    if before_batch:
+                        before_batch(batch)
+                    result = await self.commit(batch)
+                    if not isinstance(result, Committed):
+                        stopped = result
+                        break
+                    written.extend((s, result.revision) for s in batch)
+                    if on_progress:
+                        on_progress(len(written), sum(len(b) for b in batches))
+        except EtcdError as error:
+            if not written:
+                await self.record(plan, (), f"error: {error.title}", started, undo_of=undo_of)
+                raise
+            failure = error
+        report = BatchReport(tuple(written), len(batches), stopped, failure, at)
+        words = "ok" if report.complete else f"stopped after {len(written)} of {sum(map(len, batches))}"
+        steps = tuple(s for s, _ in written)
+        record = await self.record(plan, steps, words, started, revision=report.revision, undo_of=undo_of)
+        if written:
+            self.remember(plan, tuple(written), record.id, trash=trash)
+        return report
+
+    # -- the transaction ---------------------------------------------------------------------------------------
+
+    async def commit(self, steps: Batch) -> Outcome:
+        """Send the steps as one transaction under the caller's permit and find out what came of it."""
+        floor = max((s.expected for s in steps), default=0)
+        if any(s.before is None for s in steps):
+            floor = max(floor, await self._revision_now())
+        try:
+            return _outcome(await self._send(steps), steps)
+        except EtcdError as error:
+            if error.applied != "maybe":
+                raise
+            return await self._settle(steps, floor, error)
+
+    async def _send(self, steps: Batch) -> TxnResult:
+        compare = [
+            Compare.mod_revision(s.key, "=", s.expected) if s.before else Compare.create_revision(s.key, "=", 0)
+            for s in steps
+        ]
+        return await self.client.kv.txn(compare, [_op(s) for s in steps], [Op.get(s.key) for s in steps])
+
+    async def _settle(self, steps: Batch, floor: int, first: EtcdError) -> Outcome:
+        """Ask again until there is an answer; the compare makes asking again harmless."""
+        deadline = self.clock() + self.resolve_for
+        last = first
+        while self.clock() < deadline:
+            try:
+                result = _outcome(await self._send(steps), steps)
+                if isinstance(result, Committed):
+                    return Committed(result.revision, settled=True)
+                return await self._whose(steps, floor, result)
+            except (Compacted, FutureRevision) as error:
+                return Unknown(f"the history needed to find out is gone: {error.title}")
+            except EtcdError as error:
+                last = error
+                await asyncio.sleep(RESOLVE_PAUSE)
+        return Unknown(str(last))
+
+    async def _whose(self, steps: Batch, floor: int, refused: Refused) -> Outcome:
+        """The compare failed on the second try: because of our own first try, or of somebody else?"""
+        revision = await self._first_change(steps[0], floor, refused.revision)
+        if revision is None:
+            untouched = all(_same(s, kv) for s, kv in zip(steps[:1], refused.found[:1], strict=True))
+            if untouched:
+                return Refused(refused.found, refused.revision, settled=True)
+            return Unknown("the key changed several times since; its history does not tell which change was ours")
+        for step in steps:
+            kv = await self._at(step.key, revision)
+            if step.value is None and kv is None:
+                continue
+            ours = kv is not None and kv.mod_revision == revision and kv.value == step.value
+            if not ours or (kv is not None and kv.lease != step.final_lease):
+                return Refused(refused.found, refused.revision, settled=True)
+        return Committed(revision, settled=True)
+
+    async def _first_change(self, step: Step, floor: int, now: int) -> int | None:
+        """The revision of the first change of ``step.key`` after ``floor``; ``None`` when none is found."""
+        if step.before is None:
+            for revision in range(floor + 1, min(now, floor + SCAN_LIMIT) + 1):
+                if await self._at(step.key, revision) is not None:
+                    return revision
+            return None
+        low, high = floor, now
+        if _same(step, await self._at(step.key, now)):
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            if _same(step, await self._at(step.key, middle)):
+                low = middle
+            else:
+                high = middle
+        return high
+
+    async def _at(self, key: bytes, revision: int) -> KeyValue | None:
+        found = await self.client.kv.get(key, revision=revision)
+        return found.kvs[0] if found.kvs else None
+
+    async def _revision_now(self) -> int:
+        found = await self.client.kv.get(b"\0", count_only=True)
+        return found.header.revision if found.header else 0
+
+    async def dry_run(self, steps: Batch) -> DryRun:
+        """Evaluate the conditions with reads only."""
+        found = [await self.get(s.key) for s in steps]
+        return DryRun(all(_same(s, kv) for s, kv in zip(steps, found, strict=True)), tuple(found))
+
+    async def get(self, key: bytes) -> KeyValue | None:
+        found = await self.client.kv.get(key)
+        return found.kvs[0] if found.kvs else None
+
+    async def lease_ttl(self, lease: int) -> int | None:
+        """Seconds left of a lease, ``None`` when it is gone or may not be asked for."""
+        if not lease:
+            return None
+        try:
+            answer = await self.client.lease.time_to_live(lease)
+        except EtcdError:
+            return None
+        return answer.ttl if answer.ttl > 0 else None
+
+    # -- the record --------------------------------------------------------------------------------------------
+
+    async def record(
+        self,
+        plan: WritePlan,
+        steps: Batch,
+        result: str,
+        started: float,
+        *,
+        revision: int = 0,
+        dry: bool = False,
+        undo_of: str = "",
+        changes: int = 0,
+    ) -> AuditRecord:
+        """Write the audit line of a plan."""
+        single = steps[0] if len(steps) == 1 else None
+        record = self.audit.make(
+            plan.action,
+            plan.target,
+            result,
+            targets=tuple(s.key for s in steps) or plan.keys,
+            changes=changes or len(steps) or plan.changes,
+            guard=plan.condition,
+            before=single.before.value if single and single.before else None,
+            after=single.value if single else None,
+            revision=revision,
+            duration=self.clock() - started,
+            dry=dry,
+            undo_of=undo_of,
+            cluster_id=self.guard.cluster_id,
+            endpoint=",".join(self.client.endpoints),
+        )
+        await self.audit.add(record)
+        return record
+
+    def remember(
+        self, plan: WritePlan, written: tuple[tuple[Step, int], ...], id_: str, *, trash: Path | None = None
+    ) -> UndoEntry:
+        changes = tuple(Change(s.key, s.before, s.value, revision) for s, revision in written)
+        entry = UndoEntry(id_, plan.action, plan.target, changes, trash, plan.undo, plan.etcdctl)
+        self.undo.add(entry)
+        return entry
+
+
+def result_words(result: Outcome) -> str:
+    """The result column of Activity."""
+    if isinstance(result, Committed):
+        return f"rev {result.revision}"
+    return "CONFLICT" if isinstance(result, Refused) else "UNKNOWN"
+
+
+def _revision(result: Outcome) -> int:
+    return result.revision if isinstance(result, Committed) else 0
+
+
+def _op(step: Step) -> Op:
+    if step.value is None:
+        return Op.delete(step.key)
+    if step.keep_lease and step.before is not None:
+        return Op.put(step.key, step.value, ignore_lease=True)
+    return Op.put(step.key, step.value, lease=step.lease)
+
+
+def _same(step: Step, kv: KeyValue | None) -> bool:
+    """Whether ``kv`` is the state the step expects."""
+    return (kv.mod_revision if kv else 0) == step.expected
+
+
+def _outcome(result: TxnResult, steps: Batch) -> Committed | Refused:
+    revision = result.header.revision if result.header else 0
+    if result.succeeded:
+        return Committed(revision)
+    found = []
+    for answer in result.responses:
+        kvs = answer.kvs if isinstance(answer, RangeResult) else ()
+        found.append(kvs[0] if kvs else None)
+    return Refused(tuple(found), revision)
