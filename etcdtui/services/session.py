@@ -1,0 +1,137 @@
+"""One opened profile: its client, the guard of its writes, its audit and its health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from etcdtui.client import Client, ClientOptions, TlsOptions
+from etcdtui.config.schema import Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.core.errors import EtcdError, Unavailable
+from etcdtui.services.audit import Audit
+from etcdtui.services.guard import Guard, policy_of
+from etcdtui.services.health import ClusterHealth, HealthMonitor, State
+
+OPEN_MARGIN = 3.0
+"""Seconds on top of the profile's dial timeout that opening may take, logins included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the start of the program or the person adds to a profile; ``password`` answers a profile that asks."""
+
+    read_only: bool = False
+    dry_run: bool = False
+    password: Secret | None = None
+    audit_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a login needs, read from wherever the profile says."""
+
+    user: str = ""
+    password: Secret | None = None
+    token: Secret | None = None
+
+
+def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
+    """The client's options for a profile; raises ``ConfigError`` for what can not work."""
+    tls = profile.tls
+    return ClientOptions(
+        endpoints=profile.endpoints,
+        username=credentials.user or None,
+        password=credentials.password.reveal() if credentials.password is not None else None,
+        token=credentials.token.reveal() if credentials.token is not None else None,
+        tls=TlsOptions(
+            ca_file=tls.cacert or None,
+            cert_file=tls.cert or None,
+            key_file=tls.key or None,
+            server_name=tls.server_name or None,
+            insecure_skip_verify=tls.insecure_skip_verify,
+        )
+        if profile.is_tls
+        else None,
+        dial_timeout=profile.dial_timeout,
+        command_timeout=profile.command_timeout,
+        keepalive_time=profile.keepalive_time,
+        keepalive_timeout=profile.keepalive_timeout,
+        max_request_bytes=profile.max_request_bytes,
+        max_recv_bytes=profile.max_recv_bytes,
+    )
+
+
+class Session:
+    """A profile in use. Made by ``open``; ``aclose`` ends its connections and everything that reads through them."""
+
+    def __init__(self, profile: Profile, client: Client, guard: Guard, audit: Audit, identity: str) -> None:
+        self.profile = profile
+        self.client = client
+        self.guard = guard
+        self.audit = audit
+        self.identity = identity
+        self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
+
+    @property
+    def health(self) -> ClusterHealth:
+        """The latest known; ``health_updates`` keeps it fresh."""
+        return self.monitor.health
+
+    @classmethod
+    async def open(
+        cls, profile: Profile, overrides: Overrides = Overrides(), credentials: Credentials = Credentials()
+    ) -> Session:
+        """Connect and see that somebody answers, within the dial timeout and a margin; else raise and leave nothing.
+
+        Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
+        """
+        guard = Guard(policy_of(profile, forced_read_only=overrides.read_only, dry_run=overrides.dry_run))
+        limit = (profile.dial_timeout or 2.0) + OPEN_MARGIN
+        client: Client | None = None
+        try:
+            async with asyncio.timeout(limit):
+                client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)
+                identity = credentials.user or ("token" if credentials.token else "cert" if profile.tls.cert else "-")
+                audit = Audit(overrides.audit_file, profile.name, credentials.user, profile.audit_command)
+                session = cls(profile, client, guard, audit, identity)
+                health = await session.monitor.poll()
+                if not health.answering:
+                    raise _reason(health)
+        except TimeoutError:
+            await _close(client)
+            raise Unavailable(f"no answer within {limit:g} s", endpoint=", ".join(profile.endpoints)) from None
+        except BaseException:
+            await _close(client)
+            raise
+        guard.observe_cluster(health.cluster_id)
+        return session
+
+    async def health_updates(self) -> AsyncIterator[ClusterHealth]:
+        """Health for ever; a lost connection and another cluster behind the endpoints lock writes on the way."""
+        async for health in self.monitor.updates():
+            if not health.answering:
+                self.guard.connection_lost()
+            self.guard.observe_cluster(health.cluster_id)
+            yield health
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+
+
+async def _close(client: Client | None) -> None:
+    if client is not None:
+        await client.aclose()
+
+
+def _reason(health: ClusterHealth) -> EtcdError:
+    """The most telling error of endpoints that did not answer."""
+    errors = [endpoint.error for endpoint in health.endpoints if endpoint.error]
+    if not errors:
+        return Unavailable("no endpoint answered")
+    if health.state is State.TLS or health.state is State.DENIED:
+        return next((error for error in errors if not isinstance(error, Unavailable) or error.title != Unavailable.title),
+                    errors[0])  # fmt: skip
+    return errors[0]

@@ -1,0 +1,196 @@
+"""ClusterScreen: what every main screen shares; title, tabs, status line, footer, and the door to its actions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from etcdtui.services.health import ClusterHealth
+from etcdtui.services.session import Session
+from etcdtui.ui.bindings import APP, LIST, TABLE, Action, actions_for, bindings_for, find, key_words, keys_of
+from etcdtui.ui.widgets.footer import FooterLine, Hint
+from etcdtui.ui.widgets.statusline import StatusLine
+from etcdtui.ui.widgets.tabs import Tab, TabLine
+from etcdtui.ui.widgets.title import TitleFacts, TitleLine
+
+
+class ClusterScreen(Screen[None]):
+    """One numbered screen on one session.
+
+    A subclass names itself, composes its panes in ``compose_body`` and implements ``action_<id>`` for the rows of
+    ``ui.bindings`` that name it; a row without its method is neither bound nor shown. It overrides ``why_not`` for
+    actions that are off at the moment, ``health_changed`` to react to the cluster, ``go_back`` for esc and
+    ``close_view`` for q where it has something to close.
+    """
+
+    screen_name: ClassVar[str] = ""
+    number: ClassVar[int] = 0
+    label: ClassVar[str] = ""
+    about: ClassVar[str] = ""
+    """What the screen is for, in two lines, for the help."""
+
+    DEFAULT_CSS = """
+    ClusterScreen {
+        layout: vertical;
+        & > #body { height: 1fr; width: 1fr; }
+        &:inline { height: 100%; }
+    }
+    """
+
+    health: reactive[ClusterHealth] = reactive(ClusterHealth(), init=False)
+
+    class GoTo(Message):
+        """Show another screen; ``place`` is what it should show there: a key, a prefix, a lease ID in hex."""
+
+        def __init__(self, screen_name: str, place: bytes = b"") -> None:
+            super().__init__()
+            self.screen_name = screen_name
+            self.place = place
+
+    def __init_subclass__(cls, **kwargs: bool) -> None:
+        bindings: list[BindingType] = [
+            *bindings_for(cls.screen_name, has=lambda action_id: hasattr(cls, f"action_{action_id}"), through="do")
+        ]
+        cls.BINDINGS = [*bindings, *cls.__dict__.get("BINDINGS", ())]
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.title_line = TitleLine()
+        self.tab_line = TabLine()
+        self.status_line = StatusLine()
+        self.footer_line = FooterLine()
+        self.keymap: dict[str, str] = {}
+
+    # --- what a subclass gives ---------------------------------------------------------------------------
+
+    def compose_body(self) -> ComposeResult:
+        """The panes between tabs and status line."""
+        yield from ()
+
+    def why_not(self, action_id: str) -> str:
+        """Why an action is off now, as a sentence; empty when it is on. Writes are off while locked."""
+        action = find(action_id, self.screen_name)
+        if action is not None and action.mutating and not self.session.guard.writable:
+            because = self.session.guard.locked_because
+            return f"READ-ONLY{f' ({because})' if because else ''}: press ! to unlock writes"
+        return ""
+
+    def health_changed(self, health: ClusterHealth) -> None:
+        """The cluster's health is another; called on the shown screen only, and again when a screen is shown."""
+
+    def go_back(self) -> bool:
+        """Esc: clear the filter or close what is open; False when there was nothing."""
+        return self.close_view()
+
+    def close_view(self) -> bool:
+        """Q: close a view inside the screen; False when there was nothing, then q counts towards quitting."""
+        return False
+
+    def show_place(self, place: bytes) -> None:
+        """Another screen sent the person here to see ``place``."""
+
+    # --- what a subclass calls ---------------------------------------------------------------------------
+
+    def flash(self, message: str | Text, tone: str = "accent") -> None:
+        """News for a few seconds: tones are ``accent``, ``good``, ``warn``, ``bad``; a ``str`` is made safe."""
+        self.status_line.flash(message, tone)
+
+    def set_status(self, *parts: Text) -> None:
+        """The status line from left to right: place, filter, freshness, latency."""
+        self.status_line.set_parts(*parts)
+
+    def actions_changed(self) -> None:
+        """What can be done now is something else: draw the hints again."""
+        self.footer_line.hints = tuple(self._hints())
+
+    # --- chrome ------------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield self.title_line
+        yield self.tab_line
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield self.status_line
+        yield self.footer_line
+
+    def on_mount(self) -> None:
+        self.tab_line.current = self.number
+        self.set_interval(1.0, self.refresh_title)
+        self.refresh_chrome()
+
+    def on_screen_resume(self) -> None:
+        self.refresh_chrome()
+        self.health = self.session.health
+
+    def watch_health(self, health: ClusterHealth) -> None:
+        self.refresh_chrome()
+        if self.is_current:
+            self.health_changed(health)
+
+    def set_tabs(self, tabs: tuple[Tab, ...], keymap: dict[str, str]) -> None:
+        """The screens there are, and the user's keys; the app tells once before the screen is shown."""
+        self.tab_line.tabs = tabs
+        self.keymap = keymap
+
+    def refresh_chrome(self) -> None:
+        """Title, trouble and hints after anything they tell has changed."""
+        self.refresh_title()
+        self.status_line.set_trouble(self.session.health.words)
+        self.actions_changed()
+
+    def refresh_title(self) -> None:
+        """Once a second too, for the countdown; equal facts are not painted again."""
+        session, guard = self.session, self.session.guard
+        was = self.title_line.facts.writable
+        left = guard.relock_in()
+        self.title_line.facts = TitleFacts(
+            profile=session.profile.name,
+            color=session.profile.env.color,
+            health=session.health,
+            writable=guard.writable,
+            left_open=None if left is None else float(int(left)),
+            dry_run=guard.dry_run,
+            plaintext=not session.profile.is_tls,
+            identity=session.identity,
+            namespace=session.profile.namespace,
+        )
+        if was != guard.writable:
+            self.actions_changed()
+
+    def _hints(self) -> Iterator[Hint]:
+        locked = not self.session.guard.writable
+        shown = [action for action in self.available_actions() if action.footer and not (action.mutating and locked)]
+        for action in sorted(shown, key=lambda action: action.footer):
+            yield key_words(keys_of(action, self.keymap).split(",")[0]), action.label
+        if locked:
+            yield "!", "unlock"
+
+    # --- actions -----------------------------------------------------------------------------------------
+
+    def available_actions(self) -> list[Action]:
+        """The rows of the table that work here, whether on or off at the moment."""
+        own = [action for action in actions_for(self.screen_name) if hasattr(self, f"action_{action.id}")]
+        bound = {active.binding.id for active in self.active_bindings.values()}
+        ids = {action.id for action in own}
+        others = [a for a in actions_for(TABLE, LIST, APP) if a.id in bound and a.id not in ids]
+        return own + others
+
+    async def action_do(self, action_id: str) -> None:
+        """Run ``action_<id>``, or say why it is off."""
+        if reason := self.why_not(action_id):
+            self.flash(reason, "warn")
+            return
+        result = getattr(self, f"action_{action_id}")()
+        if inspect.isawaitable(result):
+            await result

@@ -1,0 +1,62 @@
+"""The last line but one: where we are, the filter, how fresh it is; and short news for a few seconds."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.timer import Timer
+
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.toned import Toned
+
+FLASH_SECONDS = 6.0
+FLASH_LIMIT = 400
+"""Characters of one message."""
+
+
+class StatusLine(Toned):
+    """``parts`` from left to right; a flash replaces them, and trouble stays in front of both."""
+
+    DEFAULT_CSS = "StatusLine { height: 1; width: 1fr; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: tuple[Text, ...] = ()
+        self.trouble = Text()
+        self._flash = Text()
+        self._timer: Timer | None = None
+
+    def set_parts(self, *parts: Text) -> None:
+        """Safe texts, shown with two blanks between them; empty ones are left out."""
+        if parts != self.parts:
+            self.parts = parts
+            self.refresh()
+
+    def set_trouble(self, words: str) -> None:
+        """A sentence about the connection that stays until it is over; empty when all is well."""
+        trouble = safe(words, self.tone("bad"), limit=FLASH_LIMIT) if words else Text()
+        if trouble != self.trouble:
+            self.trouble = trouble
+            self.refresh()
+
+    def flash(self, message: str | Text, tone: str = "accent") -> None:
+        """Say something for a few seconds; a ``str`` is made safe here."""
+        style = self.tone(tone)
+        text = message.copy() if isinstance(message, Text) else safe(message, limit=FLASH_LIMIT)
+        self._flash = Text.assemble((text.plain, style)) if not text.spans else text
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(FLASH_SECONDS, self.clear_flash)
+        self.refresh()
+
+    def clear_flash(self) -> None:
+        """End the flash before its time."""
+        if self._flash:
+            self._flash = Text()
+            self.refresh()
+
+    def render(self) -> Text:
+        shown = (self._flash,) if self._flash else self.parts
+        line = Text("  ").join(part for part in (self.trouble, *shown) if part)
+        line.no_wrap = True
+        line.truncate(max(1, self.size.width - 2), overflow="ellipsis")
+        return Text.assemble(" ", line, no_wrap=True, end="")

@@ -1,0 +1,133 @@
+"""The first line: which cluster, how it is, and whether it can be written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rich.style import Style
+from rich.text import Text
+from textual.color import Color, ColorParseError
+from textual.reactive import reactive
+
+from etcdtui.services.health import WARN_QUOTA, ClusterHealth, State
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.toned import Toned
+
+NAME_LIMIT = 40
+"""Characters of a profile, member or user name."""
+
+SHADES = {
+    "red": "#b3261e",
+    "yellow": "#e0b000",
+    "green": "#2e7d32",
+    "blue": "#1f5fb8",
+    "magenta": "#8e3a9d",
+    "cyan": "#0e7c86",
+    "white": "#d8d8d8",
+}
+"""The environment colours as shades that text can be read on."""
+
+
+def environment_style(color: str) -> Style:
+    """The block a profile's name stands on; a colour that cannot be read is no colour, only reverse."""
+    if not color:
+        return Style(bold=True, reverse=True)
+    try:
+        back = Color.parse(SHADES.get(color, color))
+    except ColorParseError:
+        return Style(bold=True, reverse=True)
+    return Style(bold=True, bgcolor=back.rich_color, color=back.get_contrast_text(1.0).rich_color)
+
+
+@dataclass(frozen=True, slots=True)
+class TitleFacts:
+    """Everything the title line tells. ``left_open`` is the seconds until writes lock again, None when they do not."""
+
+    profile: str = ""
+    color: str = ""
+    health: ClusterHealth = field(default_factory=ClusterHealth)
+    writable: bool = False
+    left_open: float | None = None
+    dry_run: bool = False
+    plaintext: bool = False
+    identity: str = ""
+    namespace: str = ""
+    note: str = ""
+
+
+class TitleLine(Toned):
+    """Long words while they fit; narrower terminals get shorter ones, never another meaning."""
+
+    DEFAULT_CSS = "TitleLine { height: 1; width: 1fr; background: $panel; }"
+
+    facts: reactive[TitleFacts] = reactive(TitleFacts())
+
+    def render(self) -> Text:
+        width = self.size.width
+        line = Text()
+        for level in range(4):
+            left, right = self._left(level), self._right(level)
+            gap = width - left.cell_len - right.cell_len - 1
+            line = Text.assemble(left, " " * max(1, gap), right)
+            if gap >= 1:
+                break
+        line.no_wrap, line.end = True, ""
+        line.truncate(width, overflow="crop")
+        return line
+
+    def _left(self, level: int) -> Text:
+        """Name and health; level 0 is the widest."""
+        facts = self.facts
+        wide = level < 1
+        name = safe(facts.profile, limit=NAME_LIMIT)
+        parts = [Text.assemble((f" {name.plain} ", environment_style(facts.color)))]
+        if facts.namespace and level < 2:
+            parts.append(safe(facts.namespace, self.tone("dim"), limit=NAME_LIMIT))
+        parts.extend(self._health_words(level))
+        return Text("  " if wide else " ").join(part for part in parts if part)
+
+    def _health_words(self, level: int) -> Iterator[Text]:
+        health, short = self.facts.health, level >= 3
+        if self.facts.note:
+            yield safe(self.facts.note, self.tone("warn"), limit=NAME_LIMIT * 2)
+        if health.state is State.CONNECTING:
+            return
+        count = f"{health.members_up}/{health.members_total}"
+        all_up = health.members_up == health.members_total
+        yield Text(count if short else f"{count} up", self.tone("good" if all_up else "bad"))
+        if health.members_listed > health.members_total and level < 2:
+            yield Text(f"of {health.members_listed}", self.tone("dim"))
+        if health.state is State.NO_LEADER:
+            yield Text("NO LEADER", self.tone("bad"))
+        elif health.state in (State.LOST, State.TLS):
+            yield Text("LOST", self.tone("bad"))
+        elif health.state is State.DENIED:
+            yield Text("DENIED", self.tone("warn"))
+        elif health.leader_name:
+            leader = safe(health.leader_name, limit=NAME_LIMIT)
+            yield leader if short else Text.assemble(("leader ", self.tone("dim")), leader)
+        if health.revision:
+            yield Text.assemble(("rev ", self.tone("dim")), str(health.revision))
+        if health.quota_used is not None:
+            share = f"{health.quota_used:.0%}"
+            high = health.quota_used >= WARN_QUOTA
+            if level < 2 or high:
+                yield Text(share if short else f"quota {share}", self.tone("warn") if high else Style())
+        for alarm in health.alarms:
+            yield Text(alarm, self.tone("bad"))
+
+    def _right(self, level: int) -> Text:
+        facts, wide = self.facts, level < 1
+        mode = "WRITES ON" if facts.writable else "READ-ONLY"
+        if facts.writable and facts.left_open is not None:
+            mode += f" {int(facts.left_open) // 60}:{int(facts.left_open) % 60:02}"
+        if facts.dry_run:
+            mode += " DRY RUN"
+        style = Style(bold=True, reverse=True) if facts.writable else Style(bold=True)
+        parts = [Text(f"[ {mode} ]" if wide else f"[{mode}]", style)]
+        if level < 3:
+            parts.append(Text("PLAINTEXT" if facts.plaintext else "TLS", self.tone("dim")))
+        if facts.identity and facts.identity != "-":
+            parts.append(safe(facts.identity, limit=NAME_LIMIT if level < 2 else 12))
+        return Text("  " if wide else " ").join(parts)
