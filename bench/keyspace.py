@@ -21,7 +21,8 @@ PUTS_PER_TXN = 128
 IN_FLIGHT = 16
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 APPS = (
-    "api web auth cart search order pay mail cache queue proxy sync batch cron audit metric trace log user geo".split()
+    *("api", "web", "auth", "cart", "search", "order", "pay", "mail", "cache", "queue"),
+    *("proxy", "sync", "batch", "cron", "audit", "metric", "trace", "log", "user", "geo"),
 )
 SKEWED = (
     ("pods", 150_000, 200),
@@ -120,7 +121,7 @@ def load(target: str, scale: float = 1.0) -> int:
             request_serializer=pb.TxnRequest.SerializeToString,
             response_deserializer=pb.TxnResponse.FromString,
         )
-        running: deque[grpc.Future] = deque()
+        running: deque[grpc.Future[pb.TxnResponse]] = deque()
         for first in range(0, len(names), PUTS_PER_TXN):
             request = pb.TxnRequest()
             for offset, key in enumerate(names[first : first + PUTS_PER_TXN]):

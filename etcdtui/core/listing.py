@@ -27,6 +27,8 @@ _DIGITS = frozenset(b"0123456789")
 _LOWER = frozenset(range(ord("a"), ord("z") + 1))
 _UPPER = frozenset(range(ord("A"), ord("Z") + 1))
 _USUAL = b"a0A-./_:"
+_COARSE = b"-./0:A[_abcdefghijklmnopqrstuvwxyz{"
+"""Where the whole store is cut at its first byte, so that the opening fits one transaction."""
 
 
 def child_end(rest: bytes, separators: Sequence[bytes]) -> int:
@@ -239,9 +241,11 @@ class Survey:
         self._alphabet = Alphabet(self.prefix)
 
     def _buckets(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
-        pieces = self._alphabet.split(self.prefix, low, end)
         if self.prefix:
-            return pieces
+            return self._alphabet.split(self.prefix, low, end)
+        coarse = Alphabet()
+        coarse.cuts = list(_COARSE)
+        pieces = coarse.split(b"", low, end)
         split: list[tuple[bytes, bytes]] = []
         for a, b in pieces:
             leading = a in self.separators and b == bytes((a[0] + 1,)) if len(a) == 1 else False

@@ -1,0 +1,266 @@
+"""What is below a prefix, level by level: listed in bounded pieces, checked again cheaply, detailed where visible.
+
+A listing is an async iterator of pages, all read at one revision. The first page can be used while the rest comes;
+closing the iterator cancels what is in flight. A compaction on the way starts the level again and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from etcdtui.core import gaps, ranges
+from etcdtui.core.errors import Compacted
+from etcdtui.core.gaps import Check, Kind, Region
+from etcdtui.core.listing import LEAF, UNKNOWN, Child, Delta, Span, Survey
+from etcdtui.core.types import KeyValue, RangeResult
+from etcdtui.services.reading import Reads, Want
+
+AT_ONCE = 4
+"""Transactions of one listing in flight."""
+PAGE_KEYS = 5_000
+"""Keys one transaction is expected to return at most; decoding more would hold up the screen."""
+RESTARTS = 3
+REFRESH_AT_ONCE = 120
+DETAIL_BATCH = 8
+DETAIL_BYTES = 4 * 1024 * 1024
+"""Values read for the details of visible rows in one pass; rows beyond it show their size when looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """News of one listing. ``rows`` are groups of neighbours, ``hole`` the first key not listed yet.
+
+    ``total`` counts all keys of the level (UNKNOWN before the first answer). ``restarted`` drops what came before.
+    """
+
+    rows: tuple[list[Child], ...]
+    counts: tuple[tuple[bytes, int], ...]
+    total: int
+    keys_seen: int
+    revision: int
+    hole: bytes | None
+    done: bool
+    restarted: bool = False
+
+
+class Listing:
+    """One listing of the children of ``prefix``. ``from_end`` may be switched while it runs: the end comes first."""
+
+    def __init__(
+        self,
+        reads: Reads,
+        prefix: bytes,
+        separators: Sequence[bytes],
+        *,
+        within: tuple[bytes, bytes] = ranges.ALL,
+        known_count: int = UNKNOWN,
+        revision: int = 0,
+        page_keys: int = PAGE_KEYS,
+    ) -> None:
+        self._reads = reads
+        self._prefix = prefix
+        self._separators = separators
+        self._within = within
+        self._known_count = known_count
+        self._asked_revision = revision
+        self._page_keys = page_keys
+        self.from_end = False
+        self.revision = revision
+        self.survey = self._new_survey()
+        self._running: dict[asyncio.Task[list[RangeResult]], list[Span]] = {}
+
+    def _new_survey(self) -> Survey:
+        return Survey(self._prefix, self._separators, within=self._within, known_count=self._known_count)
+
+    async def pages(self) -> AsyncIterator[Page]:
+        """Pages until the level is complete. Raises what a read raises; a compacted revision restarts the level."""
+        restarts = 0
+        if not self.survey.pending:
+            yield self._page([], restarted=False)
+        try:
+            while self.survey.pending or self._running:
+                self._start()
+                done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                try:
+                    deltas = [delta for task in done for delta in self._digest(task)]
+                except Compacted:
+                    restarts += 1
+                    if self._asked_revision or restarts > RESTARTS:
+                        raise
+                    await self._cancel()
+                    self.revision = 0
+                    self.survey = self._new_survey()
+                    yield self._page([], restarted=True)
+                    continue
+                yield self._page(deltas, restarted=False)
+        finally:
+            await self._cancel()
+
+    def _start(self) -> None:
+        """Fill the free slots; before the revision is known there is one."""
+        free = (AT_ONCE if self.revision else 1) - len(self._running)
+        while free > 0 and self.survey.pending:
+            share = -(-len(self.survey.pending) // free) if self.revision else len(self.survey.pending)
+            size = self._reads.max_ops if not self.revision else max(8, min(self._reads.max_ops, share))
+            spans = self.survey.take(size if self.revision else 10_000, self._page_keys, from_end=self.from_end)
+            wants = [Want(span.start, span.end, span.limit) for span in spans]
+            task = asyncio.create_task(self._reads.many(wants, self.revision))
+            self._running[task] = spans
+            free -= 1
+
+    def _digest(self, task: asyncio.Task[list[RangeResult]]) -> list[Delta]:
+        spans = self._running.pop(task)
+        try:
+            results = task.result()
+        except BaseException:
+            self.survey.give_back(spans)
+            raise
+        if not self.revision and results and results[0].header:
+            self.revision = results[0].header.revision
+        deltas = []
+        for span, result in zip(spans, results, strict=True):
+            delta = self.survey.answer(span, [kv.key for kv in result.kvs], result.count)
+            if delta.rows or delta.counts:
+                deltas.append(delta)
+        return deltas
+
+    def _page(self, deltas: list[Delta], *, restarted: bool) -> Page:
+        running = [spans[0].start for spans in self._running.values() if spans]
+        holes = ([self.survey.hole] if self.survey.hole is not None else []) + running
+        return Page(
+            rows=tuple(delta.rows for delta in deltas if delta.rows),
+            counts=tuple(pair for delta in deltas for pair in delta.counts),
+            total=self.survey.total,
+            keys_seen=self.survey.keys_seen,
+            revision=self.revision,
+            hole=min(holes, default=None),
+            done=not holes,
+            restarted=restarted,
+        )
+
+    async def _cancel(self) -> None:
+        running, self._running = self._running, {}
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.gather(*running, return_exceptions=True)
+
+
+async def children(
+    reads: Reads,
+    prefix: bytes,
+    separators: Sequence[bytes] = (b"/",),
+    *,
+    within: tuple[bytes, bytes] = ranges.ALL,
+    known_count: int = UNKNOWN,
+    revision: int = 0,
+) -> list[Child]:
+    """The whole level at once, sorted, with exact counts."""
+    listing = Listing(reads, prefix, separators, within=within, known_count=known_count, revision=revision)
+    found: dict[bytes, Child] = {}
+    async for page in listing.pages():
+        if page.restarted:
+            found.clear()
+        for rows in page.rows:
+            found.update((row.name, row) for row in rows)
+        for name, count in page.counts:
+            found[name] = Child(name, count, found[name].sample)
+    return [found[name] for name in sorted(found)]
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What a check of shown rows found; ``relist`` when so much is new that listing again is cheaper."""
+
+    regions: tuple[Region, ...]
+    revision: int
+    relist: bool = False
+
+
+async def refresh(
+    reads: Reads,
+    prefix: bytes,
+    separators: Sequence[bytes],
+    rows: Sequence[Child],
+    start: bytes,
+    end: bytes,
+) -> Refresh:
+    """Check that ``[start, end)`` still shows exactly ``rows``: one known key a folder and the gaps between them."""
+    checks = gaps.plan(prefix, rows, start, end)
+    results = await reads.many([Want(check.start, check.end, check.limit) for check in checks])
+    revision = results[0].header.revision if results and results[0].header else 0
+    regions: list[Region] = []
+    doubtful: list[Check] = []
+    for check, result in zip(checks, results, strict=True):
+        if check.kind is Kind.SAMPLE:
+            if not result.kvs:
+                doubtful.append(check)
+            continue
+        if result.count > len(result.kvs):
+            return Refresh((), revision, relist=True)
+        regions.append(_region(check, result, prefix, separators))
+    regions += await _folders(reads, prefix, doubtful)
+    return Refresh(tuple(regions), revision)
+
+
+def _region(check: Check, result: RangeResult, prefix: bytes, separators: Sequence[bytes]) -> Region:
+    found = gaps.rows_of(prefix, separators, [kv.key for kv in result.kvs])
+    leaves = {row.name for row in found if row.count == LEAF}
+    size = len(prefix)
+    seen = tuple((kv.key[size:], kv.mod_revision, kv.version) for kv in result.kvs if kv.key[size:] in leaves)
+    return Region(check.start, check.end, found, seen)
+
+
+async def _folders(reads: Reads, prefix: bytes, doubtful: Sequence[Check]) -> list[Region]:
+    """Folders whose known key is gone: still there by another key, or gone."""
+    if not doubtful:
+        return []
+    spans = [ranges.prefix_range(prefix + check.name) for check in doubtful]
+    results = await reads.many([Want(start, end, 1) for start, end in spans])
+    return [
+        Region(start, end, (Child(check.name, result.count, result.kvs[0].key),) if result.kvs else ())
+        for check, (start, end), result in zip(doubtful, spans, results, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What a row shows beside its name, from a full read (keys-only answers of etcd 3.7 carry no lease)."""
+
+    size: int
+    version: int
+    mod_revision: int
+    lease: int
+
+
+def detail_of(kv: KeyValue) -> Detail:
+    return Detail(len(kv.value), kv.version, kv.mod_revision, kv.lease)
+
+
+async def details(
+    reads: Reads, keys: Sequence[bytes], *, revision: int = 0, budget: int = DETAIL_BYTES
+) -> AsyncIterator[dict[bytes, Detail]]:
+    """Details of visible leaves, a few keys at a time, until ``budget`` bytes of values were read."""
+    spent = 0
+    batch = DETAIL_BATCH
+    at = 0
+    while at < len(keys) and spent < budget:
+        part = keys[at : at + batch]
+        at += len(part)
+        found: dict[bytes, Detail] = {}
+        read = 0
+        for result in await reads.many([Want(key, values=True) for key in part], revision):
+            for kv in result.kvs:
+                found[kv.key] = detail_of(kv)
+                read += len(kv.value)
+        spent += read
+        batch = max(1, min(64, len(part) * 64 * 1024 // max(1, read)))
+        yield found
+
+
+async def value_of(reads: Reads, key: bytes, *, revision: int = 0) -> KeyValue | None:
+    """The key with its value, ``None`` when it does not exist (any more, or at that revision)."""
+    result = await reads.one(Want(key, values=True), revision)
+    return result.kvs[0] if result.kvs else None

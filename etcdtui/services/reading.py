@@ -1,0 +1,130 @@
+"""Bounded reads for listings and searches: many small ranges at one revision, stale ones when nobody leads.
+
+Everything below asks through ``Reads``, so the number of operations in one transaction, the deadline, what happens
+on a server with a lower limit and on a cluster without a leader are decided in one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from etcdtui.client import Client, Op
+from etcdtui.core.errors import DeadlineExceeded, NoLeader, TooManyOps
+from etcdtui.core.types import RangeResult
+
+MAX_OPS = 120
+"""Operations of one transaction; servers allow 128 unless told otherwise."""
+ALONE_AT_ONCE = 8
+"""Ranges in flight where the server takes no transaction of that size."""
+READ_DEADLINE = 20.0
+STALE_FOR = 5.0
+"""Seconds for which reads stay serializable after a read found no leader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One range to read; an empty ``end`` is the single key. Without ``values`` only the keys come."""
+
+    key: bytes
+    end: bytes = b""
+    limit: int = 0
+    values: bool = False
+    count_only: bool = False
+
+
+class Reads:
+    """Reads of one client. ``leaderless`` tells what is known now, so that no read waits for a missing leader."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        leaderless: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.client = client
+        self.max_ops = MAX_OPS
+        self._leaderless = leaderless
+        self._clock = clock
+        self._stale_until = float("-inf")
+        self.requests = 0
+
+    @property
+    def stale(self) -> bool:
+        """Whether reads are answered by one member from what it has, perhaps behind the others."""
+        return self._leaderless() or self._clock() < self._stale_until
+
+    async def one(self, want: Want, revision: int = 0) -> RangeResult:
+        return (await self.many([want], revision))[0]
+
+    async def many(self, wants: Sequence[Want], revision: int = 0) -> list[RangeResult]:
+        """The answers in order. At ``revision`` 0 all are of one and the same revision, the newest."""
+        stale = self.stale
+        try:
+            return await self._many(wants, revision, stale)
+        except (NoLeader, DeadlineExceeded) as error:
+            if stale or (isinstance(error, DeadlineExceeded) and not self._leaderless()):
+                raise
+            self._stale_until = self._clock() + STALE_FOR
+            return await self._many(wants, revision, True)
+
+    async def _many(self, wants: Sequence[Want], revision: int, stale: bool) -> list[RangeResult]:
+        if len(wants) == 1:
+            return [await self._alone(wants[0], revision, stale)]
+        if len(wants) > self.max_ops:
+            return await self._in_parts(wants, revision, stale)
+        self.requests += 1
+        ops = [
+            Op.get(
+                want.key,
+                range_end=want.end or None,
+                limit=want.limit,
+                revision=revision,
+                serializable=stale,
+                keys_only=not want.values and not want.count_only,
+                count_only=want.count_only,
+            )
+            for want in wants
+        ]
+        try:
+            result = await self.client.kv.txn(success=ops, timeout=READ_DEADLINE)
+        except TooManyOps:
+            self.max_ops = max(1, len(wants) // 2)
+            return await self._in_parts(wants, revision, stale)
+        return [
+            RangeResult(response.kvs, response.more, response.count, result.header)
+            for response in result.responses
+            if isinstance(response, RangeResult)
+        ]
+
+    async def _in_parts(self, wants: Sequence[Want], revision: int, stale: bool) -> list[RangeResult]:
+        """Smaller transactions, all pinned to the revision of the first."""
+        size = self.max_ops
+        parts = [wants[i : i + size] for i in range(0, len(wants), size)]
+        found = await self._many(parts[0], revision, stale)
+        pinned = revision or (found[0].header.revision if found[0].header else 0)
+        slots = asyncio.Semaphore(ALONE_AT_ONCE)
+
+        async def read(part: Sequence[Want]) -> list[RangeResult]:
+            async with slots:
+                return await self._many(part, pinned, stale)
+
+        for answers in await asyncio.gather(*(read(part) for part in parts[1:])):
+            found += answers
+        return found
+
+    async def _alone(self, want: Want, revision: int, stale: bool) -> RangeResult:
+        self.requests += 1
+        return await self.client.kv.get(
+            want.key,
+            range_end=want.end or None,
+            limit=want.limit,
+            revision=revision,
+            serializable=stale,
+            keys_only=not want.values and not want.count_only,
+            count_only=want.count_only,
+            timeout=READ_DEADLINE,
+        )
