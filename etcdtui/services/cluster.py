@@ -1,0 +1,365 @@
+"""The members side by side, what the cluster can still lose, and the maintenance that people do on it.
+
+Every row comes from a member's own ``Status``; members are matched by ``header.member_id``, never by address, because
+tunnels and proxies make addresses lie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from etcdtui.client import Client
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, line
+from etcdtui.core.quoting import shell_quote
+from etcdtui.core.types import Alarm, AlarmType, EndpointStatus, HashKV, Member
+from etcdtui.core.units import format_size
+from etcdtui.services.health import ClusterHealth, EndpointHealth
+
+LAG_LIMIT = 1_000
+"""Raft entries behind the leader above which a member must not become one."""
+DISARM_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """Voting members only. ``spare`` is how many more may fail; negative means no quorum now."""
+
+    voters: int
+    up: int
+
+    @property
+    def needed(self) -> int:
+        return self.voters // 2 + 1
+
+    @property
+    def spare(self) -> int:
+        return self.up - self.needed
+
+    def without(self, *, voting: bool, up: bool) -> Quorum:
+        """After removing one member."""
+        return Quorum(self.voters - voting, self.up - (voting and up))
+
+    def words(self) -> str:
+        if self.spare < 0:
+            return f"NO QUORUM: {self.needed} of {self.voters} needed, {self.up} up"
+        return f"QUORUM {self.needed} of {self.voters} needed, {self.up} up: can lose {self.spare} more"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """One member. ``status`` is ``None`` when it did not answer or may not be asked; sizes in bytes, lag in entries."""
+
+    member: Member
+    endpoint: str = ""
+    up: bool = False
+    status: EndpointStatus | None = None
+    rtt: float = 0.0
+    since: float = 0.0
+    problem: EtcdError | None = None
+    lag: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.member.name or ("(not started)" if not self.member.client_urls else f"{self.member.id:x}")
+
+    @property
+    def role(self) -> str:
+        if self.status is None:
+            return "learner" if self.member.is_learner else "?"
+        if self.status.is_leader:
+            return "LEADER"
+        return "learner" if self.status.is_learner else "follower"
+
+    @property
+    def apply_lag(self) -> int | None:
+        return None if self.status is None else max(0, self.status.raft_index - self.status.raft_applied_index)
+
+    @property
+    def state(self) -> str:
+        """``ok``, ``DOWN 6m``, ``not started``, ``not reached`` or the reason of a refusal."""
+        if not self.member.name and not self.member.client_urls:
+            return "not started"
+        if self.status is not None:
+            return "ok"
+        if self.up:
+            return "not allowed"
+        if not self.endpoint:
+            return "no endpoint"
+        return "DOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """The members screen as data. ``limited`` is a sentence when the server did not allow all of it."""
+
+    health: ClusterHealth
+    rows: tuple[MemberRow, ...]
+    alarms: tuple[Alarm, ...] | None = None
+    limited: str = ""
+
+    @property
+    def quorum(self) -> Quorum:
+        voters = [row for row in self.rows if not row.member.is_learner]
+        return Quorum(len(voters), sum(row.up for row in voters))
+
+    @property
+    def leader(self) -> MemberRow | None:
+        return next((row for row in self.rows if row.member.id == self.health.leader_id), None)
+
+    @property
+    def learners(self) -> int:
+        return sum(row.member.is_learner for row in self.rows)
+
+    def row(self, member_id: int) -> MemberRow | None:
+        return next((row for row in self.rows if row.member.id == member_id), None)
+
+
+def view_of(health: ClusterHealth, alarms: tuple[Alarm, ...] | None = None, limited: str = "") -> ClusterView:
+    """Rows from what the health monitor already knows: no request is sent for them."""
+    by_member = {e.member_id: e for e in health.endpoints if e.member_id}
+    commits = [e.status.raft_index for e in health.endpoints if e.status]
+    newest = max(commits, default=0)
+    members = health.members or tuple(Member(e.member_id, "", (), (e.endpoint,)) for e in health.endpoints)
+    return ClusterView(health, tuple(_row(m, by_member.get(m.id), newest) for m in members), alarms, limited)
+
+
+def _row(member: Member, endpoint: EndpointHealth | None, newest: int) -> MemberRow:
+    if endpoint is None:
+        return MemberRow(member)
+    lag = max(0, newest - endpoint.status.raft_index) if endpoint.status else None
+    return MemberRow(
+        member, endpoint.endpoint, endpoint.up, endpoint.status, endpoint.rtt, endpoint.since, endpoint.error, lag
+    )
+
+
+async def read_alarms(client: Client) -> tuple[tuple[Alarm, ...] | None, str]:
+    """Active alarms, or ``None`` and why they are not known."""
+    try:
+        return tuple(await client.maintenance.alarms()), ""
+    except EtcdError as error:
+        return None, f"alarms: {error.title}"
+
+
+@dataclass(frozen=True, slots=True)
+class HashCheck:
+    """Agreement of the members at one revision. ``answers`` holds a hash or the reason why there is none."""
+
+    revision: int
+    answers: tuple[tuple[MemberRow, HashKV | EtcdError], ...]
+
+    @property
+    def verdict(self) -> str:
+        """``equal``, ``DIFFERS`` or why the answers can not be compared."""
+        hashes = [answer for _, answer in self.answers if isinstance(answer, HashKV)]
+        if len(hashes) < 2:
+            return "not comparable: fewer than two members answered"
+        groups: dict[int, set[int]] = {}
+        for answer in hashes:
+            groups.setdefault(answer.compact_revision, set()).add(answer.hash)
+        if any(len(values) > 1 for values in groups.values()):
+            return "DIFFERS"
+        return "equal" if len(groups) == 1 else "not comparable: members are compacted at different revisions"
+
+
+async def check_hashes(client: Client, view: ClusterView) -> HashCheck:
+    """Hash the key space of every member at the lowest revision that all have reached.
+
+    Reads the whole key bucket on each member. Hashes count as comparable only with the same compact revision.
+    """
+    rows = [row for row in view.rows if row.status is not None and row.status.header is not None]
+    revision = min((row.status.header.revision for row in rows if row.status and row.status.header), default=0)
+
+    async def one(row: MemberRow) -> HashKV | EtcdError:
+        try:
+            return await client.maintenance.hash_kv(row.endpoint, revision=revision)
+        except EtcdError as error:
+            return error
+
+    answers = await asyncio.gather(*(one(row) for row in rows))
+    return HashCheck(revision, tuple(zip(rows, answers, strict=True)))
+
+
+# -- plans -----------------------------------------------------------------------------------------------------
+
+
+def _plan(
+    action: str,
+    target: str,
+    rpc: str,
+    etcdctl: str,
+    lines: list[PlanLine],
+    *,
+    level: ActionClass = ActionClass.R3,
+    member: int | None = None,
+    blocked: str = "",
+    word: str = "",
+    undo: str = "this cannot be undone",
+) -> WritePlan:
+    return WritePlan(
+        action=action,
+        target=target.encode(),
+        action_class=level,
+        scope=Scope(frozenset({rpc}), members=None if member is None else frozenset({member})),
+        target_word=word or target,
+        lines=tuple(lines),
+        etcdctl=f"etcdctl {etcdctl}",
+        changes=0,
+        undo=undo,
+        blocked=blocked,
+    )
+
+
+def move_leader_plan(view: ClusterView, row: MemberRow) -> WritePlan:
+    blocked = ""
+    if row.member.is_learner:
+        blocked = "a learner can not become leader; promote it first"
+    elif not row.up:
+        blocked = "the member does not answer"
+    elif row.lag is not None and row.lag > LAG_LIMIT:
+        blocked = f"the member is {row.lag} entries behind; the limit is {LAG_LIMIT}"
+    leader = view.leader
+    lines = [
+        line("from ", (leader.name if leader else "?").encode(), " to ", row.name.encode()),
+        line("clients notice one election: requests are retried, leases start their clocks again", tone="dim"),
+    ]
+    return _plan(
+        "move leader", row.name, "Maintenance/MoveLeader", f"move-leader {row.member.id:x}", lines,
+        member=row.member.id, blocked=blocked, undo="move it back",
+    )  # fmt: skip
+
+
+def remove_plan(view: ClusterView, row: MemberRow) -> WritePlan:
+    """Blocked when the members that stay up would not be a majority of the members that stay."""
+    before, after = view.quorum, view.quorum.without(voting=not row.member.is_learner, up=row.up)
+    blocked = ""
+    if before.voters == 1 and not row.member.is_learner:
+        blocked = "this is the only voting member"
+    elif after.spare < 0:
+        blocked = f"the rest would have no quorum: {after.up} of {after.voters} up, {after.needed} needed"
+    lines = [
+        line(f"before  {before.voters} voters, {before.up} up: {before.words()}"),
+        line(f"after   {after.voters} voters, {after.up} up: {after.words()}", tone="warn"),
+        line("the member " + ("answers now" if row.up else "does not answer"), tone="dim"),
+        line("its process ends by itself; its data must be wiped before it can join again", tone="dim"),
+    ]
+    if row.role == "LEADER":
+        lines.append(line("it is the leader: move the leadership first for a softer landing", tone="warn"))
+    return _plan(
+        "member remove", row.name, "Cluster/MemberRemove", f"member remove {row.member.id:x}", lines,
+        level=ActionClass.R4, member=row.member.id, blocked=blocked,
+    )  # fmt: skip
+
+
+def add_plan(view: ClusterView, name: str, peer_urls: tuple[str, ...], *, learner: bool = True) -> WritePlan:
+    down = [row.name for row in view.rows if not row.member.is_learner and not row.up]
+    blocked = ""
+    if down:
+        blocked = f"{', '.join(down)} is down: remove it first, an add raises the majority needed"
+    elif learner and view.learners:
+        blocked = "there is a learner already; promote or remove it first"
+    voters = view.quorum.voters + (not learner)
+    lines = [
+        line("as a learner: it does not vote until it is promoted" if learner else "as a voting member at once"),
+        line(f"the majority needed is then {voters // 2 + 1} of {voters}"),
+    ]
+    flag = " --learner" if learner else ""
+    urls = ",".join(peer_urls)
+    return _plan(
+        "member add", name, "Cluster/MemberAdd",
+        f"member add {shell_quote(name.encode())} --peer-urls={shell_quote(urls.encode())}{flag}", lines,
+        blocked=blocked, word=name, undo="remove the member again",
+    )  # fmt: skip
+
+
+def add_environment(view: ClusterView, name: str, peer_urls: tuple[str, ...]) -> tuple[str, ...]:
+    """The settings with which the new member's etcd is to be started."""
+    known = [f"{row.member.name}={url}" for row in view.rows if row.member.name for url in row.member.peer_urls]
+    initial = ",".join([*known, *(f"{name}={url}" for url in peer_urls)])
+    return (
+        f'ETCD_NAME="{name}"',
+        f'ETCD_INITIAL_CLUSTER="{initial}"',
+        f'ETCD_INITIAL_ADVERTISE_PEER_URLS="{",".join(peer_urls)}"',
+        'ETCD_INITIAL_CLUSTER_STATE="existing"',
+    )
+
+
+def update_plan(row: MemberRow, peer_urls: tuple[str, ...]) -> WritePlan:
+    lines = [
+        line("from ", ", ".join(row.member.peer_urls).encode(), tone="remove"),
+        line("to   ", ", ".join(peer_urls).encode(), tone="add"),
+    ]
+    return _plan(
+        "member update", row.name, "Cluster/MemberUpdate",
+        f"member update {row.member.id:x} --peer-urls={shell_quote(','.join(peer_urls).encode())}", lines,
+        member=row.member.id, undo="update it back",
+    )  # fmt: skip
+
+
+def promote_plan(row: MemberRow) -> WritePlan:
+    lag = "not known" if row.lag is None else f"{row.lag} entries"
+    return _plan(
+        "member promote", row.name, "Cluster/MemberPromote", f"member promote {row.member.id:x}",
+        [line(f"it is behind the leader by: {lag}"), line("from then on it votes", tone="dim")],
+        member=row.member.id, blocked="" if row.member.is_learner else "only a learner can be promoted",
+    )  # fmt: skip
+
+
+def defrag_plan(view: ClusterView, row: MemberRow) -> WritePlan:
+    status = row.status
+    gain = format_size(max(0, status.db_size - status.db_size_in_use)) if status else "?"
+    others_down = [other.name for other in view.rows if other is not row and not other.up]
+    blocked = f"{', '.join(others_down)} is down: defragmenting would take another member away" if others_down else ""
+    lines = [
+        line(f"{row.role}, database {format_size(status.db_size) if status else '?'}, frees at least {gain}"),
+        line("reads and writes on this member stop while it runs; giving up here does not stop it", tone="warn"),
+    ]
+    return _plan(
+        "defrag", row.name, "Maintenance/Defragment",
+        f"--endpoints={shell_quote(row.endpoint.encode())} defrag", lines, blocked=blocked,
+        undo="nothing is changed but the file's size",
+    )  # fmt: skip
+
+
+def compact_plan(view: ClusterView, revision: int, keep: int) -> WritePlan:
+    current = view.health.revision
+    kept = current - revision
+    level = ActionClass.R4 if kept < keep else ActionClass.R3
+    lines = [
+        line(f"now at revision {current}, compact to {revision}: the last {kept} revisions stay"),
+        line("history below it and watches from it are gone for ever", tone="warn"),
+    ]
+    blocked = "" if 0 < revision <= current else f"the revision must be between 1 and {current}"
+    return _plan(
+        "compact", str(revision), "KV/Compact", f"compact --physical {revision}", lines, level=level, blocked=blocked
+    )
+
+
+def disarm_plan(view: ClusterView, alarm: Alarm) -> WritePlan:
+    """A CORRUPT alarm is refused: it must be found out first which member differs."""
+    row = view.row(alarm.member_id)
+    status = row.status if row else None
+    quota = status.db_size_quota if status else 0
+    blocked = ""
+    if alarm.type is AlarmType.CORRUPT:
+        blocked = "compare the members' hashes and replace the odd one out; disarming would hide the damage"
+    elif status and quota and status.db_size > DISARM_SHARE * quota:
+        blocked = f"the database is still {format_size(status.db_size)} of {format_size(quota)}: compact and defragment"
+    lines = [
+        line(f"{alarm.type.name} raised by ", (row.name if row else f"{alarm.member_id:x}").encode()),
+        line("it comes back with the next write if the database is still over its quota", tone="dim"),
+    ]
+    return _plan(
+        "alarm disarm", alarm.type.name, "Maintenance/Alarm", "alarm disarm", lines, member=alarm.member_id,
+        blocked=blocked,
+    )  # fmt: skip
+
+
+def down_words(row: MemberRow, now: float | None = None) -> str:
+    """``DOWN 6m``: how long a member has not answered."""
+    if row.state != "DOWN" or not row.since:
+        return row.state
+    seconds = max(0.0, (time.time() if now is None else now) - row.since)
+    return f"DOWN {int(seconds)}s" if seconds < 60 else f"DOWN {int(seconds // 60)}m"
