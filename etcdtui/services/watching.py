@@ -150,15 +150,16 @@ class WatchFeed:
         return "DEL~" if before and before.lease and self._gone_leases.get(before.lease) else "DEL"
 
     async def _tail_once(self) -> EtcdError:
+        watcher = self.client.watch(
+            self.spec.key,
+            range_end=self.spec.range_end or None,
+            start_revision=self._next,
+            prev_kv=True,
+            created_notify=True,
+            require_leader=True,
+        )
         try:
-            async with self.client.watch(
-                self.spec.key,
-                range_end=self.spec.range_end or None,
-                start_revision=self._next,
-                prev_kv=True,
-                created_notify=True,
-                require_leader=True,
-            ) as batches:
+            async with watcher as batches:
                 async for batch in batches:
                     if batch.created:
                         self._become(FeedState.LIVE, "", None)
@@ -166,6 +167,8 @@ class WatchFeed:
                     if batch.events:
                         self._take(batch.events)
         except EtcdError as error:
+            # Everything received was delivered before the error, so nothing between here and there is lost.
+            self._next = watcher.next_revision or self._next
             return self._after(error)
         return ClosedError("the watch was closed")
 
