@@ -1,0 +1,266 @@
+"""The command line. Argparse and dispatch; whatever is heavy is imported only by the path that needs it.
+
+Return codes: 0 all is well; 1 the cluster could not be reached, or the program failed; 2 wrong command line;
+3 the configuration has problems or the profile cannot be used; 4 no terminal to draw on; 128+n ended by signal n.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from etcdtui import __version__
+from etcdtui.config.choose import Choice, ChoiceRefused, choose
+from etcdtui.config.describe import config_text, login_words, mode, profile_lines
+from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
+from etcdtui.config.launch import SCREENS, Launch
+from etcdtui.config.load import load
+from etcdtui.config.passwords import password_of, token_of
+from etcdtui.config.schema import Config, Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.config.terminal import terminal_problem
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.safe_text import safe_text
+
+OK, FAILED, USAGE, BAD_CONFIG, NO_TERMINAL = 0, 1, 2, 3, 4
+MIN_PYTHON = (3, 11)
+EPILOG = (
+    "A flag wins over the profile, the profile over an ETCDCTL_* variable, a variable over the default; the variables"
+    " count only when no profile is named. Return codes: 0 ok, 1 not reached or failed, 2 wrong command line,"
+    " 3 bad configuration, 4 no terminal, 128+n signal n. `etcdtui demo` starts a throw-away cluster."
+)
+ETCDCTL_HELP: Mapping[str, str] = {
+    "endpoints": "comma separated endpoints",
+    "cacert": "CA certificates the servers are checked against",
+    "cert": "client certificate",
+    "key": "private key of the client certificate",
+    "user": "user name (name:password works and warns)",
+    "password": "password; visible in the process list, so prefer the prompt",
+    "auth-jwt-token": "JWT to send instead of logging in",
+    "insecure-transport": "a bare host is spoken to in plaintext (default true)",
+    "insecure-skip-tls-verify": "do not check the server's certificate",
+    "insecure-discovery": "accept plaintext endpoints from DNS (default true)",
+    "discovery-srv": "domain whose SRV records list the endpoints",
+    "discovery-srv-name": "service name suffix of those records",
+    "dial-timeout": "how long connecting may take, such as 2s",
+    "command-timeout": "how long one request may take, such as 5s",
+    "keepalive-time": "silence after which the connection is pinged",
+    "keepalive-timeout": "how long the answer to a ping may take",
+    "max-request-bytes": "largest request sent",
+    "max-recv-bytes": "largest answer accepted",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its code; wrong usage raises ``SystemExit(2)`` as argparse does."""
+    if sys.version_info < MIN_PYTHON:
+        return _fail("etcdtui needs Python 3.11 or newer", FAILED)
+    os.environ.pop("TEXTUAL_LOG", None)  # it would record every key, typed passwords included
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _demo(words[1:]) if words[:1] == ["demo"] else _start(words)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+
+
+def _start(words: Sequence[str]) -> int:
+    args = _parser().parse_args(_spelled_out(words))
+    config = load(os.environ, path=args.config)
+    if config.file_problems or (args.check and config.problems and not args.profile):
+        return _fail("\n".join(str(problem) for problem in config.problems), BAD_CONFIG)
+    if args.list_profiles:
+        print("\n".join(profile_lines(config)))
+        return OK
+    if args.print_config:
+        print(config_text(config), end="")
+        return BAD_CONFIG if config.problems else OK
+    flags = {name: value for name in NAMES if (value := getattr(args, name.replace("-", "_"))) is not None}
+    try:
+        choice = choose(config, args.profile, flags, os.environ)
+    except ChoiceRefused as error:
+        return _fail(str(error), BAD_CONFIG)
+    except SettingRefused as error:
+        return _fail(str(error), USAGE)
+    launch = _launch(args, config, choice, flags)
+    if args.check:
+        return _check(launch)
+    if problem := terminal_problem(os.environ):
+        return _fail(problem, NO_TERMINAL)
+    from etcdtui.ui.run import run_app
+
+    return run_app(launch)
+
+
+def _demo(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser("etcdtui demo", description="A throw-away cluster with living sample data.")
+    parser.add_argument("--members", type=_members, default=3, metavar="N", help="1, 3 or 5 members (default 3)")
+    _add_look(parser)
+    args = parser.parse_args(words)
+    if problem := terminal_problem(os.environ):
+        return _fail(problem, NO_TERMINAL)
+    config = load(os.environ)
+    if config.file_problems:
+        config = Config(notices=tuple(str(problem) for problem in config.file_problems[:3]))
+    launch = _look(Launch(config=config, notices=config.notices), args)
+    from etcdtui.demo.run import run
+
+    return run(launch, members=args.members)
+
+
+def _members(text: str) -> int:
+    if text not in ("1", "3", "5"):
+        raise argparse.ArgumentTypeError("1, 3 or 5")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "etcdtui", description="A terminal UI for etcd v3.", epilog=EPILOG, allow_abbrev=False
+    )
+    parser.add_argument("key", nargs="?", default="", metavar="KEY-OR-PREFIX", help="where to open")
+    parser.add_argument("-p", "--profile", default="", metavar="NAME", help="profile of the configuration")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
+    locks = parser.add_mutually_exclusive_group()
+    locks.add_argument("--read-only", action="store_true", help="refuse every write")
+    locks.add_argument("--write", action="store_true", help="start unlocked; production still asks")
+    parser.add_argument("--prefix", default="", metavar="P", help="open there")
+    parser.add_argument("--rev", type=_revision, default=0, metavar="N", help="look at this revision")
+    _add_look(parser)
+    tools = parser.add_argument_group("without a screen").add_mutually_exclusive_group()
+    tools.add_argument("--check", action="store_true", help="validate, connect, say what would be done")
+    tools.add_argument("--list-profiles", action="store_true", help="list the profiles")
+    tools.add_argument("--print-config", action="store_true", help="the configuration as understood, without secrets")
+    tools.add_argument("--version", action="version", version=f"etcdtui {__version__}")
+    etcdctl = parser.add_argument_group("as in etcdctl")
+    for name, text in ETCDCTL_HELP.items():
+        short = ("-d",) if name == "discovery-srv" else ()
+        etcdctl.add_argument(*short, f"--{name}", metavar="V", help=text)
+    etcdctl.add_argument("--debug", action="store_true", help="more in the log file")
+    etcdctl.add_argument("--hex", action="store_true", help="show values as hexadecimal at first")
+    return parser
+
+
+def _add_look(parser: argparse.ArgumentParser) -> None:
+    """Flags of the screen, which the demo takes as well."""
+    parser.add_argument("--screen", type=_screen, default="keys", metavar="NAME", help=", ".join(SCREENS))
+    parser.add_argument("--theme", default="", metavar="NAME", help="theme, or auto")
+    parser.add_argument("--dry-run", action="store_true", help="build and show changes, send none")
+    parser.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR does)")
+    parser.add_argument("--ascii", action="store_true", help="lines of ASCII characters")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument("--log", default="", metavar="FILE", help="log file (default: in the state folder)")
+
+
+def _screen(text: str) -> str:
+    name = SCREENS[int(text) - 1] if text in tuple("123456789") else text
+    if name not in SCREENS:
+        raise argparse.ArgumentTypeError(f"one of {', '.join(SCREENS)}")
+    return name
+
+
+def _revision(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:20]) < 2**63):
+        raise argparse.ArgumentTypeError("a revision is a whole number")
+    return int(text)
+
+
+def _spelled_out(words: Sequence[str]) -> list[str]:
+    """Switches such as ``--insecure-transport`` take ``=false`` but never the next word, as with etcdctl."""
+    end = words.index("--") if "--" in words else len(words)
+    bare = {f"--{name}" for name in SWITCHES}
+    return [f"{word}=true" if word in bare and at < end else word for at, word in enumerate(words)]
+
+
+def _launch(args: argparse.Namespace, config: Config, choice: Choice, flags: Mapping[str, str]) -> Launch:
+    profile = choice.profile
+    if profile is not None and args.read_only:
+        profile = replace(profile, read_only=True)
+    notices = [*config.notices, *choice.notices]
+    if "password" in flags or ":" in flags.get("user", ""):
+        notices.append("a password on the command line can be seen by everybody on this host (ps); prefer the prompt")
+    launch = Launch(
+        config=config,
+        profile=profile,
+        read_only=args.read_only,
+        write=args.write,
+        prefix=args.key or args.prefix,
+        rev=args.rev,
+        hex=args.hex,
+        debug=args.debug,
+        provenance=choice.provenance,
+        notices=tuple(notices),
+    )
+    return _look(launch, args)
+
+
+def _look(launch: Launch, args: argparse.Namespace) -> Launch:
+    return replace(
+        launch,
+        screen=args.screen,
+        theme=args.theme or launch.config.defaults.theme,
+        no_color=args.no_color or bool(os.environ.get("NO_COLOR")),
+        ascii=args.ascii,
+        mouse=not args.no_mouse,
+        dry_run=args.dry_run,
+        log_file=args.log,
+    )
+
+
+def _check(launch: Launch) -> int:
+    """Say what a start would do, connect once, and leave nothing behind."""
+    _say("config", launch.config.file or "none")
+    for notice in launch.notices:
+        _say("note", notice)
+    profile = launch.profile
+    if profile is None:
+        names = ", ".join(p.name for p in (*launch.config.profiles, *launch.config.found))
+        _say("profile", f"you would pick one of: {names}; name one with -p to check its connection")
+        return OK
+    sources = dict(launch.provenance)
+    _say("profile", f"{profile.name}, environment {profile.environment or 'none'}, starts {mode(profile)}")
+    _say("endpoints", ", ".join(profile.endpoints) or f"DNS SRV of {profile.discovery_srv}")
+    _say("transport", "TLS" if profile.is_tls else "PLAINTEXT")
+    _say("login", login_words(profile.auth))
+    for setting, source in sources.items():
+        _say("from", f"{setting}: {source}")
+    try:
+        _say("connect", asyncio.run(_connect(profile, launch)))
+    except EtcdError as error:
+        return _fail(safe_text(str(error), limit=1000).text, FAILED)
+    return OK
+
+
+def _say(word: str, text: str) -> None:
+    print(f"{word:<10} {safe_text(text, limit=2000).text}")
+
+
+async def _connect(profile: Profile, launch: Launch) -> str:
+    from etcdtui.services.session import Credentials, Overrides, Session
+
+    ask: Callable[[str], Secret | None] = _ask if sys.stdin.isatty() else lambda user: None
+    credentials = Credentials(profile.auth.user, password_of(profile.auth, ask=ask), token_of(profile.auth))
+    session = await Session.open(profile, Overrides(read_only=True, dry_run=launch.dry_run), credentials)
+    try:
+        health = session.health
+        leader = safe_text(health.leader_name or "unknown", limit=60).text
+        return f"ok: {health.members_up}/{health.members_total} up, leader {leader}, rev {health.revision}"
+    finally:
+        await session.aclose()
+
+
+def _ask(user: str) -> Secret | None:
+    return Secret(getpass.getpass(f"password of {safe_text(user, limit=60).text}: "))
+
+
+def _fail(text: str, code: int) -> int:
+    print(f"etcdtui: {text}", file=sys.stderr)
+    return code
