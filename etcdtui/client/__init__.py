@@ -1,0 +1,24 @@
+"""An async client for etcd v3 (3.4 to 3.7): ``async with connect(ClientOptions(...)) as client``."""
+
+from __future__ import annotations
+
+from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
+
+from etcdtui.client import errors
+from etcdtui.client.client import Client, connect
+from etcdtui.client.options import ClientOptions, TlsOptions
+from etcdtui.client.requests import SortOrder, SortTarget
+from etcdtui.client.txn import Compare, Op
+
+__all__ = [
+    "Client",
+    "ClientOptions",
+    "Compare",
+    "Op",
+    "SortOrder",
+    "SortTarget",
+    "TlsOptions",
+    "connect",
+    "errors",
+    "quiet",
+]

@@ -31,7 +31,7 @@
     ├── ClusterMismatch             endpoints lead to different clusters
     ├── Unavailable
     │   ├── TlsError
-    │   └── LeaderChanged
+    │   └── LeaderChanged  NotCapable
     ├── DeadlineExceeded
     ├── MessageTooLarge
     ├── WatchCancelled
@@ -274,6 +274,10 @@ class TlsError(Unavailable):
 
 class LeaderChanged(Unavailable):
     title = "the leader changed during the request"
+
+
+class NotCapable(Unavailable):
+    title = "the cluster has not decided its version yet"
 
 
 class DeadlineExceeded(EtcdError):

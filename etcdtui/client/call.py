@@ -1,0 +1,342 @@
+"""The one place where RPCs are sent: write gate, deadline, token, choice of endpoint, retry, error mapping."""
+
+from __future__ import annotations
+
+from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
+
+import asyncio
+from collections.abc import Container
+from typing import Any, TypeVar
+
+from etcdtui.client import methods
+from etcdtui.client.balancer import Slot
+from etcdtui.client.connection import Connection, Metadata
+from etcdtui.client.failures import failure_of
+from etcdtui.client.grpc_errors import Failure
+from etcdtui.client.methods import Effect, Method
+from etcdtui.client.options import ClientOptions
+from etcdtui.client.pool import Pool
+from etcdtui.client.retry import Action, Backoff, decide
+from etcdtui.client.streams import Stream
+from etcdtui.client.token import TokenSource
+from etcdtui.core import errors as e
+from etcdtui.core.types import WriteGate, WriteIntent
+from etcdtui.pb import rpc_pb2
+
+__all__ = ["Caller", "quiet"]
+
+Req = TypeVar("Req")
+Resp = TypeVar("Resp")
+
+_LEADER: tuple[str, str] = ("hasleader", "true")
+
+
+class _Failed(Exception):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+class Caller:
+    """Sends requests. Every failure comes out as a class of ``core.errors``; times are seconds, 0 means no limit."""
+
+    def __init__(self, options: ClientOptions, gate: WriteGate | None = None) -> None:
+        self.options = options
+        self.tokens = TokenSource(options.username, options.password, options.token, self._authenticate)
+        self.pool = Pool(options, self._probe_metadata)
+        self._gate = gate
+        self._closed = False
+        self._loop = asyncio.get_running_loop()
+        self._plain: tuple[str | None, Metadata | None, Metadata] = (None, None, (_LEADER,))
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return self.pool.endpoints
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    async def unary(
+        self,
+        method: Method[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        endpoint: str | None = None,
+        require_leader: bool = False,
+        intent: WriteIntent | None = None,
+    ) -> Resp:
+        """One answer. Without ``endpoint`` any member may give it and reads are repeated on others; with it only that
+        member is asked, once. ``timeout`` ``None`` is the command timeout."""
+        self.admit(method, intent)
+        limit = self.options.command_timeout if timeout is None else timeout
+        if self._loop.time() >= self.tokens.renew_at:
+            await self.tokens.renew()
+        if endpoint is not None:
+            return await self._addressed(method, request, endpoint, limit, require_leader)
+        slot = self.pool.quick()
+        failure: Failure | None = None
+        started = self._loop.time()
+        if slot is not None:
+            try:
+                return await self._attempt(slot.item, method, request, limit, self._metadata(require_leader))
+            except _Failed as failed:
+                failure = failed.failure
+        return await self._persist(method, request, started, limit, require_leader, slot, failure)
+
+    async def open_stream(
+        self,
+        method: Method[Req, Resp],
+        *,
+        request: Req | None = None,
+        endpoint: str | None = None,
+        avoid: Container[str] = (),
+        require_leader: bool = False,
+        fresh_token: bool = False,
+        timeout: float | None = None,
+        intent: WriteIntent | None = None,
+    ) -> Stream[Req, Resp]:
+        """Opens a stream on a connected member: bidirectional ones without ``request``, server streams with it.
+
+        ``timeout`` bounds the finding of a member (``None``: the command timeout); the stream itself has no deadline.
+        """
+        self.admit(method, intent)
+        await self.tokens.for_stream(fresh=fresh_token)
+        limit = self.options.command_timeout if timeout is None else timeout
+        slot: Slot[Connection] | None = None
+        if endpoint is not None:
+            connection = self.pool.find(endpoint)
+            await connection.open(limit or self.options.dial_timeout or 10.0)
+        else:
+            slot = self.pool.quick(avoid) or await self._acquire(avoid, limit)
+            connection = slot.item
+        if self._closed:
+            raise e.ClosedError()
+        start = connection.call_for(method)
+        metadata = self._metadata(require_leader)
+        call = start(metadata=metadata) if request is None else start(request, metadata=metadata)
+        return Stream(call, connection, lambda: self._closed, lambda: self._lost(slot))
+
+    async def login(self, timeout: float) -> None:
+        """Fetches the first token, if there are credentials."""
+        if not self.tokens.can_login:
+            return
+        try:
+            async with asyncio.timeout(timeout or None):
+                await self.tokens.refresh(None)
+        except TimeoutError:
+            raise e.DeadlineExceeded("the login got no answer in time; " + self.pool.why().message) from None
+
+    async def aclose(self) -> None:
+        """Ends all calls and streams now; they raise ``ClosedError``. Safe to repeat."""
+        self._closed = True
+        await self.tokens.aclose()
+        await self.pool.aclose()
+
+    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
+        if self._closed:
+            raise e.ClosedError()
+        if self._gate is not None and (intent is not None or method.effect is Effect.WRITE):
+            self._gate(intent or WriteIntent(method.name))
+
+    def _metadata(self, require_leader: bool) -> Metadata | None:
+        token = self.tokens.current
+        if token != self._plain[0]:
+            pair: Metadata = (("token", token),) if token else ()
+            self._plain = (token, pair or None, (*pair, _LEADER))
+        return self._plain[2] if require_leader else self._plain[1]
+
+    def _probe_metadata(self) -> Metadata | None:
+        return self._metadata(False)
+
+    async def _attempt(
+        self, connection: Connection, method: Method[Req, Resp], request: Req, limit: float, metadata: Metadata | None
+    ) -> Resp:
+        try:
+            call = connection.call_for(method)(request, timeout=limit or None, metadata=metadata)
+        except Exception as error:  # noqa: BLE001 - failure_of re-raises what is not gRPC's
+            raise _Failed(failure_of(error, connection.name)) from None
+        read = method.effect is Effect.READ
+        connection.pending[call] = read
+        self.pool.watch_silence()
+        try:
+            response: Any = await call
+        except asyncio.CancelledError:
+            raise self._interrupted(call, connection, read) from None
+        except Exception as error:  # noqa: BLE001 - failure_of re-raises what is not gRPC's
+            failure = failure_of(error, connection.name)
+            if failure.from_server:
+                connection.answers += 1
+            raise _Failed(failure) from None
+        finally:
+            del connection.pending[call]
+        connection.answers += 1
+        cluster_id = response.header.cluster_id
+        if cluster_id != self.pool.cluster_id:
+            try:
+                self.pool.check_cluster(cluster_id, connection.name)
+            except e.ClusterMismatch as error:
+                if not read:
+                    error.applied = "maybe"
+                raise
+        return response  # type: ignore[no-any-return]  # gRPC's stubs leave the message type open
+
+    def _interrupted(self, call: Any, connection: Connection, read: bool) -> BaseException:
+        """What a cancelled call means: the caller's wish, a move away from a silent member, or the client's end."""
+        evicted = call in connection.evicted
+        connection.evicted.discard(call)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return asyncio.CancelledError()
+        if evicted and not self._closed:
+            silent = e.Unavailable("the member stopped answering", endpoint=connection.name, code="UNAVAILABLE")
+            return _Failed(Failure(silent))
+        return e.ClosedError(endpoint=connection.name, applied="no" if read else "maybe")
+
+    async def _addressed(
+        self, method: Method[Req, Resp], request: Req, endpoint: str, limit: float, require_leader: bool
+    ) -> Resp:
+        connection = self.pool.find(endpoint)
+        started, logins = self._loop.time(), 0
+        await connection.open(limit or self.options.dial_timeout or 10.0)
+        while True:
+            token = self.tokens.current
+            left = limit and max(0.001, limit - (self._loop.time() - started))
+            try:
+                response = await self._attempt(connection, method, request, left, self._metadata(require_leader))
+            except _Failed as failed:
+                failure = failed.failure
+            else:
+                connection.greeted = True
+                return response
+            step = decide(failure, method.effect, can_login=self.tokens.can_login, logins=logins, retry_writes=False)
+            if step is not Action.LOGIN:
+                raise _final(await self.pool.explain(connection, failure.error), method.effect, False)
+            logins += 1
+            await self.tokens.refresh(token)
+
+    async def _persist(
+        self,
+        method: Method[Req, Resp],
+        request: Req,
+        started: float,
+        limit: float,
+        require_leader: bool,
+        slot: Slot[Connection] | None,
+        failure: Failure | None,
+        anonymous: bool = False,
+    ) -> Resp:
+        """The slow path: everything after the first quick attempt."""
+        until = started + limit if limit else None
+        run = _Run(self, method.effect, until)
+        token = self.tokens.current
+        while True:
+            if failure is not None:
+                await run.after(failure, slot, token)
+            try:
+                slot = self.pool.quick(run.avoid) or await self.pool.acquire(run.avoid, until)
+            except e.EtcdError as error:
+                slot, failure = None, Failure(error, unsent=True)
+                continue
+            token = None if anonymous else self.tokens.current
+            left = run.left()
+            try:
+                metadata = None if anonymous else self._metadata(require_leader)
+                return await self._attempt(slot.item, method, request, left, metadata)
+            except _Failed as failed:
+                failure = failed.failure
+
+    async def _acquire(self, avoid: Container[str], limit: float) -> Slot[Connection]:
+        """A connected endpoint for a stream, waiting for one until the limit."""
+        run = _Run(self, Effect.READ, self._loop.time() + limit if limit else None)
+        while True:
+            try:
+                return self.pool.quick(avoid) or await self.pool.acquire(avoid, run.until)
+            except e.EtcdError as error:
+                await run.after(Failure(error, unsent=True), None, None)
+
+    def _lost(self, slot: Slot[Connection] | None) -> None:
+        if slot is not None and not self._closed:
+            self.pool.lost(slot)
+
+    async def _authenticate(self, username: str, password: str) -> str:
+        request = rpc_pb2.AuthenticateRequest(name=username, password=password)
+        limit = self.options.command_timeout or self.options.dial_timeout
+        now = self._loop.time()
+        answer = await self._persist(methods.AUTHENTICATE, request, now, limit, False, None, None, anonymous=True)
+        return answer.token
+
+
+class _Run:
+    """The state of one call that did not succeed at once."""
+
+    def __init__(self, caller: Caller, effect: Effect, until: float | None) -> None:
+        options = caller.options
+        self.until = until
+        self.avoid: set[str] = set()
+        self._caller = caller
+        self._effect = effect
+        self._loop = asyncio.get_running_loop()
+        self._attempts_left = max(1, options.max_unary_retries)
+        self._backoff = Backoff(len(caller.endpoints), options.backoff_wait_between, options.backoff_jitter_fraction)
+        self._logins = 0
+        self._learners = 0
+        self._maybe = False
+
+    def left(self) -> float:
+        """Seconds until the deadline, 0 for none."""
+        return 0.0 if self.until is None else max(0.001, self.until - self._loop.time())
+
+    async def after(self, failure: Failure, slot: Slot[Connection] | None, token: str | None) -> None:
+        """Prepares the next attempt, or raises the final error."""
+        caller, error = self._caller, failure.error
+        step = decide(
+            failure,
+            self._effect,
+            can_login=caller.tokens.can_login,
+            logins=self._logins,
+            retry_writes=caller.options.retry_writes,
+        )
+        self._attempts_left -= 1
+        self._maybe = self._maybe or (error.applied == "maybe" and not failure.unsent)
+        self._learners += isinstance(error, e.LearnerRefused)
+        final = _final(error, self._effect, self._maybe)
+        if step is Action.RAISE or self._attempts_left <= 0 or self._learners >= len(caller.endpoints):
+            raise final
+        if step is Action.LOGIN:
+            self._logins += 1
+            await caller.tokens.refresh(token)
+            return
+        if slot is not None:
+            if not failure.from_server:
+                caller.pool.lost(slot)
+            self.avoid.add(slot.name)
+            if self.avoid.issuperset(caller.endpoints):
+                self.avoid.clear()
+        await self._pause(final)
+
+    async def _pause(self, last: e.EtcdError) -> None:
+        pause = self._backoff.next_pause()
+        left = None if self.until is None else self.until - self._loop.time()
+        if left is not None and left <= pause:
+            if left > 0:
+                await asyncio.sleep(left)
+            raise _timed_out(last)
+        if pause:
+            await asyncio.sleep(pause)
+        if self._caller.closed:
+            raise e.ClosedError()
+
+
+def _final(error: e.EtcdError, effect: Effect, maybe: bool) -> e.EtcdError:
+    error.applied = "no" if effect is Effect.READ else "maybe" if maybe else error.applied
+    return error
+
+
+def _timed_out(last: e.EtcdError) -> e.EtcdError:
+    if isinstance(last, e.DeadlineExceeded):
+        return last
+    return e.DeadlineExceeded(
+        f"last seen: {last.message}", endpoint=last.endpoint, code="DEADLINE_EXCEEDED", applied=last.applied
+    )

@@ -1,0 +1,126 @@
+"""One endpoint's gRPC channel: made when first needed, its call objects cached, the calls in flight known."""
+
+from __future__ import annotations
+
+from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
+
+from typing import Any, Protocol, TypeVar
+
+import grpc
+import grpc.aio
+
+from etcdtui.client.channels import insecure_channel, secure_channel
+from etcdtui.client.endpoints import Endpoint
+from etcdtui.client.methods import Kind, Method
+from etcdtui.client.options import ClientOptions
+from etcdtui.client.tls import TlsMaterial, file_signature, load_material
+from etcdtui.client.tls_pin import fetch_pin
+from etcdtui.core.errors import ClosedError
+
+__all__ = ["Abortable", "Connection", "Metadata", "quiet"]
+
+Req = TypeVar("Req")
+Resp = TypeVar("Resp")
+Metadata = tuple[tuple[str, str], ...]
+
+
+class Abortable(Protocol):
+    """A stream that can be ended from below because its member fell silent."""
+
+    def abort(self) -> None: ...
+
+
+class Connection:
+    """``pending`` holds unary calls in flight and whether each may be repeated; ``evicted`` those that were cancelled
+    to be tried elsewhere; ``answers`` counts messages received; ``greeted`` is true once a probe was answered."""
+
+    def __init__(self, endpoint: Endpoint, options: ClientOptions, material: TlsMaterial | None) -> None:
+        self.endpoint = endpoint
+        self.name = endpoint.text
+        self.material = material
+        self.pending: dict[grpc.aio.Call, bool] = {}
+        self.evicted: set[grpc.aio.Call] = set()
+        self.streams: set[Abortable] = set()
+        self.answers = 0
+        self.member_id = 0
+        self.greeted = False
+        self._options = options
+        self._channel: grpc.aio.Channel | None = None
+        self._calls: dict[Method[Any, Any], Any] = {}
+        self._closed = False
+
+    @property
+    def secure(self) -> bool:
+        return self.material is not None
+
+    def ready(self) -> bool:
+        """Whether a connection stands right now (cheap, no I/O)."""
+        return self._channel is not None and self._channel.get_state() is grpc.ChannelConnectivity.READY
+
+    async def open(self, timeout: float) -> None:
+        """Makes the channel; with pinning this asks the member for its certificate first."""
+        if self._closed:
+            raise ClosedError()
+        if self._channel is not None:
+            return
+        if self.material is None:
+            self._channel = insecure_channel(self.endpoint, self._options)
+            return
+        material, roots, override = self.material, self.material.ca, self.material.server_name
+        if material.pin:
+            pin = await fetch_pin(self.endpoint, material, timeout)
+            if self._closed:
+                raise ClosedError()
+            roots, override = pin.root, pin.name
+        elif not override and self.endpoint.path:
+            override = self.endpoint.server_name
+        if self._channel is None:
+            self._channel = secure_channel(
+                self.endpoint, self._options, roots=roots, cert=material.cert, key=material.key, name_override=override
+            )
+
+    async def reload_if_changed(self) -> bool:
+        """After a TLS failure: takes new certificate files, if they changed, with a new channel."""
+        tls = self._options.tls
+        if self.material is None or (not self.material.pin and file_signature(tls) == self.material.signature):
+            return False
+        self.material = load_material(tls)
+        channel, self._channel = self._channel, None
+        self._calls.clear()
+        if channel is not None:
+            await channel.close()
+        return True
+
+    def call_for(self, method: Method[Req, Resp]) -> Any:
+        """gRPC's callable for ``method``; ``open`` must have run."""
+        found = self._calls.get(method)
+        if found is not None:
+            return found
+        if self._channel is None or self._closed:
+            raise ClosedError()
+        make = {
+            Kind.UNARY: self._channel.unary_unary,
+            Kind.SERVER_STREAM: self._channel.unary_stream,
+            Kind.BIDI: self._channel.stream_stream,
+        }[method.kind]
+        found = self._calls[method] = make(
+            method.path, request_serializer=method.encode, response_deserializer=method.decode
+        )
+        return found
+
+    def evict(self) -> None:
+        """Ends what waits for this silent member, so that it is tried on another one."""
+        for call, repeatable in tuple(self.pending.items()):
+            if repeatable:
+                self.evicted.add(call)
+                call.cancel()
+        for stream in tuple(self.streams):
+            stream.abort()
+
+    async def aclose(self, grace: float | None = None) -> None:
+        """Ends everything on the channel; with ``grace`` calls in flight get that many seconds."""
+        self._closed = True
+        channel, self._channel = self._channel, None
+        self._calls.clear()
+        if channel is not None:
+            await channel.close(grace)

@@ -1,0 +1,162 @@
+"""Keys and values: get, put, delete, transactions, compaction, consistent paging."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from etcdtui.client import convert, methods, requests, txn
+from etcdtui.client.call import Caller
+from etcdtui.client.convert import KeyLike
+from etcdtui.client.pages import Pager
+from etcdtui.client.ranges import whole
+from etcdtui.client.requests import OrderLike, TargetLike
+from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult, WriteIntent
+from etcdtui.pb import rpc_pb2
+
+DEFAULT_PAGE = 1000
+"""Keys per page where the caller does not say."""
+
+
+class KV:
+    """``timeout`` is in seconds; ``None`` takes the command timeout, 0 none."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._pager = Pager(caller)
+
+    async def get(
+        self,
+        key: KeyLike,
+        *,
+        range_end: KeyLike | None = None,
+        prefix: bool = False,
+        from_key: bool = False,
+        limit: int = 0,
+        revision: int = 0,
+        sort_target: TargetLike = None,
+        sort_order: OrderLike = None,
+        serializable: bool = False,
+        keys_only: bool = False,
+        count_only: bool = False,
+        min_mod_revision: int = 0,
+        max_mod_revision: int = 0,
+        min_create_revision: int = 0,
+        max_create_revision: int = 0,
+        timeout: float | None = None,
+    ) -> RangeResult:
+        """Reads a key or a range. ``count`` is of the whole range, whatever ``limit`` and the revision filters say.
+
+        ``serializable`` answers from one member, possibly stale. From etcd 3.7 ``keys_only`` answers lack ``lease``.
+        """
+        request = requests.range_request(
+            key,
+            range_end=range_end,
+            prefix=prefix,
+            from_key=from_key,
+            limit=limit,
+            revision=revision,
+            sort_target=sort_target,
+            sort_order=sort_order,
+            serializable=serializable,
+            keys_only=keys_only,
+            count_only=count_only,
+            min_mod_revision=min_mod_revision,
+            max_mod_revision=max_mod_revision,
+            min_create_revision=min_create_revision,
+            max_create_revision=max_create_revision,
+        )
+        return convert.range_result(await self._caller.unary(methods.RANGE, request, timeout=timeout))
+
+    def pages(
+        self,
+        key: KeyLike,
+        *,
+        range_end: KeyLike | None = None,
+        prefix: bool = False,
+        from_key: bool = False,
+        page_size: int = DEFAULT_PAGE,
+        keys_only: bool = False,
+        revision: int = 0,
+        serializable: bool = False,
+        timeout: float | None = None,
+    ) -> AsyncIterator[RangeResult]:
+        """The range in pages of at most ``page_size`` keys, all at the revision of the first.
+
+        Where the server streams ranges (3.7) one stream feeds the pages. Raises ``Compacted`` when the revision is
+        compacted away meanwhile: what came before is a consistent part, the listing has to be started anew.
+        ``timeout`` bounds each page.
+        """
+        request = requests.range_request(
+            key,
+            range_end=range_end,
+            prefix=prefix,
+            from_key=from_key,
+            revision=revision,
+            keys_only=keys_only,
+            serializable=serializable,
+        )
+        return self._pager.pages(request, whole("page_size", page_size, 1), timeout)
+
+    async def put(
+        self,
+        key: KeyLike,
+        value: KeyLike,
+        *,
+        lease: int = 0,
+        prev_kv: bool = False,
+        ignore_value: bool = False,
+        ignore_lease: bool = False,
+        timeout: float | None = None,
+    ) -> PutResult:
+        """Writes one key. Without ``lease`` a lease the key had is detached, unless ``ignore_lease`` keeps it."""
+        request = requests.put_request(
+            key, value, lease=lease, prev_kv=prev_kv, ignore_value=ignore_value, ignore_lease=ignore_lease
+        )
+        intent = WriteIntent("KV/Put", puts=(request.key,), lease=lease)
+        return convert.put_result(await self._caller.unary(methods.PUT, request, timeout=timeout, intent=intent))
+
+    async def delete(
+        self,
+        key: KeyLike,
+        *,
+        range_end: KeyLike | None = None,
+        prefix: bool = False,
+        from_key: bool = False,
+        prev_kv: bool = False,
+        timeout: float | None = None,
+    ) -> DeleteResult:
+        """Deletes a key or a range; deleting nothing is no error and makes no revision."""
+        request = requests.delete_request(key, range_end=range_end, prefix=prefix, from_key=from_key, prev_kv=prev_kv)
+        intent = WriteIntent("KV/DeleteRange", deletes=((request.key, request.range_end),))
+        answer = await self._caller.unary(methods.DELETE_RANGE, request, timeout=timeout, intent=intent)
+        return convert.delete_result(answer)
+
+    async def txn(
+        self,
+        compare: Iterable[txn.Compare] = (),
+        success: Iterable[txn.Op] = (),
+        failure: Iterable[txn.Op] = (),
+        timeout: float | None = None,
+    ) -> TxnResult:
+        """Runs ``success`` if all compares hold, else ``failure``, atomically at one revision.
+
+        A transaction of reads only is repeated on failures like a read. One without any operation is answered by a
+        single member without the cluster's consent: it says nothing about health.
+        """
+        request = txn.txn_request(compare, success, failure)
+        if txn.is_read_only(request):
+            answer = await self._caller.unary(methods.TXN_READ, request, timeout=timeout)
+        else:
+            intent = txn.write_intent(request)
+            answer = await self._caller.unary(methods.TXN, request, timeout=timeout, intent=intent)
+        return convert.txn_result(answer)
+
+    async def compact(self, revision: int, *, physical: bool = False, timeout: float | None = None) -> CompactResult:
+        """Drops history below ``revision``. 0 is refused here: a server would accept it and then report false hashes.
+
+        ``physical`` waits until the space is free, which can take long: give a long ``timeout``.
+        """
+        request = rpc_pb2.CompactionRequest(revision=whole("revision", revision, 1), physical=physical)
+        intent = WriteIntent("KV/Compact", detail=str(revision))
+        answer = await self._caller.unary(methods.COMPACT, request, timeout=timeout, intent=intent)
+        return CompactResult(convert.header(answer.header))

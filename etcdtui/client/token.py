@@ -1,0 +1,107 @@
+"""The auth token: fetched once for all who wait, renewed when refused or old, never looped when given by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+from etcdtui.core import errors as e
+
+STREAM_AGE = 60.0
+"""Seconds; a stream keeps its token for life, so an older one is renewed before the stream opens."""
+_RENEW_AT = 0.8
+"""Part of a JWT's life after which it is renewed in advance."""
+
+Authenticate = Callable[[str, str], Awaitable[str]]
+
+
+class TokenSource:
+    """``current`` is the token to send, ``None`` for none. ``can_login`` is false for static tokens and anonymous use."""
+
+    def __init__(
+        self,
+        username: str | None,
+        password: str | None,
+        static: str | None,
+        authenticate: Authenticate,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.current: str | None = static or None
+        self.can_login = bool(username) and password is not None and not static
+        self.renew_at = float("inf")
+        self._username, self._password = username or "", password or ""
+        self._authenticate, self._clock, self._wall = authenticate, clock, wall
+        self._fetched_at = float("-inf")
+        self._running: asyncio.Task[None] | None = None
+
+    async def refresh(self, refused: str | None) -> None:
+        """Gets a token other than ``refused``; at once if somebody already did. One login serves all who wait.
+
+        Raises ``AuthFailed`` and transport errors of the login; "auth is not enabled" drops the token instead.
+        """
+        if not self.can_login or (self.current is not None and self.current != refused):
+            return
+        await self._login()
+
+    async def for_stream(self, *, fresh: bool) -> None:
+        """Before a stream opens: renews a token that is older than ``STREAM_AGE`` or, with ``fresh``, any."""
+        if not self.can_login or self.current is None:
+            return
+        if fresh or self._clock() - self._fetched_at > STREAM_AGE:
+            await self._login()
+
+    async def renew(self) -> None:
+        """In advance of a known expiry; a failure leaves the old token in place."""
+        try:
+            await self._login()
+        except e.EtcdError:
+            self.renew_at = self._clock() + 1.0
+
+    async def aclose(self) -> None:
+        task, self._running = self._running, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _login(self) -> None:
+        if self._running is None:
+            self._running = asyncio.create_task(self._fetch(), name="etcd login")
+            self._running.add_done_callback(self._finished)
+        await asyncio.shield(self._running)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        if self._running is task:
+            self._running = None
+        if not task.cancelled():
+            task.exception()
+
+    async def _fetch(self) -> None:
+        try:
+            token = await self._authenticate(self._username, self._password)
+        except e.AuthNotEnabled:
+            self.current, self.renew_at = None, float("inf")
+            return
+        now = self._clock()
+        self.current, self._fetched_at = token, now
+        lifetime = jwt_lifetime(token, self._wall())
+        self.renew_at = float("inf") if lifetime is None else now + max(1.0, lifetime * _RENEW_AT)
+
+
+def jwt_lifetime(token: str, wall: float) -> float | None:
+    """Seconds until a JWT expires by its own claim; ``None`` for other tokens."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, binascii.Error):
+        return None
+    expiry = claims.get("exp") if isinstance(claims, dict) else None
+    if isinstance(expiry, bool) or not isinstance(expiry, (int, float)):
+        return None
+    return max(0.0, float(expiry) - wall)
