@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "etcdtui", description="A terminal UI for etcd v3.", epilog=EPILOG, allow_abbrev=False
     )
-    parser.add_argument("key", nargs="?", default="", metavar="KEY-OR-PREFIX", help="where to open")
+    parser.add_argument("place", nargs="?", default="", metavar="KEY-OR-PREFIX", help="where to open")
     parser.add_argument("-p", "--profile", default="", metavar="NAME", help="profile of the configuration")
     parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
     locks = parser.add_mutually_exclusive_group()
@@ -192,7 +192,7 @@ def _launch(args: argparse.Namespace, config: Config, choice: Choice, flags: Map
         profile=profile,
         read_only=args.read_only,
         write=args.write,
-        prefix=args.key or args.prefix,
+        prefix=args.place or args.prefix,
         rev=args.rev,
         hex=args.hex,
         debug=args.debug,
