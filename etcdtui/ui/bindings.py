@@ -9,14 +9,12 @@ A row whose screen has no ``action_<id>`` method is not bound and not shown: the
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache
 
 from textual.binding import Binding
-from textual.keys import Keys
+
+from etcdtui.config.keymap import check_keymap
 
 KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
 LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "profiles"
@@ -238,34 +236,12 @@ def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
     return keymap.get(action.id, action.keys)
 
 
-@cache
-def _key_names() -> frozenset[str]:
-    named = {key.value for key in Keys}
-    signs = (unicodedata.name(chr(code)).lower().replace(" ", "_").replace("-", "_") for code in range(0x20, 0x7F))
-    return frozenset(named | {sign.removesuffix("_sign") for sign in signs} | {"space", "minus", "slash", "backslash"})
-
-
-def _is_key(key: str) -> bool:
-    if len(key) == 1:
-        return key.isprintable() and key != " "
-    *modifiers, last = key.split("+")
-    if any(modifier not in ("ctrl", "shift", "alt", "super") for modifier in modifiers):
-        return False
-    return key in _key_names() or (len(last) == 1 and last.isprintable() and bool(modifiers)) or last in _key_names()
-
-
 def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
     """Every mistake in a user's keymap as one sentence each: unknown action, unknown key, two actions on one key."""
-    ids = sorted({action.id for action in ACTIONS})
-    problems = []
-    for name, keys in keymap.items():
-        if name not in ids:
-            near = get_close_matches(name, ids, 1)
-            problems.append(f"keymap: no action is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        bad = [key for part in keys.split(",") if not (key := part.strip()) or not _is_key(key)]
-        problems.extend(f"keymap: {name}: {key!r} is not a key" for key in bad)
+    checked = check_keymap(keymap, {action.id for action in ACTIONS})
+    problems = list(checked.problems)
     for place in (KEYS, WATCH, LEASES, MEMBERS, AUTH, PROFILES):
-        problems.extend(_clashes(actions_for(place, LIST, APP), keymap, place))
+        problems.extend(_clashes(actions_for(place, LIST, APP), checked.keys, place))
     return list(dict.fromkeys(problems))
 
 

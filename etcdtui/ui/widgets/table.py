@@ -198,7 +198,13 @@ class LineTable(Vertical, Generic[RowT]):
         self._wanted_widths = [
             min(
                 max(column.most, column.least),
-                max([column.least, len(column.title), *(column.cell(row).cell_len for row in sample)]),
+                max(
+                    [
+                        column.least,
+                        len(column.title) + bool(column.sort),
+                        *(column.cell(row).cell_len for row in sample),
+                    ]
+                ),
             )
             for column in self.columns
         ]

@@ -7,37 +7,15 @@ from dataclasses import dataclass, field
 
 from rich.style import Style
 from rich.text import Text
-from textual.color import Color, ColorParseError
 from textual.reactive import reactive
 
 from etcdtui.services.health import WARN_QUOTA, ClusterHealth, State
 from etcdtui.ui.text import safe
+from etcdtui.ui.theming import environment_style
 from etcdtui.ui.widgets.toned import Toned
 
 NAME_LIMIT = 40
 """Characters of a profile, member or user name."""
-
-SHADES = {
-    "red": "#b3261e",
-    "yellow": "#e0b000",
-    "green": "#2e7d32",
-    "blue": "#1f5fb8",
-    "magenta": "#8e3a9d",
-    "cyan": "#0e7c86",
-    "white": "#d8d8d8",
-}
-"""The environment colours as shades that text can be read on."""
-
-
-def environment_style(color: str) -> Style:
-    """The block a profile's name stands on; a colour that cannot be read is no colour, only reverse."""
-    if not color:
-        return Style(bold=True, reverse=True)
-    try:
-        back = Color.parse(SHADES.get(color, color))
-    except ColorParseError:
-        return Style(bold=True, reverse=True)
-    return Style(bold=True, bgcolor=back.rich_color, color=back.get_contrast_text(1.0).rich_color)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +59,7 @@ class TitleLine(Toned):
         facts = self.facts
         wide = level < 1
         name = safe(facts.profile, limit=NAME_LIMIT)
-        parts = [Text.assemble((f" {name.plain} ", environment_style(facts.color)))]
+        parts = [Text.assemble((f" {name.plain} ", environment_style(facts.color, self.app.theme_variables)))]
         if facts.namespace and level < 2:
             parts.append(safe(facts.namespace, self.tone("dim"), limit=NAME_LIMIT))
         parts.extend(self._health_words(level))
@@ -124,7 +102,7 @@ class TitleLine(Toned):
             mode += f" {int(facts.left_open) // 60}:{int(facts.left_open) % 60:02}"
         if facts.dry_run:
             mode += " DRY RUN"
-        style = Style(bold=True, reverse=True) if facts.writable else Style(bold=True)
+        style = self.tone("writes_on" if facts.writable else "read_only")
         parts = [Text(f"[ {mode} ]" if wide else f"[{mode}]", style)]
         if level < 3:
             parts.append(Text("PLAINTEXT" if facts.plaintext else "TLS", self.tone("dim")))
