@@ -1,0 +1,95 @@
+"""Values of the kube-apiserver: the exact protobuf envelope with a body read without schema, and encrypted values.
+
+View only: nothing here can be written back.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from etcdtui.core.decoding.kube_names import ANY_KIND, KINDS
+from etcdtui.core.decoding.result import Decoded, Fact, Lines, Request, View
+from etcdtui.core.decoding.text_view import hex_view
+from etcdtui.core.decoding.wire import FieldValue, Message, NotProtobufError, parse
+from etcdtui.core.decoding.wire_render import Renderer, mentions, time_of
+
+MAGIC = b"k8s\0"
+ENCRYPTED = b"k8s:enc:"
+OWNER = "kube-apiserver"
+
+
+def detect(request: Request) -> Decoded | None:
+    if request.value.startswith(ENCRYPTED):
+        return _encrypted(request.value)
+    return _envelope(request) if request.value.startswith(MAGIC) else None
+
+
+def _encrypted(value: bytes) -> Decoded | None:
+    """``k8s:enc:<provider>:v1:<key name>:<ciphertext>``."""
+    parts = value.split(b":", 5)
+    if len(parts) < 6 or not all(part.isascii() and 0 < len(part) < 300 for part in parts[2:5]):
+        return None
+    provider, version, key = (part.decode() for part in parts[2:5])
+    facts = (Fact("provider", f"{provider} {version}"), Fact("key", key), Fact("ciphertext", f"{len(parts[5])} B"))
+    return Decoded("Kubernetes encrypted", "prefix k8s:enc:", (hex_view(value),), facts=facts, managed_by=OWNER)
+
+
+def _envelope(request: Request) -> Decoded | None:
+    """Kind, apiVersion and body: fields 1 (1 apiVersion, 2 kind), 2 body, 3 encoding, 4 content type."""
+    try:
+        outer = parse(request.value[len(MAGIC) :])
+    except NotProtobufError:
+        return None
+    type_meta = outer.first(1)
+    raw = outer.first(2)
+    if type_meta is None or not isinstance(type_meta.value, Message) or outer.text(3):
+        return None
+    version, kind = type_meta.value.text(1), type_meta.value.text(2)
+    body = raw.raw if raw else b""
+    try:
+        message = raw.value if raw and isinstance(raw.value, Message) else parse(body)
+    except NotProtobufError:
+        facts = (Fact("kind", kind), Fact("apiVersion", version))
+        problem = "the body does not parse as a message"
+        return Decoded(
+            f"Kubernetes {kind}", "envelope", (hex_view(request.value),), facts=facts, managed_by=OWNER, problem=problem
+        )
+    schema = KINDS.get(kind, ANY_KIND)
+    masked = not request.reveal and bool(schema.secret) and any(message.first(n) for n in schema.secret)
+    renderer = Renderer(request.hidden_fields, hide_secrets=not request.reveal)
+
+    @cache
+    def lines() -> Lines:
+        head = ["# decoded without schema; #n is field number n", f"apiVersion: {version}", f"kind: {kind}"]
+        return head + list(renderer.lines(message, schema))
+
+    hidden = masked or mentions(message, request.hidden_fields)
+    views = (View("Kubernetes", lines, "yaml"), hex_view(request.value, hidden=hidden))
+    return Decoded(
+        f"Kubernetes {kind}",
+        "envelope; body without schema",
+        views,
+        facts=(Fact("kind", kind), Fact("apiVersion", version), *_metadata(message)),
+        masked=hidden,
+        managed_by=OWNER,
+    )
+
+
+def _metadata(message: Message) -> list[Fact]:
+    metadata = message.first(1)
+    if metadata is None or not isinstance(metadata.value, Message):
+        return []
+    meta = metadata.value
+    facts = [Fact(name, meta.text(number)) for number, name in ((1, "name"), (3, "namespace")) if meta.text(number)]
+    deleted = meta.first(9)
+    if deleted is not None and isinstance(deleted.value, Message):
+        facts.append(Fact("deletionTimestamp", time_of(deleted.value) or "set"))
+    finalizers = [_text(field) for field in meta.fields if field.number == 14]
+    if finalizers:
+        facts.append(Fact("finalizers", ", ".join(finalizers)))
+    owners = [field.value for field in meta.fields if field.number == 13 and isinstance(field.value, Message)]
+    return facts + [Fact("owner", f"{owner.text(1)}/{owner.text(3)}") for owner in owners]
+
+
+def _text(field: FieldValue) -> str:
+    return field.raw.decode("utf-8", "surrogateescape")
