@@ -1,0 +1,58 @@
+"""Before-images of deletes, kept for a week: one 0600 file a delete, written before anything is deleted.
+
+A file is in the export format, so it can be imported by hand too. Which of its keys were really deleted by us is
+added at the end when the server's answer told it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etcdtui.core.types import KeyValue
+from etcdtui.services.files import private_folder, write_private
+from etcdtui.services.transfer import Header, decode_lines, encode_lines
+
+KEEP_DAYS = 7
+MAX_FILE_BYTES = 1024 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Trash:
+    """The trash of one profile. ``now`` is Unix seconds."""
+
+    folder: Path
+    profile: str
+    now: Callable[[], float] = time.time
+
+    def path_for(self, revision: int) -> Path:
+        """A new name; the profile's own name is reduced to harmless characters."""
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", self.profile)[:60] or "profile"
+        path = self.folder / f"{name}-{revision}.jsonl"
+        return path if not path.exists() else self.folder / f"{name}-{revision}-{secrets.token_hex(3)}.jsonl"
+
+    def put(self, path: Path, kvs: Sequence[KeyValue], *, cluster_id: int, revision: int, prefix: bytes) -> None:
+        """Write the before-images; they are on disk when this returns."""
+        private_folder(self.folder)
+        header = Header(cluster_id=cluster_id, revision=revision, prefix=prefix, leases={})
+        write_private(path, b"".join(encode_lines(header, kvs)))
+
+    def read(self, path: Path) -> tuple[KeyValue, ...]:
+        """The before-images of a file; raises ``TransferError`` when it is damaged."""
+        return decode_lines(path.read_bytes().split(b"\n")).kvs
+
+    def expire(self) -> int:
+        """Remove files older than a week; returns how many."""
+        count = 0
+        for path in self.folder.glob("*.jsonl"):
+            try:
+                if self.now() - path.stat().st_mtime > KEEP_DAYS * 86400:
+                    path.unlink()
+                    count += 1
+            except OSError:
+                continue
+        return count
