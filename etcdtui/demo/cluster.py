@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -257,12 +257,18 @@ class Cluster:
         self.members.append(member)
         return member
 
-    async def start(self, *, timeout: float = START_TIMEOUT) -> Self:
-        """Start all members and wait until all are healthy; raises ``ClusterError`` and leaves nothing."""
+    async def start(
+        self, *, timeout: float = START_TIMEOUT, beside: Callable[[Cluster], None] = lambda _: None
+    ) -> Self:
+        """Start all members and wait until all are healthy; raises ``ClusterError`` and leaves nothing.
+
+        ``beside`` is called once they are launched, before the wait; again when other ports had to be chosen.
+        """
         for attempt in range(PORT_ATTEMPTS):
             try:
                 for member in self.members:
                     member.launch()
+                beside(self)
                 await asyncio.gather(*(m.wait_healthy(timeout) for m in self.members))
             except PortTaken:
                 self.close()

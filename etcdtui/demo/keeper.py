@@ -123,7 +123,11 @@ def main() -> int:
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(ignored, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
-    children = Children()
+    try:
+        children = Children()
+    except OSError as failure:
+        _say({"error": f"no temporary folder: {failure}"})
+        return 1
     try:
         _say({"folder": str(children.folder)})
         for line in sys.stdin:

@@ -42,7 +42,10 @@ class Keeper:
         )
         self._closed = False
         try:
-            self.folder = Path(str(self._read()["folder"]))
+            hello = self._read()
+            if "error" in hello:
+                raise ProcessError(str(hello["error"]))
+            self.folder = Path(str(hello["folder"]))
         except BaseException:
             self.close()
             raise
@@ -59,9 +62,13 @@ class Keeper:
 
     def start(self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> Process:
         """Start a program with its output in ``NAME.log`` of the folder; a name can be used again after its end."""
-        log = f"{name}.log"
-        self.ask({"op": "start", "name": name, "argv": [str(a) for a in argv], "env": dict(env or {}), "log": log})
-        return Process(self, name, self.folder / log)
+        request = {"op": "start", "name": name, "argv": [str(a) for a in argv], "env": dict(env or {})}
+        self.ask({**request, "log": f"{name}.log"})
+        return self.process(name)
+
+    def process(self, name: str) -> Process:
+        """The process last started under this name."""
+        return Process(self, name, self.folder / f"{name}.log")
 
     def ask(self, request: dict[str, object]) -> dict[str, object]:
         """One request to the keeper and its answer; takes well under a millisecond. Raises ``ProcessError``."""
