@@ -1,0 +1,75 @@
+"""The frame of every dialog: a titled box in the middle, hints on its last line, esc closes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from etcdtui.ui.widgets.toned import Toned
+
+ResultT = TypeVar("ResultT")
+
+
+class Hints(Toned):
+    """Keys and what they do, on one line; the text is ours, keys first."""
+
+    DEFAULT_CSS = "Hints { height: 1; width: 1fr; }"
+
+    def __init__(self, hints: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self.hints = tuple(hints)
+
+    def show(self, hints: Sequence[tuple[str, str]]) -> None:
+        self.hints = tuple(hints)
+        self.refresh()
+
+    def render(self) -> Text:
+        line = Text(no_wrap=True, end="")
+        for number, (key, label) in enumerate(self.hints):
+            line.append("   " if number else "").append(key, self.tone("accent")).append(f" {label}", self.tone("dim"))
+        return line
+
+
+class Dialog(ModalScreen[ResultT]):
+    """A subclass gives ``title_text``, ``compose_dialog`` and ``hints``; esc dismisses with ``None``."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        & > .dialog {
+            width: 80; max-width: 100%; height: auto; max-height: 100%;
+            padding: 0 1; border: round $primary; background: $surface;
+            & > .dialog-title { height: 1; text-style: bold; margin-bottom: 1; }
+            & > Hints { margin-top: 1; }
+        }
+    }
+    """
+
+    hints: ClassVar[tuple[tuple[str, str], ...]] = (("esc", "close"),)
+
+    def title_text(self) -> Text:
+        """The safe text of the title."""
+        return Text()
+
+    def compose_dialog(self) -> ComposeResult:
+        """What stands between title and hints."""
+        yield from ()
+
+    def compose(self) -> ComposeResult:
+        title = self.title_text()
+        title.no_wrap = True
+        with Vertical(classes="dialog"):
+            yield Static(title, classes="dialog-title", markup=False)
+            yield from self.compose_dialog()
+            yield Hints(self.hints)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

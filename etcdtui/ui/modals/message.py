@@ -1,0 +1,39 @@
+"""A message that stays until it is closed: an error with its hint, or anything longer than a line."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from etcdtui.ui.errors import error_text
+from etcdtui.ui.modals.dialog import Dialog
+
+
+class MessageDialog(Dialog[None]):
+    """``body`` is safe text; it scrolls when it is long."""
+
+    BINDINGS = [Binding("enter,q", "cancel", show=False)]
+    DEFAULT_CSS = """
+    MessageDialog .message-body { height: auto; max-height: 16; }
+    """
+    hints = (("enter", "close"),)
+
+    def __init__(self, title: Text, body: Text) -> None:
+        super().__init__()
+        self._heading = title
+        self._body = body
+
+    @classmethod
+    def of_error(cls, what: Text, error: BaseException) -> MessageDialog:
+        """``what`` was tried and ``error`` came of it."""
+        return cls(what, error_text(error))
+
+    def title_text(self) -> Text:
+        return self._heading
+
+    def compose_dialog(self) -> ComposeResult:
+        with VerticalScroll(classes="message-body"):
+            yield Static(self._body, markup=False)

@@ -1,0 +1,43 @@
+"""One line of input that does not blink, keeps secrets out of the clipboard, and says when a paste was cut."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.message import Message
+from textual.widgets import Input
+
+
+class Field(Input):
+    """Textual's input with its rough edges off; ``password=True`` hides what is typed and refuses to copy it."""
+
+    class PasteCut(Message):
+        """What was pasted had several lines; only the first was taken (none of it into a password)."""
+
+    def __init__(
+        self,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        password: bool = False,
+        max_length: int = 0,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(
+            value, placeholder=placeholder, password=password, max_length=max_length, id=id, select_on_focus=False
+        )
+        self.cursor_blink = False
+
+    def action_copy(self) -> None:
+        if not self.password:
+            super().action_copy()
+
+    def action_cut(self) -> None:
+        if not self.password:
+            super().action_cut()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if len(event.text.splitlines()) > 1:
+            self.post_message(self.PasteCut())
+            if self.password:
+                event.prevent_default()
+                event.stop()
