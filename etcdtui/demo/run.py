@@ -52,7 +52,8 @@ async def prepare(cluster: Cluster) -> None:
     deadline = asyncio.get_running_loop().time() + FILL_TIMEOUT
     while not (cluster.folder / MARK).exists():
         if not inhabitants.running or asyncio.get_running_loop().time() > deadline:
-            raise ClusterError(f"the sample data could not be written: {inhabitants.log_tail()}")
+            words = inhabitants.log_tail().strip().splitlines() or ["no answer"]
+            raise ClusterError(f"the sample data could not be written: {words[-1]}")
         await asyncio.sleep(POLL)
 
 
