@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.client import Client, ClientOptions, TlsOptions
+from etcdtui.config.passwords import password_of, token_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import EtcdError, Unavailable
@@ -64,6 +67,44 @@ def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
     )
 
 
+async def read_credentials(profile: Profile, asked: Secret | None = None) -> Credentials:
+    """User, password and token from where the profile says they are; ``asked`` is what the person typed, if asked.
+
+    Raises ``ConfigError``. A slow password command runs in a thread that does not hold up the end of the program.
+    """
+    auth = profile.auth
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Credentials] = loop.create_future()
+
+    def read() -> Credentials:
+        token = token_of(auth)
+        if token is not None:
+            return Credentials(token=token)
+        return Credentials(auth.user, password_of(auth, ask=lambda _: asked))
+
+    def finish(result: Credentials | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        elif result is not None:
+            done.set_result(result)
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = read()
+        except Exception as error:  # noqa: BLE001 - handed to whoever awaits
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, result, failure)
+
+    if not auth.password_command:
+        return read()
+    threading.Thread(target=work, daemon=True, name="password").start()
+    return await done
+
+
 class Session:
     """A profile in use. Made by ``open``; ``aclose`` ends its connections and everything that reads through them."""
 
@@ -81,16 +122,15 @@ class Session:
         return self.monitor.health
 
     @classmethod
-    async def open(
-        cls, profile: Profile, overrides: Overrides = Overrides(), credentials: Credentials = Credentials()
-    ) -> Session:
+    async def open(cls, profile: Profile, overrides: Overrides = Overrides()) -> Session:
         """Connect and see that somebody answers, within the dial timeout and a margin; else raise and leave nothing.
 
-        Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
+        A profile that asks for its password (``profile.auth.asks``) gets it in ``overrides``. Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
         """
         guard = Guard(policy_of(profile, forced_read_only=overrides.read_only, dry_run=overrides.dry_run))
         limit = (profile.dial_timeout or 2.0) + OPEN_MARGIN
         client: Client | None = None
+        credentials = await read_credentials(profile, overrides.password)
         try:
             async with asyncio.timeout(limit):
                 client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)
@@ -132,6 +172,5 @@ def _reason(health: ClusterHealth) -> EtcdError:
     if not errors:
         return Unavailable("no endpoint answered")
     if health.state is State.TLS or health.state is State.DENIED:
-        return next((error for error in errors if not isinstance(error, Unavailable) or error.title != Unavailable.title),
-                    errors[0])  # fmt: skip
+        return next((error for error in errors if type(error) is not Unavailable), errors[0])
     return errors[0]

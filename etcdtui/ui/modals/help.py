@@ -1,0 +1,150 @@
+"""All keys of a screen, searchable: what it is for, its own keys with their etcdctl line, then those of everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from etcdtui.ui.bindings import GROUP_TITLES, GROUPS, Action, key_words, keys_of
+from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.lines import LineView
+
+KEYS_WIDTH = 15
+LABEL_WIDTH = 16
+ETCDCTL_COLUMN = 60
+"""Columns a help sentence may fill before the etcdctl line starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpRow:
+    """A heading, a sentence, or an action with its keys; a blank row has nothing."""
+
+    heading: str = ""
+    keys: str = ""
+    label: str = ""
+    help: str = ""
+    etcdctl: str = ""
+
+    def holds(self, words: Sequence[str]) -> bool:
+        text = f"{self.keys} {self.label} {self.help} {self.etcdctl}".casefold()
+        return all(word in text for word in words)
+
+
+def help_rows(actions: Sequence[Action], keymap: Mapping[str, str], typed: str = "") -> list[HelpRow]:
+    """The rows of the actions by group; only those that hold every typed word."""
+    words = typed.casefold().split()
+    rows: list[HelpRow] = []
+    for group in GROUPS:
+        seen: set[str] = set()
+        found = []
+        for action in actions:
+            if action.group == group and action.id not in seen:
+                seen.add(action.id)
+                keys = key_words(keys_of(action, keymap))
+                found.append(HelpRow("", keys, action.label, action.help, action.etcdctl))
+        found = [row for row in found if row.holds(words)]
+        if found:
+            rows += [HelpRow()] if rows else []
+            rows += [HelpRow(heading=GROUP_TITLES[group]), *found]
+    return rows or [HelpRow(help="no key matches; backspace widens the search")]
+
+
+class HelpLines(LineView):
+    """The rows of the help."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[HelpRow] = []
+
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    def set_rows(self, rows: list[HelpRow]) -> None:
+        self.rows = rows
+        self.model_changed()
+        self.scroll_to(y=0, animate=False, force=True)
+
+    def render_row(self, index: int, width: int) -> Text:
+        row = self.rows[index]
+        if row.heading:
+            return Text(row.heading, self.tone("head"), no_wrap=True)
+        line = Text(no_wrap=True)
+        line.append(f" {row.keys:<{KEYS_WIDTH}}", self.tone("accent"))
+        line.append(f"{row.label:<{LABEL_WIDTH}} " if row.label else "").append(row.help, self.tone("dim"))
+        if row.etcdctl:
+            start = max(line.cell_len + 2, min(width - len(row.etcdctl) - 1, KEYS_WIDTH + LABEL_WIDTH + ETCDCTL_COLUMN))
+            if start + len(row.etcdctl) <= width:
+                line.append(" " * (start - line.cell_len)).append(row.etcdctl, self.tone("key"))
+        line.truncate(width, overflow="ellipsis")
+        return line
+
+
+class HelpDialog(Dialog[None]):
+    """``about`` is what the screen is for; ``facts`` the last line: files and versions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", show=False),
+        Binding("q,question_mark", "cancel", show=False),
+        Binding("down", "scroll_lines(1)", show=False, priority=True),
+        Binding("up", "scroll_lines(-1)", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    HelpDialog > .dialog { width: 110; height: 100%; margin: 1 2; }
+    HelpDialog .help-about { height: auto; margin-bottom: 1; }
+    HelpDialog Field { border: none; height: 1; padding: 0; margin-bottom: 1; }
+    HelpDialog .help-facts { height: auto; max-height: 2; margin-top: 1; color: $foreground; }
+    """
+    hints = (("/", "search"), ("j k", "scroll"), ("esc", "close"))
+
+    def __init__(
+        self, title: Text, about: Text, actions: Sequence[Action], keymap: Mapping[str, str], facts: Text
+    ) -> None:
+        super().__init__()
+        self._heading = title
+        self._about = about
+        self._facts = facts
+        self.actions = tuple(actions)
+        self.keymap = dict(keymap)
+        self.field = Field(placeholder="/ searches keys, words and etcdctl lines", max_length=100)
+        self.lines = HelpLines()
+
+    def title_text(self) -> Text:
+        return self._heading
+
+    def compose_dialog(self) -> ComposeResult:
+        yield Static(self._about, classes="help-about", markup=False)
+        yield self.field
+        yield self.lines
+        yield Static(self._facts, classes="help-facts", markup=False)
+
+    def on_mount(self) -> None:
+        self.lines.show_cursor = False
+        self.lines.set_rows(help_rows(self.actions, self.keymap))
+        self.lines.focus()
+
+    def action_search(self) -> None:
+        self.field.focus()
+
+    def action_scroll_lines(self, rows: int) -> None:
+        self.lines.move_cursor(rows)
+
+    def on_input_changed(self, event: Field.Changed) -> None:
+        self.lines.set_rows(help_rows(self.actions, self.keymap, event.value))
+
+    def on_input_submitted(self) -> None:
+        self.lines.focus()
+
+    def action_cancel(self) -> None:
+        if self.field.has_focus and self.field.value:
+            self.field.value = ""
+            self.lines.focus()
+            return
+        self.dismiss(None)

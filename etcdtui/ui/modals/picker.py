@@ -1,0 +1,162 @@
+"""Pick one of a list by arrows or by typing a part of its name; the palette, the menu and theme choice are pickers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from etcdtui.ui.modals.dialog import Dialog, Hints
+from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.lines import LineView
+
+MOST_ROWS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One choice. ``reason`` says why it is off and is shown in place of ``note``; ``key`` are letters that pick it."""
+
+    value: str
+    label: Text
+    note: Text = field(default_factory=Text)
+    key: str = ""
+    reason: Text = field(default_factory=Text)
+    group: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.label.plain} {self.note.plain} {self.group}".casefold()
+
+
+def matching(items: Sequence[Item], typed: str) -> list[Item]:
+    """The items that hold every typed word, those whose label begins with it first."""
+    words = typed.casefold().split()
+    found = [item for item in items if all(word in item.words for word in words)]
+    if words:
+        found.sort(key=lambda item: not item.label.plain.casefold().startswith(words[0]))
+    return found
+
+
+class ItemLines(LineView):
+    """The rows of a picker."""
+
+    DEFAULT_CSS = "ItemLines { height: auto; max-height: 16; }"
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        super().__init__()
+        self.items = list(items)
+
+    @property
+    def row_count(self) -> int:
+        return len(self.items)
+
+    def row_key(self, index: int) -> Hashable | None:
+        return self.items[index].value if index < len(self.items) else None
+
+    def set_items(self, items: Sequence[Item]) -> None:
+        self.items = list(items)
+        self.cursor = 0
+        self.model_changed()
+
+    def render_row(self, index: int, width: int) -> Text:
+        item = self.items[index]
+        off = bool(item.reason)
+        line = Text(f" {item.key:<10}" if any(i.key for i in self.items) else " ", self.tone("accent"), no_wrap=True)
+        label = item.label.copy()
+        label.truncate(28, overflow="ellipsis", pad=True)
+        if off:
+            label.stylize(self.tone("dim"))
+        line.append_text(label).append("  ").append_text(
+            Text.assemble(("off: ", self.tone("warn")), item.reason) if off else item.note
+        )
+        line.truncate(width, overflow="ellipsis")
+        return line
+
+
+class PickerDialog(Dialog[str]):
+    """Dismisses with the value of the picked item. With ``typing`` every letter narrows the list; without, letters
+    that are an item's key pick it at once and ``/`` begins to narrow."""
+
+    BINDINGS = [
+        Binding("down,ctrl+n", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+        Binding("pagedown", "move(10)", show=False, priority=True),
+        Binding("pageup", "move(-10)", show=False, priority=True),
+        Binding("enter", "pick", show=False, priority=True),
+        Binding("slash", "narrow", show=False),
+    ]
+    DEFAULT_CSS = """
+    PickerDialog Field { display: none; border: none; height: 1; padding: 0; margin-bottom: 1; }
+    PickerDialog.-typing Field { display: block; }
+    """
+    hints = (("enter", "pick"), ("esc", "close"))
+
+    def __init__(
+        self,
+        title: Text,
+        items: Sequence[Item],
+        *,
+        typing: bool = True,
+        current: str = "",
+        placeholder: str = "type to narrow",
+    ) -> None:
+        super().__init__()
+        self._heading = title
+        self.all_items = list(items)
+        self.lines = ItemLines(items)
+        self.field = Field(placeholder=placeholder, max_length=200)
+        self.typing = typing
+        self._current = current
+
+    def title_text(self) -> Text:
+        return self._heading
+
+    def compose_dialog(self) -> ComposeResult:
+        yield self.field
+        yield self.lines
+
+    def on_mount(self) -> None:
+        self.set_class(self.typing, "-typing")
+        (self.field if self.typing else self.lines).focus()
+        if not self.typing:
+            self.query_one(Hints).show((("enter", "do it"), ("/", "search"), ("esc", "close")))
+        found = next((i for i, item in enumerate(self.all_items) if item.value == self._current), 0)
+        self.lines.cursor = found
+
+    def action_narrow(self) -> None:
+        if not self.typing:
+            self.typing = True
+            self.add_class("-typing")
+            self.field.focus()
+
+    def on_input_changed(self, event: Field.Changed) -> None:
+        self.lines.set_items(matching(self.all_items, event.value))
+
+    def on_key(self, event: events.Key) -> None:
+        if self.typing or event.character is None:
+            return
+        item = next((item for item in self.all_items if event.character in item.key.split()), None)
+        if item is not None:
+            event.stop()
+            event.prevent_default()
+            self._choose(item)
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        event.stop()
+        self.action_pick()
+
+    def action_move(self, rows: int) -> None:
+        self.lines.move_cursor(rows)
+
+    def action_pick(self) -> None:
+        if self.lines.items:
+            self._choose(self.lines.items[self.lines.cursor])
+
+    def _choose(self, item: Item) -> None:
+        if not item.reason:
+            self.dismiss(item.value)
