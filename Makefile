@@ -1,6 +1,7 @@
 # The two commands: `make demo` and `make test`. Each sets up everything it needs.
 SHELL := /bin/bash
 PYTHON ?= python3
+MEMBERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
@@ -17,12 +18,13 @@ help: ## show this list
 setup: $(STAMP) ## make the virtual environment and install everything
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("etcdtui needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --no-warn-script-location -e '.[dev]'
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo 'installing into $(VENV)'
+	@$(BIN)/python -m pip install -q --no-warn-script-location -e '.[dev]'
+	@touch $@
 
-demo: $(STAMP) ## a throw-away three-member cluster with living sample data, and the UI on it
-	@exec $(BIN)/etcdtui demo
+demo: $(STAMP) ## a throw-away cluster with living sample data, and the UI on it (MEMBERS=3)
+	@exec $(BIN)/etcdtui demo --members $(MEMBERS)
 
 test: check unit ## all checks: lint, types, contracts, stubs, tests against real etcd
 
