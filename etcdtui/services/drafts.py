@@ -17,6 +17,7 @@ from pathlib import Path
 
 from etcdtui.core.types import KeyValue
 from etcdtui.services.files import write_private
+from etcdtui.services.writes import Writes
 
 MAX_DRAFTS = 200
 MAX_FILE_BYTES = 8 * 1024 * 1024
@@ -117,3 +118,8 @@ def _read(path: Path) -> Draft | None:
 
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def drafts_of(writes: Writes) -> Drafts:
+    """The drafts of the opened profile's cluster."""
+    return Drafts(writes.state / "drafts", writes.profile, writes.guard.cluster_id)

@@ -13,10 +13,12 @@ from etcdtui.client import Client, ClientOptions, TlsOptions
 from etcdtui.config.passwords import password_of, token_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
+from etcdtui.config.state import state_folder
 from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.services.audit import Audit
 from etcdtui.services.guard import Guard, policy_of
 from etcdtui.services.health import ClusterHealth, HealthMonitor, State
+from etcdtui.services.writes import Writes
 
 OPEN_MARGIN = 3.0
 """Seconds on top of the profile's dial timeout that opening may take, logins included."""
@@ -114,6 +116,7 @@ class Session:
         self.guard = guard
         self.audit = audit
         self.identity = identity
+        self.writes = Writes(client, guard, audit, state_folder(), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
 
     @property
@@ -125,7 +128,8 @@ class Session:
     async def open(cls, profile: Profile, overrides: Overrides = Overrides()) -> Session:
         """Connect and see that somebody answers, within the dial timeout and a margin; else raise and leave nothing.
 
-        A profile that asks for its password (``profile.auth.asks``) gets it in ``overrides``. Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
+        A profile that asks for its password (``profile.auth.asks``) gets it in ``overrides``.
+        Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
         """
         guard = Guard(policy_of(profile, forced_read_only=overrides.read_only, dry_run=overrides.dry_run))
         limit = (profile.dial_timeout or 2.0) + OPEN_MARGIN
@@ -135,7 +139,8 @@ class Session:
             async with asyncio.timeout(limit):
                 client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)
                 identity = credentials.user or ("token" if credentials.token else "cert" if profile.tls.cert else "-")
-                audit = Audit(overrides.audit_file, profile.name, credentials.user, profile.audit_command)
+                path = overrides.audit_file or (Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl")
+                audit = Audit(path, profile.name, credentials.user, profile.audit_command)
                 session = cls(profile, client, guard, audit, identity)
                 health = await session.monitor.poll()
                 if not health.answering:

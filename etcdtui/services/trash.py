@@ -16,6 +16,7 @@ from pathlib import Path
 from etcdtui.core.types import KeyValue
 from etcdtui.services.files import private_folder, write_private
 from etcdtui.services.transfer import Header, decode_lines, encode_lines
+from etcdtui.services.writes import Writes
 
 KEEP_DAYS = 7
 MAX_FILE_BYTES = 1024 * 1024 * 1024
@@ -56,3 +57,8 @@ class Trash:
             except OSError:
                 continue
         return count
+
+
+def trash_of(writes: Writes) -> Trash | None:
+    """The trash of the opened profile, ``None`` where it is switched off."""
+    return Trash(writes.state / "trash", writes.profile) if writes.trash_on else None

@@ -58,13 +58,8 @@ async def evaluate(writes: Writes, spec: TxnSpec) -> Evaluated:
 def _now(compare: CompareSpec, kv: KeyValue | None) -> int | bytes | None:
     if kv is None:
         return None if compare.target == "value" else 0
-    return {
-        "mod": kv.mod_revision,
-        "create": kv.create_revision,
-        "version": kv.version,
-        "lease": kv.lease,
-        "value": kv.value,
-    }[compare.target]
+    numbers = {"mod": kv.mod_revision, "create": kv.create_revision, "version": kv.version, "lease": kv.lease}
+    return kv.value if compare.target == "value" else numbers[compare.target]
 
 
 def _holds(compare: CompareSpec, now: int | bytes | None) -> bool:
