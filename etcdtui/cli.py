@@ -113,7 +113,13 @@ def _demo(words: Sequence[str]) -> int:
     launch = _look(Launch(config=config, notices=config.notices), args)
     from etcdtui.demo.run import run
 
-    return run(launch, members=args.members)
+    return run(launch, _load_ui, members=args.members)
+
+
+def _load_ui() -> Callable[[Launch], int]:
+    from etcdtui.ui.run import run_app
+
+    return run_app
 
 
 def _members(text: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from etcdtui.config.launch import Launch
-from etcdtui.config.schema import ENVIRONMENTS, Profile
+from etcdtui.config.schema import ENVIRONMENTS, Common, Defaults, Profile
 from etcdtui.demo import writer
 from etcdtui.demo.binary import NoEtcd, find_binary
 from etcdtui.demo.cluster import Cluster, ClusterError
@@ -18,17 +18,20 @@ PROFILE = "demo"
 ENVIRONMENT = "dev"
 MEMBER_NAMES = "demo-"
 DEFAULT_MEMBERS = 3
-MAX_MEMBERS = 7
 WRITER = "writer"
 MARK = "filled"
 FILL_TIMEOUT = 60.0
 POLL = 0.02
 INTERRUPTED = 130
 
+OpenUi = Callable[[Launch], int]
 
-def profile_of(cluster: Cluster) -> Profile:
-    """The profile that opens the demo cluster: environment dev, WRITES ON."""
+
+def profile_of(cluster: Cluster, defaults: Defaults) -> Profile:
+    """The profile that opens the demo cluster: the user's defaults, environment dev, WRITES ON."""
+    common = {name: getattr(defaults, name) for name in Common.__dataclass_fields__}
     return Profile(
+        **common,
         name=PROFILE,
         environment=ENVIRONMENT,
         env=ENVIRONMENTS[ENVIRONMENT],
@@ -45,9 +48,15 @@ def start_writer(cluster: Cluster) -> None:
     cluster.keeper.start(WRITER, argv)
 
 
-async def prepare(cluster: Cluster) -> None:
-    """Start everything and wait until the sample data is there; raises ``ClusterError`` and leaves nothing."""
-    await cluster.start(beside=start_writer)
+async def prepare(cluster: Cluster, load_ui: Callable[[], OpenUi]) -> OpenUi:
+    """Start everything, load the UI meanwhile, and wait until the sample data is there; raises ``ClusterError``."""
+    loaded: list[OpenUi] = []
+
+    def meanwhile(started: Cluster) -> None:
+        start_writer(started)
+        loaded.append(load_ui())
+
+    await cluster.start(beside=meanwhile)
     inhabitants = cluster.keeper.process(WRITER)
     deadline = asyncio.get_running_loop().time() + FILL_TIMEOUT
     while not (cluster.folder / MARK).exists():
@@ -55,15 +64,15 @@ async def prepare(cluster: Cluster) -> None:
             words = inhabitants.log_tail().strip().splitlines() or ["no answer"]
             raise ClusterError(f"the sample data could not be written: {words[-1]}")
         await asyncio.sleep(POLL)
+    return loaded[-1]
 
 
-def run(launch: Launch, open_ui: Callable[[Launch], int], members: int = DEFAULT_MEMBERS) -> int:
+def run(launch: Launch, load_ui: Callable[[], OpenUi], members: int = DEFAULT_MEMBERS) -> int:
     """Run the demo until the UI ends; returns its exit code. Afterwards no process and no folder is left.
 
-    ``launch`` is what the command line says; ``open_ui`` gets it with the profile ``demo`` chosen.
+    ``launch`` is what the command line says; what ``load_ui`` returns gets it with the profile ``demo`` chosen.
+    Loading waits until the members are on their way, so that both take no longer than one.
     """
-    if not 1 <= members <= MAX_MEMBERS:
-        return _say(f"--members takes 1 to {MAX_MEMBERS}, not {members}", 2)
     try:
         binary = find_binary()
         cluster = Cluster(members, binary=binary, names=MEMBER_NAMES)
@@ -71,9 +80,10 @@ def run(launch: Launch, open_ui: Callable[[Launch], int], members: int = DEFAULT
         return _say(str(failure), 1)
     try:
         _say(f"starting etcd {binary.version_text}, members: {members}, in {cluster.folder} (removed at the end)")
-        asyncio.run(prepare(cluster))
-        profile = profile_of(cluster)
-        config = replace(launch.config, profiles=(*launch.config.profiles, profile))
+        open_ui = asyncio.run(prepare(cluster, load_ui))
+        profile = profile_of(cluster, launch.config.defaults)
+        others = (p for p in launch.config.profiles if p.name != PROFILE)
+        config = replace(launch.config, profiles=(*others, profile))
         return open_ui(replace(launch, config=config, profile=profile))
     except ClusterError as failure:
         return _say(str(failure), 1)

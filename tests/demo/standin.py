@@ -31,4 +31,4 @@ def open_ui(launch: Launch) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(Launch(), open_ui, int(sys.argv[1]) if len(sys.argv) > 1 else 1))
+    sys.exit(run(Launch(), lambda: open_ui, int(sys.argv[1]) if len(sys.argv) > 1 else 1))
