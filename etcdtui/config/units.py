@@ -11,8 +11,8 @@ SIZE_UNITS = {
 }  # fmt: skip
 MAX_DURATION = 10 * 365 * 86400.0
 MAX_SIZE = 2**53
-PART = re.compile(r"(\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(ns|us|µs|μs|ms|s|m|h)")
-SIZE = re.compile(r"(\d{1,16}(?:\.\d{1,6})?) ?([A-Za-z]{0,3})\Z")
+PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})(ns|us|µs|μs|ms|s|m|h)")
+SIZE = re.compile(r"([0-9]{1,16}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})\Z")
 
 
 def parse_duration(text: str) -> float:
