@@ -161,7 +161,7 @@ class HealthMonitor:
         error: EtcdError
         try:
             async with asyncio.timeout(STATUS_DEADLINE):
-                status = await self._client.maintenance.status(endpoint)
+                status = await self._client.maintenance.status(endpoint, timeout=STATUS_DEADLINE)
         except TimeoutError:
             error = EtcdError(f"no answer within {STATUS_DEADLINE:g} s", endpoint=endpoint)
         except EtcdError as problem:

@@ -125,16 +125,20 @@ class Session:
         return self.monitor.health
 
     @classmethod
-    async def open(cls, profile: Profile, overrides: Overrides = Overrides()) -> Session:
+    async def open(
+        cls, profile: Profile, overrides: Overrides = Overrides(), credentials: Credentials | None = None
+    ) -> Session:
         """Connect and see that somebody answers, within the dial timeout and a margin; else raise and leave nothing.
 
-        A profile that asks for its password (``profile.auth.asks``) gets it in ``overrides``.
+        Without ``credentials`` they are read from where the profile says; a password that a profile asks for
+        (``profile.auth.asks``) comes in ``overrides``.
         Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
         """
         guard = Guard(policy_of(profile, forced_read_only=overrides.read_only, dry_run=overrides.dry_run))
         limit = (profile.dial_timeout or 2.0) + OPEN_MARGIN
         client: Client | None = None
-        credentials = await read_credentials(profile, overrides.password)
+        if credentials is None:
+            credentials = await read_credentials(profile, overrides.password)
         try:
             async with asyncio.timeout(limit):
                 client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)

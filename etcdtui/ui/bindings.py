@@ -38,8 +38,13 @@ class Action:
     footer: int = 0
 
     @property
-    def first_key(self) -> str:
-        return self.keys.split(",")[0]
+    def call(self) -> str:
+        """What Textual runs: the method ``action_<id>``, or for a screen's number ``action_go(number)``."""
+        return f"go({self.id[3:]})" if self.id.startswith("go_") else self.id
+
+    @property
+    def method(self) -> str:
+        return "action_" + self.call.partition("(")[0]
 
 
 _MOVE = (
@@ -199,7 +204,7 @@ def bindings_for(
     return [
         Binding(
             action.keys,
-            f"{through}('{action.id}')" if through else action.id,
+            f"{through}('{action.id}')" if through else action.call,
             action.label,
             show=False,
             priority=action.id in _PRIORITY,

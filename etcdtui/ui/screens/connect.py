@@ -1,0 +1,105 @@
+"""What is shown until the first session stands: who is asked, what came of it, and that it tries again by itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from etcdtui.config.schema import Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.core.errors import EtcdError
+from etcdtui.services.session import Session
+from etcdtui.ui.errors import error_text
+from etcdtui.ui.screens.opening import Opener, SessionOpened, ask_password
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.footer import FooterLine
+from etcdtui.ui.widgets.statusline import StatusLine
+from etcdtui.ui.widgets.title import TitleFacts, TitleLine
+
+RETRY_SECONDS = 2.0
+ENDPOINTS_SHOWN = 5
+
+
+class ConnectScreen(Screen[None]):
+    """Opens ``profile``; ``opening`` is an attempt that is under way already. Retries what may heal by itself."""
+
+    BINDINGS = [("r", "retry", "retry")]
+    DEFAULT_CSS = """
+    ConnectScreen > #connect { height: 1fr; padding: 1 2; }
+    ConnectScreen Static { height: auto; margin-bottom: 1; }
+    """
+
+    def __init__(self, profile: Profile, opener: Opener, opening: asyncio.Task[Session] | None = None) -> None:
+        super().__init__()
+        self.profile = profile
+        self.opener = opener
+        self.opening = opening
+        self.title_line = TitleLine()
+        self.status_line = StatusLine()
+        self.words = Static(Text(), markup=False)
+        self.reason = Static(Text(), markup=False)
+        self._password: Secret | None = None
+        self._again = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        yield self.title_line
+        with Vertical(id="connect"):
+            yield self.words
+            yield self.reason
+        yield self.status_line
+        yield FooterLine()
+
+    def on_mount(self) -> None:
+        self.title_line.facts = TitleFacts(
+            profile=self.profile.name,
+            color=self.profile.env.color,
+            plaintext=not self.profile.is_tls,
+            writable=not self.profile.read_only,
+            note="connecting",
+        )
+        self.query_one(FooterLine).hints = (("r", "retry"), ("P", "profiles"), ("q", "quit"))
+        shown = self.profile.endpoints[:ENDPOINTS_SHOWN]
+        more = len(self.profile.endpoints) - len(shown)
+        self.words.update(
+            Text.assemble("Connecting to ", safe(", ".join(shown), limit=400), f" and {more} more" if more else "")
+        )
+        self.run_worker(self._connect(), group="connect", exclusive=True)
+
+    def action_retry(self) -> None:
+        self._again.set()
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                session = await self._attempt()
+            except EtcdError as error:
+                self.reason.update(error_text(error))
+                self._password = None
+                await self._wait(RETRY_SECONDS if error.retryable else None)
+            else:
+                self.post_message(SessionOpened(session))
+                return
+
+    async def _attempt(self) -> Session:
+        opening, self.opening = self.opening, None
+        if opening is not None:
+            return await opening
+        if self.profile.auth.asks and self._password is None:
+            self._password = await ask_password(self, self.profile)
+        return await self.opener(self.profile, self._password)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Until it is time to try again, or ``r``; with None only ``r``."""
+        hint = "r tries again, P chooses another profile" if seconds is None else "trying again by itself; r at once"
+        self.status_line.set_parts(Text(hint))
+        self._again.clear()
+        try:
+            await asyncio.wait_for(self._again.wait(), seconds)
+        except TimeoutError:
+            pass
+        self.status_line.set_parts(Text("trying"))

@@ -1,0 +1,36 @@
+"""Opening a session from a screen: asks for the password where the profile wants it, and tells how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from rich.text import Text
+from textual.message import Message
+from textual.screen import Screen
+
+from etcdtui.config.schema import Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.services.session import Session
+from etcdtui.ui.modals.prompt import PasswordDialog
+from etcdtui.ui.text import safe
+
+NAME_LIMIT = 60
+
+Opener = Callable[[Profile, Secret | None], Awaitable[Session]]
+"""Opens a session on a profile with the password that was typed, if any; raises ``EtcdError``."""
+
+
+class SessionOpened(Message):
+    """A session stands; whoever gets this owns it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+
+async def ask_password(screen: Screen[None], profile: Profile) -> Secret | None:
+    """The password typed for a profile that asks, ``None`` when the person closed the dialog. Call it in a worker."""
+    title = Text.assemble(
+        "Password of ", safe(profile.auth.user, "bold", limit=NAME_LIMIT), " on ", safe(profile.name, limit=NAME_LIMIT)
+    )
+    return await screen.app.push_screen_wait(PasswordDialog(title))
