@@ -221,7 +221,7 @@ class LineView(Toned, ScrollView, can_focus=True):
 
     def _show_row(self, index: int) -> None:
         height = self.scrollable_content_region.height
-        if not height:
+        if not height or not self.show_cursor:
             return
         top = self.scroll_offset.y
         if index < top:
