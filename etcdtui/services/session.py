@@ -143,7 +143,8 @@ class Session:
             async with asyncio.timeout(limit):
                 client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)
                 identity = credentials.user or ("token" if credentials.token else "cert" if profile.tls.cert else "-")
-                path = overrides.audit_file or (Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl")
+                named = Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl"
+                path = overrides.audit_file or named
                 audit = Audit(path, profile.name, credentials.user, profile.audit_command)
                 session = cls(profile, client, guard, audit, identity)
                 health = await session.monitor.poll()

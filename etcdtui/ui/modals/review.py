@@ -1,0 +1,213 @@
+"""The review of a write: what will happen, under which condition, and how much it takes to agree.
+
+Nothing runs by Enter alone from class R2 on: the focus starts on Cancel, and for a short time after opening no key
+counts, so that a key held down cannot agree to something not read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, line
+from etcdtui.services.guard import Guard
+from etcdtui.ui.modals.choice import Choice
+from etcdtui.ui.modals.dialog import Dialog, Hints
+from etcdtui.ui.modals.planview import PlanView
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.field import Field
+
+DEAF_FOR = 0.3
+"""Seconds after opening in which no key agrees to anything."""
+TITLE_LIMIT = 60
+COPY_LIMIT = 64 * 1024
+RUN, EDIT, DRAFT, DRY = "run", "edit", "draft", "dry"
+
+
+class ReviewDialog(Dialog[str]):
+    """Dismisses with ``run``, ``edit`` or ``draft``; ``None`` when cancelled.
+
+    ``dry`` evaluates the plan with reads and answers in a sentence; ``editing`` offers to go on with the edit.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "agree", show=False),
+        Binding("D", "dry", show=False),
+        Binding("y", "copy", show=False),
+        Binding("e", "edit", show=False),
+        Binding("v", "other_view", show=False),
+        Binding("l", "list_all", show=False),
+    ]
+    DEFAULT_CSS = """
+    ReviewDialog {
+        & .danger { border: round $error; }
+        & .choices { height: 1; margin-top: 1; }
+        & .ask { height: 1; }
+        & Field { height: 3; }
+    }
+    """
+
+    def __init__(
+        self,
+        plan: WritePlan,
+        guard: Guard,
+        *,
+        dry: Callable[[], Awaitable[str]] | None = None,
+        editing: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        verb: str = "write",
+    ) -> None:
+        super().__init__()
+        self.plan = plan
+        self.guard = guard
+        self.dry = dry
+        self.editing = editing
+        self.verb = verb
+        self.clock = clock
+        self.refusal = guard.refusal(plan)
+        self.confirmation: Confirmation = guard.confirmation(plan)
+        self.opened = clock()
+        self.other = False
+        self.view = PlanView(self._lines())
+        self.notice = Static(Text(), markup=False)
+        self.field = Field(max_length=1024, id="word")
+        self.second = Field(max_length=200, id="phrase")
+
+    # --- what is shown -----------------------------------------------------------------------------------
+
+    def title_text(self) -> Text:
+        head = Text.assemble(f"{self.plan.action.upper() if self._typed else 'review: ' + self.plan.action} ")
+        head.append_text(safe(self.plan.target, "bold", limit=TITLE_LIMIT))
+        head.append("  on  ").append_text(safe(self.guard.policy.profile or "?", "bold", limit=TITLE_LIMIT))
+        return head.append(f", {self.guard.state_word}")
+
+    @property
+    def _typed(self) -> bool:
+        return self.confirmation.kind is ConfirmKind.TYPE
+
+    def _lines(self) -> Sequence[PlanLine]:
+        lines = [*self.plan.lines, *(self.plan.details if not self.other else ())]
+        if self.plan.undo:
+            lines.append(line(f"cannot be undone: {self.plan.undo}", tone="warn"))
+        if self.plan.etcdctl:
+            first = self.plan.etcdctl.split("\n")
+            shown = first[1] if len(first) > 1 and first[0].startswith("etcdctl txn") else first[0]
+            lines.append(line("as etcdctl: ", "txn  " if shown is not first[0] else "", shown[:200], tone="dim"))
+        return lines
+
+    def compose_dialog(self) -> ComposeResult:
+        yield self.view
+        if self.refusal:
+            yield Static(Text.assemble("not possible: ", safe(self.refusal, limit=500)), markup=False)
+        elif self._typed:
+            words = Text.assemble("type  ", safe(self.confirmation.word, "bold", limit=200), f"  to {self._verb()}:")
+            yield Static(words, classes="ask", markup=False)
+            yield self.field
+            if self.confirmation.phrase:
+                yield Static(Text(f"and a second line: {self.confirmation.phrase} N"), classes="ask", markup=False)
+                yield self.second
+        yield self.notice
+        with Horizontal(classes="choices"):
+            yield Choice("cancel", "Cancel")
+            if not self.refusal and not self._typed:
+                yield Choice(RUN, self._verb().capitalize())
+
+    def _verb(self) -> str:
+        many = f" {self.plan.changes} keys" if self.plan.changes > 1 else ""
+        return f"{self.plan.action if self._typed else self.verb}{many}"
+
+    def on_mount(self) -> None:
+        self.opened = self.clock()
+        self.query_one(Choice).focus()
+        if self._typed and not self.refusal:
+            self.query_one(".dialog").add_class("danger")
+            self.set_timer(DEAF_FOR, self.field.focus)
+        hints = [("esc", "keep as draft" if self.editing else "cancel")]
+        if not self.refusal:
+            hints.insert(0, ("enter", "after typing") if self._typed else ("ctrl+s", self.verb))
+            if self.dry is not None:
+                hints.append(("D", "dry run"))
+        if self.editing:
+            hints.insert(1, ("e", "edit again"))
+        if self.plan.details:
+            hints.append(("v", "diff"))
+        if self.plan.etcdctl:
+            hints.append(("y", "copy etcdctl"))
+        self.query_one(Hints).show(hints)
+
+    # --- answers -----------------------------------------------------------------------------------------
+
+    @property
+    def _deaf(self) -> bool:
+        return self.clock() - self.opened < DEAF_FOR
+
+    def on_choice_chosen(self, event: Choice.Chosen) -> None:
+        event.stop()
+        if self._deaf:
+            return
+        if event.answer == "cancel":
+            self.action_cancel()
+        else:
+            self._agree()
+
+    def action_agree(self) -> None:
+        if not self._deaf:
+            self._agree()
+
+    def on_input_submitted(self, event: Field.Submitted) -> None:
+        event.stop()
+        if self._deaf:
+            return
+        if event.input is self.field and self.confirmation.phrase and not self.second.value:
+            self.second.focus()
+        else:
+            self._agree()
+
+    def _agree(self) -> None:
+        if self.refusal:
+            return
+        if self.confirmation.accepts(self.field.value, self.second.value):
+            self.dismiss(RUN)
+        else:
+            self.notice.update(Text("That is not what has to be typed."))
+
+    def action_edit(self) -> None:
+        if self.editing and not self._deaf:
+            self.dismiss(EDIT)
+
+    def action_cancel(self) -> None:
+        self.dismiss(DRAFT if self.editing else None)
+
+    def action_copy(self) -> None:
+        if not self.plan.etcdctl:
+            return
+        self.app.copy_to_clipboard(self.plan.etcdctl[:COPY_LIMIT])
+        self.notice.update(Text("copied as etcdctl"))
+
+    def action_other_view(self) -> None:
+        self.other = not self.other
+        self.view.show_lines(self._lines())
+
+    def action_list_all(self) -> None:
+        self.view.focus()
+
+    def action_dry(self) -> None:
+        if self.dry is not None and not self._deaf:
+            self.run_worker(self._dry_run(), group="dry", exclusive=True, exit_on_error=False)
+
+    async def _dry_run(self) -> None:
+        assert self.dry is not None
+        self.notice.update(Text("dry run ..."))
+        try:
+            words = await self.dry()
+        except Exception as error:  # noqa: BLE001 - shown, whatever it is
+            words = str(error)
+        if self.is_mounted:
+            self.notice.update(Text.assemble("dry run, nothing was sent: ", safe(words, limit=400)))
