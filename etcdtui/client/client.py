@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 
+from etcdtui.client.auth import Auth
+from etcdtui.client.autosync import AutoSync
 from etcdtui.client.call import Caller
 from etcdtui.client.cluster import Cluster
+from etcdtui.client.concurrency import Concurrency
 from etcdtui.client.kv import KV
+from etcdtui.client.lease import LeaseClient
 from etcdtui.client.maintenance import Maintenance
 from etcdtui.client.options import ClientOptions
+from etcdtui.client.version_check import check_versions
+from etcdtui.client.watch import WatchHub
 from etcdtui.core.types import WriteGate
 
 
@@ -21,8 +27,14 @@ class Client:
         self.options = options
         self.caller = Caller(options, write_gate)
         self.kv = KV(self.caller)
+        self.lease = LeaseClient(self.caller)
+        self._watches = WatchHub(self.caller)
+        self.watch = self._watches.watch
+        self.concurrency = Concurrency(self, self.caller)
         self.cluster = Cluster(self.caller)
         self.maintenance = Maintenance(self.caller)
+        self.auth = Auth(self.caller)
+        self._autosync = AutoSync(self.caller, self.cluster, self.maintenance, self.caller.endpoints)
 
     @classmethod
     async def open(cls, options: ClientOptions | None = None, *, write_gate: WriteGate | None = None) -> Client:
@@ -30,6 +42,10 @@ class Client:
         client = cls(options or ClientOptions(), write_gate)
         try:
             await client.caller.login(client.options.dial_timeout)
+            if client.options.reject_old_cluster:
+                await check_versions(client.maintenance, client.endpoints, client.options.dial_timeout)
+            if client.options.auto_sync_interval:
+                client._autosync.start(client.options.auto_sync_interval)
         except BaseException:
             await client.aclose()
             raise
@@ -40,12 +56,26 @@ class Client:
         """The endpoints in use now."""
         return self.caller.endpoints
 
-    def set_endpoints(self, *endpoints: str) -> None:
-        """Replaces the endpoints; calls in flight on those left out are finished first."""
-        self.caller.pool.set_endpoints(endpoints)
+    def set_endpoints(self, *endpoints: str | Iterable[str]) -> None:
+        """Replaces the endpoints, seeds of the synchronisation included; calls in flight on those left out finish."""
+        flat: list[str] = []
+        for given in endpoints:
+            flat.extend([given] if isinstance(given, str) else given)
+        self.caller.pool.set_endpoints(tuple(flat))
+        self._autosync.seeds = self.caller.endpoints
+
+    async def sync(self) -> tuple[str, ...]:
+        """Adopts the reachable client URLs of all started voters, keeping the configured endpoints; returns the result.
+
+        Learners stay out; a URL is taken only if a member of this very cluster answers there.
+        """
+        return await self._autosync.sync()
 
     async def aclose(self) -> None:
         """Ends everything at once; whatever still waits raises ``ClosedError``. Safe to repeat."""
+        await self._watches.aclose()
+        await self.lease.aclose()
+        await self._autosync.aclose()
         await self.caller.aclose()
 
     async def __aenter__(self) -> Client:

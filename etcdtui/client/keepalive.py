@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from types import TracebackType
 
-from etcdtui.client.call import Caller
+from etcdtui.client.calls import Calls
 from etcdtui.client.inbox import Inbox
 from etcdtui.client.keepalive_clock import InFlight, LeaseClock, stall_limit
 from etcdtui.client.methods import LEASE_KEEP_ALIVE
@@ -104,7 +104,7 @@ class Renewal:
 class KeepAliveHub:
     """All keep-alives of one client."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self._caller = caller
         self._lanes: dict[KeepAliveLane, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -152,7 +152,7 @@ class KeepAliveHub:
 class KeepAliveLane:
     """One shared stream and the leases on it."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self.renewals: dict[int, Renewal] = {}
         self._caller = caller
         self._stream: KeepAliveCall | None = None
@@ -341,7 +341,7 @@ class KeepAliveLane:
         return error
 
 
-async def renew_once(caller: Caller, lease_id: int, *, avoid: tuple[str, ...] = (), fresh_token: bool = False) -> int:
+async def renew_once(caller: Calls, lease_id: int, *, avoid: tuple[str, ...] = (), fresh_token: bool = False) -> int:
     """One renewal on a stream of its own; returns the TTL, ``LeaseNotFound`` when the lease is gone."""
     stream = await caller.open_stream(LEASE_KEEP_ALIVE, avoid=avoid, require_leader=True, fresh_token=fresh_token)
     try:

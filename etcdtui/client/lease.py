@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from etcdtui.client import methods
-from etcdtui.client.call import Caller
+from etcdtui.client.calls import Calls
 from etcdtui.client.convert import header
 from etcdtui.client.keepalive import KeepAlive, KeepAliveHub, renew_intent, renew_once
 from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
@@ -20,7 +20,7 @@ ONCE_PAUSE_CAP = 1.0
 class LeaseClient:
     """``client.lease``. TTLs are whole seconds, IDs signed 64-bit numbers (etcd picks positive ones)."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self._caller = caller
         self._hub = KeepAliveHub(caller)
 
@@ -77,7 +77,7 @@ class LeaseClient:
 class _Once:
     """The attempts of one ``keep_alive_once``."""
 
-    def __init__(self, caller: Caller, lease_id: int) -> None:
+    def __init__(self, caller: Calls, lease_id: int) -> None:
         self.last: errors.EtcdError | None = None
         self._caller = caller
         self._lease_id = lease_id

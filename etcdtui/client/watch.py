@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from etcdtui.client.call import Caller
+from etcdtui.client.calls import Calls
 from etcdtui.client.convert import KeyLike
 from etcdtui.client.methods import RANGE
 from etcdtui.client.ranges import key_range, whole
@@ -111,7 +111,7 @@ class WatchHub:
     """All watchers of one client and the streams they share: one for those that require a leader, one for the rest,
     and further ones for watchers that need a new login or a stream to themselves."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self._caller = caller
         self._shared: dict[bool, WatchStream] = {}
         self._tasks: dict[WatchStream, asyncio.Task[None]] = {}

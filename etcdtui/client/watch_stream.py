@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-from etcdtui.client.call import Caller
+from etcdtui.client.calls import Calls
 from etcdtui.client.methods import WATCH
 from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
 from etcdtui.client.streams import Stream
@@ -103,7 +103,7 @@ class WatchStream:
 
     def __init__(
         self,
-        caller: Caller,
+        caller: Calls,
         owner: StreamOwner,
         *,
         require_leader: bool,
@@ -204,11 +204,7 @@ class WatchStream:
             stream.cancel()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-        raise (
-            self._no_answer(stream)
-            if self._stalled
-            else errors.Unavailable("the server ended the watch stream", endpoint=stream.endpoint)
-        )
+        raise self._failure(None, stream)
 
     async def _write(self, stream: WatchStreamCall) -> None:
         try:

@@ -8,6 +8,7 @@
     ├── WriteRefused                our own guard said no; nothing was sent
     ├── InvalidArgument
     │   ├── EmptyKey  DuplicateKey  TooManyOps  RequestTooLarge  LeaseProvided  ValueProvided
+    │   └── BadArgument             found by the client, also a ``ValueError``; nothing was sent
     ├── KeyNotFound
     ├── Compacted                   .compact_revision when the server told it
     ├── FutureRevision
@@ -15,6 +16,7 @@
     ├── NoSpace                     NOSPACE alarm; may have been applied
     ├── Corrupt
     ├── NoLeader  NotLeader
+    │   └── NoElectionLeader        of an election among clients, not of the cluster
     ├── LearnerRefused
     ├── Throttled                   apply backlog; nothing applied
     ├── Membership
@@ -129,6 +131,11 @@ class ValueProvided(InvalidArgument):
     title = "a value was given together with ignore_value"
 
 
+class BadArgument(InvalidArgument, ValueError):
+    title = "the request makes no sense"
+    hint = "Nothing was sent."
+
+
 class KeyNotFound(EtcdError):
     title = "the key does not exist"
 
@@ -178,6 +185,12 @@ class NoLeader(EtcdError):
     title = "the cluster has no leader"
     hint = "Reads can go on serializably (stale); writes wait until a majority of members is up."
     default_retryable = True
+
+
+class NoElectionLeader(NoLeader):
+    title = "nobody leads this election"
+    hint = ""
+    default_retryable = False
 
 
 class NotLeader(EtcdError):

@@ -1,0 +1,57 @@
+"""What a service needs of the thing that sends its requests: the caller itself, or a wrapper around one."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Protocol, TypeVar
+
+from etcdtui.client.methods import Method
+from etcdtui.client.options import ClientOptions
+from etcdtui.client.streams import Stream
+from etcdtui.client.token import TokenSource
+from etcdtui.core.types import WriteIntent
+
+Req = TypeVar("Req")
+Resp = TypeVar("Resp")
+
+
+class Calls(Protocol):
+    """The public face of ``call.Caller`` that services use."""
+
+    @property
+    def options(self) -> ClientOptions: ...
+
+    @property
+    def tokens(self) -> TokenSource: ...
+
+    @property
+    def endpoints(self) -> tuple[str, ...]: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None: ...
+
+    async def unary(
+        self,
+        method: Method[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        endpoint: str | None = None,
+        require_leader: bool = False,
+        intent: WriteIntent | None = None,
+    ) -> Resp: ...
+
+    async def open_stream(
+        self,
+        method: Method[Req, Resp],
+        *,
+        request: Req | None = None,
+        endpoint: str | None = None,
+        avoid: Container[str] = (),
+        require_leader: bool = False,
+        fresh_token: bool = False,
+        timeout: float | None = None,
+        intent: WriteIntent | None = None,
+    ) -> Stream[Req, Resp]: ...

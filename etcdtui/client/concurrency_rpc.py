@@ -1,0 +1,94 @@
+"""etcd's own lock and election services: the recipes run inside the server.
+
+A lock or campaign blocks until it is won: ``timeout`` bounds it (seconds; ``None`` is the command timeout, 0 no limit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from etcdtui.client import convert, methods
+from etcdtui.client.calls import Calls
+from etcdtui.client.convert import KeyLike, to_bytes
+from etcdtui.client.ranges import lease_id
+from etcdtui.client.server_streams import messages
+from etcdtui.core import errors
+from etcdtui.core.types import KeyValue, WriteIntent
+from etcdtui.pb import election_pb2, lock_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderKey:
+    """A leadership as the server names it; it is needed back to proclaim and to resign."""
+
+    name: bytes
+    key: bytes
+    revision: int
+    lease: int
+
+    @property
+    def message(self) -> election_pb2.LeaderKey:
+        return election_pb2.LeaderKey(name=self.name, key=self.key, rev=self.revision, lease=self.lease)
+
+
+class LockService:
+    """``lease`` 0 lets the server make one of 60 s that nobody renews; its ID is the last part of the key, in hex."""
+
+    def __init__(self, caller: Calls) -> None:
+        self._caller = caller
+
+    async def lock(self, name: KeyLike, lease: int = 0, *, timeout: float | None = None) -> bytes:
+        """Wait for the lock; returns the key that unlocks it."""
+        wanted = to_bytes(name, "the name")
+        request = lock_pb2.LockRequest(name=wanted, lease=lease_id(lease))
+        intent = WriteIntent("Lock/Lock", puts=(wanted,), lease=lease)
+        return (await self._caller.unary(methods.LOCK, request, timeout=timeout, intent=intent)).key
+
+    async def unlock(self, key: KeyLike, *, timeout: float | None = None) -> None:
+        wanted = to_bytes(key)
+        intent = WriteIntent("Lock/Unlock", deletes=((wanted, b""),))
+        await self._caller.unary(methods.UNLOCK, lock_pb2.UnlockRequest(key=wanted), timeout=timeout, intent=intent)
+
+
+class ElectionService:
+    """Refused by learners; its errors come as texts, typed here."""
+
+    def __init__(self, caller: Calls) -> None:
+        self._caller = caller
+
+    async def campaign(self, name: KeyLike, lease: int, value: KeyLike, *, timeout: float | None = None) -> LeaderKey:
+        """Wait until elected."""
+        wanted = to_bytes(name, "the name")
+        request = election_pb2.CampaignRequest(name=wanted, lease=lease_id(lease), value=to_bytes(value, "the value"))
+        intent = WriteIntent("Election/Campaign", puts=(wanted,), lease=lease)
+        got = (await self._caller.unary(methods.CAMPAIGN, request, timeout=timeout, intent=intent)).leader
+        return LeaderKey(got.name, got.key, got.rev, got.lease)
+
+    async def proclaim(self, leader: LeaderKey, value: KeyLike, *, timeout: float | None = None) -> None:
+        """Change the value of a leadership; ``NotOwner`` when it is over."""
+        request = election_pb2.ProclaimRequest(leader=leader.message, value=to_bytes(value, "the value"))
+        intent = WriteIntent("Election/Proclaim", puts=(leader.key,), lease=leader.lease)
+        try:
+            await self._caller.unary(methods.PROCLAIM, request, timeout=timeout, intent=intent)
+        except errors.NotLeader as error:
+            raise errors.NotOwner(error.message, endpoint=error.endpoint, code=error.code) from None
+
+    async def resign(self, leader: LeaderKey, *, timeout: float | None = None) -> None:
+        request = election_pb2.ResignRequest(leader=leader.message)
+        intent = WriteIntent("Election/Resign", deletes=((leader.key, b""),), lease=leader.lease)
+        await self._caller.unary(methods.RESIGN, request, timeout=timeout, intent=intent)
+
+    async def leader(self, name: KeyLike, *, timeout: float | None = None) -> KeyValue:
+        """The leader's key, its value the proposal; ``NoElectionLeader`` when nobody leads."""
+        request = election_pb2.LeaderRequest(name=to_bytes(name, "the name"))
+        answer = await self._caller.unary(methods.LEADER, request, timeout=timeout)
+        return convert.key_value(answer.kv)
+
+    async def observe(self, name: KeyLike) -> AsyncIterator[KeyValue]:
+        """Leaders and proposals as one server sees them, until its stream ends."""
+        request = election_pb2.LeaderRequest(name=to_bytes(name, "the name"))
+        async with aclosing(messages(self._caller, methods.OBSERVE, request)) as answers:
+            async for answer in answers:
+                yield convert.key_value(answer.kv)

@@ -1,0 +1,124 @@
+"""A session: a lease kept alive in the background, to which locks and leaderships hang."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from types import TracebackType
+from typing import Protocol
+
+from etcdtui.client.kv import KV
+from etcdtui.client.lease import LeaseClient
+from etcdtui.client.watch import Watcher
+from etcdtui.core import errors
+
+DEFAULT_TTL = 60
+
+
+class WatchCall(Protocol):
+    """The part of ``client.watch`` that the recipes need."""
+
+    def __call__(
+        self,
+        key: bytes,
+        *,
+        prefix: bool = False,
+        start_revision: int = 0,
+        no_put: bool = False,
+        no_delete: bool = False,
+    ) -> Watcher: ...
+
+
+class EtcdClient(Protocol):
+    """What a recipe needs of a client; a namespaced one will do."""
+
+    @property
+    def kv(self) -> KV: ...
+
+    @property
+    def lease(self) -> LeaseClient: ...
+
+    @property
+    def watch(self) -> WatchCall: ...
+
+
+class Session:
+    """``async with Session(client, ttl=10) as session`` or ``session = await Session(client)`` and ``close()``.
+
+    ``ttl`` in seconds (0 and less take the default of 60); ``lease_id`` adopts an existing lease, whose existence shows
+    with its first renewal. ``done`` is set when the lease is lost or the session ended; ``cause`` then says why
+    (``None`` after ``close`` and ``orphan``).
+    """
+
+    def __init__(self, client: EtcdClient, ttl: int = DEFAULT_TTL, *, lease_id: int = 0) -> None:
+        self.client = client
+        self.ttl = ttl if ttl > 0 else DEFAULT_TTL
+        self.lease_id = lease_id
+        self.done = asyncio.Event()
+        self.cause: errors.EtcdError | None = None
+        self._renewals: asyncio.Task[None] | None = None
+
+    def __await__(self) -> Generator[object, None, Session]:
+        return self.start().__await__()
+
+    async def __aenter__(self) -> Session:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.close()
+        except errors.EtcdError:
+            if error is None:
+                raise
+
+    async def start(self) -> Session:
+        """Grant the lease (unless one is adopted) and begin to renew it."""
+        if self._renewals is not None:
+            return self
+        if self.lease_id == 0:
+            granted = await self.client.lease.grant(self.ttl)
+            self.lease_id, self.ttl = granted.id, granted.ttl
+        renewals = await self.client.lease.keep_alive(self.lease_id).__aenter__()
+
+        async def renew() -> None:
+            try:
+                async for _ in renewals:
+                    pass
+            except errors.EtcdError as error:
+                self.cause = error
+            finally:
+                renewals.close()
+                self.done.set()
+
+        self._renewals = asyncio.create_task(renew(), name=f"etcd session {self.lease_id:x}")
+        return self
+
+    @property
+    def alive(self) -> bool:
+        return self._renewals is not None and not self.done.is_set()
+
+    def expired(self) -> errors.SessionExpired:
+        """The error for work that depended on this session."""
+        why = f"lease {self.lease_id:x}: {self.cause.message}" if self.cause is not None else f"lease {self.lease_id:x}"
+        return errors.SessionExpired(why)
+
+    async def orphan(self) -> None:
+        """Stop renewing without revoking: the lease lives on until its TTL has passed."""
+        task, self._renewals = self._renewals, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self.done.set()
+
+    async def close(self) -> None:
+        """Stop renewing and revoke the lease, which deletes its keys; takes at most the TTL. Safe to repeat."""
+        running = self._renewals is not None
+        await self.orphan()
+        if not running or isinstance(self.cause, (errors.LeaseNotFound, errors.ClosedError)):
+            return
+        try:
+            await self.client.lease.revoke(self.lease_id, timeout=float(self.ttl))
+        except errors.LeaseNotFound:
+            pass
