@@ -23,9 +23,9 @@ def _binaries(item_is_matrix: bool) -> list[Binary]:
     return (matrix_binaries() if item_is_matrix else []) or [default_binary()]
 
 
-def pytest_report_header() -> str:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     versions = ", ".join(b.version_text for b in _binaries(True))
-    return f"etcd: {default_binary().version_text}; tests marked matrix: {versions}"
+    terminalreporter.write_line(f"etcd {default_binary().version_text}; tests marked matrix ran on: {versions}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

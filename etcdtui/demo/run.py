@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from etcdtui.config.launch import Launch
 from etcdtui.config.schema import ENVIRONMENTS, Common, Defaults, Profile
-from etcdtui.demo import writer
 from etcdtui.demo.binary import NoEtcd, find_binary
 from etcdtui.demo.cluster import Cluster, ClusterError
 from etcdtui.demo.process import ProcessError
@@ -19,6 +18,7 @@ ENVIRONMENT = "dev"
 MEMBER_NAMES = "demo-"
 DEFAULT_MEMBERS = 3
 WRITER = "writer"
+WRITER_MODULE = "etcdtui.demo.writer"
 MARK = "filled"
 FILL_TIMEOUT = 60.0
 POLL = 0.02
@@ -44,7 +44,7 @@ def profile_of(cluster: Cluster, defaults: Defaults) -> Profile:
 
 def start_writer(cluster: Cluster) -> None:
     """Start the process that fills the cluster and keeps it alive; it waits for the members by itself."""
-    argv = [sys.executable, "-m", writer.__name__, ",".join(cluster.endpoints), str(cluster.folder / MARK)]
+    argv = [sys.executable, "-m", WRITER_MODULE, ",".join(cluster.endpoints), str(cluster.folder / MARK)]
     cluster.keeper.start(WRITER, argv)
 
 

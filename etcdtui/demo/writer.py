@@ -21,7 +21,7 @@ from etcdtui.demo.sample import VERSIONED_KEY, Pair, at_rest, releases
 MAX_OPS = 128
 """etcd's default limit of operations in a transaction."""
 MAX_BATCH = 256 * 1024
-"""Bytes of values after which a batch is closed."""
+"""Bytes of keys and values in a batch of more than one pair; etcd's default limit of a request is 1.5 MiB."""
 SEED_TASKS = 4
 CONNECT_ATTEMPTS = 300
 CONNECT_PAUSE = 0.1
@@ -38,11 +38,12 @@ def batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
     lot: list[Pair] = []
     size = 0
     for key, value in pairs:
-        if lot and (len(lot) == MAX_OPS or size + len(value) > MAX_BATCH):
+        more = len(key) + len(value)
+        if lot and (len(lot) == MAX_OPS or size + more > MAX_BATCH):
             yield lot
             lot, size = [], 0
         lot.append((key, value))
-        size += len(key) + len(value)
+        size += more
     if lot:
         yield lot
 
@@ -58,9 +59,9 @@ async def fill(client: Client, pairs: Iterable[Pair]) -> None:
     await asyncio.gather(*(work() for _ in range(SEED_TASKS)))
 
 
-async def seed(client: Client) -> list[Presence]:
-    """Everything at rest, the key with a history, and who lives here."""
-    await fill(client, at_rest())
+async def seed(client: Client, pairs: Iterable[Pair]) -> list[Presence]:
+    """Write ``pairs``, the key with a history, and let everybody in who lives here."""
+    await fill(client, pairs)
     for value in releases():
         await client.kv.put(VERSIONED_KEY, value)
     inhabitants = everybody()
@@ -145,7 +146,7 @@ async def connect(endpoints: tuple[str, ...]) -> Client:
 async def run(endpoints: tuple[str, ...], filled: Callable[[], None]) -> None:
     """Fill the cluster, say so by ``filled``, then live until killed; a cluster out of order is waited for."""
     client = await connect(endpoints)
-    life = Life(client, await seed(client))
+    life = Life(client, await seed(client, at_rest()))
     filled()
     await add_accounts(client)
     number = 0
