@@ -176,7 +176,7 @@ def to_error(text: str, *, code: str = "", endpoint: str = "") -> e.EtcdError:
 def classify(code: str, details: str, endpoint: str = "") -> Failure:
     """Maps a status (gRPC's code name and its details) for a call that may be a write."""
     bare = strip(details)
-    known = BY_TEXT.get(bare.lower())
+    known = e.NoElectionLeader if details.endswith("election: no leader") else BY_TEXT.get(bare.lower())
     if known is not None:
         applied = _MAYBE if bare.lower() in _FATE_UNKNOWN or known is e.NoSpace else _NO
         return Failure(_make(known, bare, code, endpoint, applied), from_server=True)
@@ -197,16 +197,12 @@ def _resource(bare: str, lowered: str, code: str, endpoint: str) -> e.EtcdError:
     if "larger than max" not in lowered:
         return _make(e.ServerError, bare, code, endpoint, _MAYBE)
     if lowered.startswith("sent message"):
-        return _make(
-            e.MessageTooLarge, f"{bare} (the client's max_request_bytes; nothing was sent)", code, endpoint, _NO
-        )
-    if lowered.startswith("grpc:") or ("vs. " in lowered and lowered.startswith("received message")):
-        at_server = lowered.startswith("grpc:")
-        side = (
-            "the server's limit (its --max-request-bytes plus 512 KiB)" if at_server else "the client's max_recv_bytes"
-        )
-        return _make(e.MessageTooLarge, f"{bare} ({side})", code, endpoint, _NO if at_server else _MAYBE)
-    return _make(e.MessageTooLarge, bare, code, endpoint, _MAYBE)
+        limit = "the client's max_request_bytes; nothing was sent"
+        return _make(e.MessageTooLarge, f"{bare} ({limit})", code, endpoint, _NO)
+    if lowered.startswith("grpc:"):
+        limit = "the server's limit, its --max-request-bytes plus 512 KiB"
+        return _make(e.MessageTooLarge, f"{bare} ({limit})", code, endpoint, _NO)
+    return _make(e.MessageTooLarge, f"{bare} (the client's max_recv_bytes)", code, endpoint, _MAYBE)
 
 
 def _make(cls: type[e.EtcdError], text: str, code: str, endpoint: str, applied: Literal["no", "maybe"]) -> e.EtcdError:
