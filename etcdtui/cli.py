@@ -64,9 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.pop("TEXTUAL_LOG", None)  # it would record every key, typed passwords included
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _demo(words[1:]) if words[:1] == ["demo"] else _start(words)
+        try:
+            return _demo(words[1:]) if words[:1] == ["demo"] else _start(words)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains again when it ends
         return FAILED
     except KeyboardInterrupt:
         return 130
@@ -79,7 +83,7 @@ def _start(words: Sequence[str]) -> int:
         return _fail("\n".join(str(problem) for problem in config.problems), BAD_CONFIG)
     if args.list_profiles:
         print("\n".join(profile_lines(config)))
-        return OK
+        return BAD_CONFIG if config.problems else OK
     if args.print_config:
         print(config_text(config), end="")
         return BAD_CONFIG if config.problems else OK
@@ -95,14 +99,12 @@ def _start(words: Sequence[str]) -> int:
         return _check(launch)
     if problem := terminal_problem(os.environ):
         return _fail(problem, NO_TERMINAL)
-    from etcdtui.ui.run import run_app
-
-    return run_app(launch)
+    return _load_ui()(launch)
 
 
 def _demo(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("etcdtui demo", description="A throw-away cluster with living sample data.")
-    parser.add_argument("--members", type=_members, default=3, metavar="N", help="1, 3 or 5 members (default 3)")
+    parser.add_argument("--members", type=_members, default=3, metavar="N", help="1 to 7 members (default 3)")
     _add_look(parser)
     args = parser.parse_args(words)
     if problem := terminal_problem(os.environ):
@@ -123,8 +125,8 @@ def _load_ui() -> Callable[[Launch], int]:
 
 
 def _members(text: str) -> int:
-    if text not in ("1", "3", "5"):
-        raise argparse.ArgumentTypeError("1, 3 or 5")
+    if text not in tuple("1234567"):
+        raise argparse.ArgumentTypeError("a number from 1 to 7")
     return int(text)
 
 

@@ -13,6 +13,8 @@ from etcdtui.config.secrets import Secret
 from etcdtui.config.units import format_duration
 from etcdtui.core.safe_text import safe_text
 
+MUST_NAME = (Kind.COMMAND, Kind.ENDPOINTS)
+
 
 def mode(profile: Profile) -> str:
     return "read-only" if profile.read_only else "writes"
@@ -69,7 +71,14 @@ def config_text(config: Config) -> str:
 
 def _section(value: object) -> dict[str, object]:
     assert is_dataclass(value)
-    return {f.name: _plain(f, getattr(value, f.name)) for f in fields(value) if "kind" in f.metadata}
+    keys = {f.name: (f, getattr(value, f.name)) for f in fields(value) if "kind" in f.metadata}
+    return {name: _plain(described, found) for name, (described, found) in keys.items() if not _unset(described, found)}
+
+
+def _unset(described: Field[Any], value: object) -> bool:
+    """True for what is not given; an empty list of patterns is something given."""
+    kind: Kind = described.metadata["kind"]
+    return (value is None and kind is not Kind.AUTO_TEXTS) or value == "" or (value == () and kind in MUST_NAME)
 
 
 def _plain(described: Field[Any], value: object) -> object:
