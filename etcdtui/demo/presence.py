@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from etcdtui.client import Client, Op
-from etcdtui.core.errors import LeaseNotFound
+from etcdtui.core.errors import EtcdError, LeaseNotFound
 from etcdtui.core.ranges import prefix_range
 
 SERVICE_TTL = 15
@@ -44,7 +44,7 @@ class Presence:
     async def renew(self, client: Client) -> None:
         """Renew the lease; enter again when it is gone."""
         try:
-            ttl = await client.lease.keep_alive_once(self.lease)
+            ttl = await client.lease.keep_alive_once(self.lease) if self.lease else 0
         except LeaseNotFound:
             ttl = 0
         if ttl <= 0:
@@ -56,7 +56,12 @@ class Presence:
         await self._write(client)
 
     async def _write(self, client: Client) -> None:
-        await client.kv.txn(success=[Op.put(key, value, lease=self.lease) for key, value in self.pairs()])
+        """Put the keys; when that fails the lease is given up, so that the next renewal starts afresh."""
+        try:
+            await client.kv.txn(success=[Op.put(key, value, lease=self.lease) for key, value in self.pairs()])
+        except EtcdError:
+            self.lease = 0
+            raise
 
 
 def service(name: str, address: str, zone: str) -> Presence:
