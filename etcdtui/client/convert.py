@@ -12,13 +12,12 @@ KeyLike = bytes | str
 
 def to_bytes(value: KeyLike, what: str = "key") -> bytes:
     """``str`` as UTF-8; anything but ``bytes`` and ``str`` is a ``TypeError``."""
-    if isinstance(value, bytes):
-        return value
     if isinstance(value, str):
         return value.encode()
-    if isinstance(value, (bytearray, memoryview)):
-        return bytes(value)
-    raise TypeError(f"{what} must be bytes or str, not {type(value).__name__}")
+    kind = type(value).__name__
+    if not isinstance(value, bytes):
+        raise TypeError(f"{what} must be bytes or str, not {kind}")
+    return value
 
 
 def header(message: rpc_pb2.ResponseHeader) -> t.ResponseHeader:

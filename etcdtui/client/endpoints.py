@@ -1,4 +1,4 @@
-"""Endpoint strings: parsed here, because gRPC itself misreads bad ones (a missing port becomes 443, 99999 becomes 34463).
+"""Endpoint strings, parsed here because gRPC misreads bad ones (a missing port becomes 443, 99999 becomes 34463).
 
 Accepted: ``host:port``, ``1.2.3.4:2379``, ``[::1]:2379``, the same after ``http://`` or ``https://`` (path, query and
 user-info are ignored), ``unix:///abs``, ``unix:/abs``, ``unix://rel``, ``unix:rel`` and ``unixs:`` likewise.

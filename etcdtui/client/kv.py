@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from etcdtui.client import convert, methods, requests, txn
-from etcdtui.client.call import Caller
+from etcdtui.client.calls import Calls
 from etcdtui.client.convert import KeyLike
 from etcdtui.client.pages import Pager
 from etcdtui.client.ranges import whole
 from etcdtui.client.requests import OrderLike, TargetLike
+from etcdtui.core.errors import BadArgument
 from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult, WriteIntent
 from etcdtui.pb import rpc_pb2
 
@@ -20,7 +21,7 @@ DEFAULT_PAGE = 1000
 class KV:
     """``timeout`` is in seconds; ``None`` takes the command timeout, 0 none."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self._caller = caller
         self._pager = Pager(caller)
 
@@ -79,7 +80,7 @@ class KV:
         revision: int = 0,
         serializable: bool = False,
         timeout: float | None = None,
-    ) -> AsyncIterator[RangeResult]:
+    ) -> AsyncGenerator[RangeResult, None]:
         """The range in pages of at most ``page_size`` keys, all at the revision of the first.
 
         Where the server streams ranges (3.7) one stream feeds the pages. Raises ``Compacted`` when the revision is
@@ -156,6 +157,8 @@ class KV:
 
         ``physical`` waits until the space is free, which can take long: give a long ``timeout``.
         """
+        if revision == 0:
+            raise BadArgument("compacting at revision 0 is refused")
         request = rpc_pb2.CompactionRequest(revision=whole("revision", revision, 1), physical=physical)
         intent = WriteIntent("KV/Compact", detail=str(revision))
         answer = await self._caller.unary(methods.COMPACT, request, timeout=timeout, intent=intent)

@@ -2,17 +2,185 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from enum import IntEnum
+from os import PathLike
+
 from etcdtui.client import convert, methods
 from etcdtui.client.call import Caller
-from etcdtui.core.types import EndpointStatus
+from etcdtui.client.cluster import UINT64_MAX, Cluster, member_number
+from etcdtui.client.ranges import whole
+from etcdtui.client.server_streams import messages
+from etcdtui.client.snapshot_file import OnProgress, save
+from etcdtui.core import errors as e
+from etcdtui.core.types import (
+    Alarms,
+    AlarmType,
+    DowngradeResult,
+    EndpointStatus,
+    HashKV,
+    SavedSnapshot,
+    SnapshotChunk,
+    WriteIntent,
+)
 from etcdtui.pb import rpc_pb2
 
 
+class DowngradeAction(IntEnum):
+    VALIDATE = 0
+    ENABLE = 1
+    CANCEL = 2
+
+
 class Maintenance:
+    """``endpoint`` names the member that is to answer or to act; it need not be one of the client's endpoints.
+
+    ``timeout`` is in seconds, ``None`` the command timeout, 0 none.
+    """
+
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
     async def status(self, endpoint: str | None = None, *, timeout: float | None = None) -> EndpointStatus:
-        """What a member says of itself; without ``endpoint`` some member answers."""
+        """What a member says of itself; works without a leader. Without ``endpoint`` some member answers."""
         answer = await self._caller.unary(methods.STATUS, rpc_pb2.StatusRequest(), endpoint=endpoint, timeout=timeout)
         return convert.status(answer, endpoint or self._caller.pool.name_of(answer.header.member_id))
+
+    async def alarms(self, *, timeout: float | None = None) -> Alarms:
+        """Active alarms of all members; needs a leader."""
+        return convert.alarms(await self._caller.unary(methods.ALARM_LIST, rpc_pb2.AlarmRequest(), timeout=timeout))
+
+    async def activate(self, member_id: int, alarm: AlarmType | int | str, *, timeout: float | None = None) -> Alarms:
+        """Raises an alarm by hand, which stops writes cluster-wide."""
+        return await self._change(rpc_pb2.AlarmRequest.ACTIVATE, member_number(member_id), _alarm(alarm), timeout)
+
+    async def disarm(
+        self, member_id: int = 0, alarm: AlarmType | int | str | None = None, *, timeout: float | None = None
+    ) -> Alarms:
+        """Clears the alarms that match (default: all) and returns them; none active is no error.
+
+        NOSPACE comes back with the next write unless space was freed first.
+        """
+        if isinstance(member_id, bool) or not isinstance(member_id, int) or not 0 <= member_id <= UINT64_MAX:
+            raise ValueError(f"a member ID must be a whole number from 0 to {UINT64_MAX}, not {member_id!r}")
+        kind = None if alarm is None else _alarm(alarm)
+        active = await self.alarms(timeout=timeout)
+        cleared = Alarms(a for a in active if member_id in (0, a.member_id) and kind in (None, a.type))
+        cleared.header = active.header
+        for found in cleared:
+            answer = await self._change(rpc_pb2.AlarmRequest.DEACTIVATE, found.member_id, found.type, timeout)
+            cleared.header = answer.header
+        return cleared
+
+    async def defragment(self, endpoint: str, *, timeout: float | None = 0.0) -> None:
+        """Rewrites one member's database file. It serves nothing meanwhile, and goes on even if the caller gives up;
+        therefore no deadline unless one is given."""
+        intent = WriteIntent("Maintenance/Defragment", detail=endpoint)
+        await self._caller.unary(
+            methods.DEFRAGMENT, rpc_pb2.DefragmentRequest(), endpoint=endpoint, timeout=timeout, intent=intent
+        )
+
+    async def hash_kv(self, endpoint: str | None = None, *, revision: int = 0, timeout: float | None = None) -> HashKV:
+        """One member's checksum of all revisions up to ``revision`` (0: its current one).
+
+        Comparable only between members that report the same revision and the same ``compact_revision``.
+        """
+        request = rpc_pb2.HashKVRequest(revision=whole("revision", revision))
+        answer = await self._caller.unary(methods.HASH_KV, request, endpoint=endpoint, timeout=timeout)
+        return HashKV(answer.hash, answer.compact_revision, answer.hash_revision, convert.header(answer.header))
+
+    async def move_leader(self, target_id: int, *, timeout: float | None = None) -> None:
+        """Hands leadership to a started voting member; finds the leader itself, as only the leader accepts this."""
+        request = rpc_pb2.MoveLeaderRequest(targetID=member_number(target_id))
+        intent = WriteIntent("Maintenance/MoveLeader", member=target_id)
+        problem: e.EtcdError = e.NotLeader("no endpoint leads to the leader; add its client URL to the endpoints")
+        for endpoint in await self._leader_first(timeout):
+            try:
+                await self._caller.unary(
+                    methods.MOVE_LEADER, request, endpoint=endpoint, timeout=timeout, intent=intent
+                )
+            except (e.NotLeader, e.LearnerRefused):
+                continue
+            except e.Unavailable as error:
+                if error.applied != "no":
+                    raise
+                problem = error
+            else:
+                return
+        raise problem
+
+    async def downgrade(
+        self, action: DowngradeAction | int | str, version: str = "", *, timeout: float | None = None
+    ) -> DowngradeResult:
+        """``"validate"`` or ``"enable"`` with the version to go to, one minor below, or ``"cancel"``.
+
+        From 3.6 on the server reports success for a cancel even when there was nothing to cancel.
+        """
+        kind = _downgrade(action)
+        if kind is not DowngradeAction.CANCEL and not version:
+            raise ValueError("a version such as 3.5 is needed")
+        request = rpc_pb2.DowngradeRequest(action=kind.value, version=version)  # type: ignore[arg-type]  # int enums
+        if kind is DowngradeAction.VALIDATE:
+            answer = await self._caller.unary(methods.DOWNGRADE_VALIDATE, request, timeout=timeout)
+        else:
+            intent = WriteIntent("Maintenance/Downgrade", detail=f"{kind.name.lower()} {version}".strip())
+            answer = await self._caller.unary(methods.DOWNGRADE_CHANGE, request, timeout=timeout, intent=intent)
+        return DowngradeResult(answer.version, convert.header(answer.header))
+
+    async def snapshot(self, endpoint: str | None = None) -> AsyncGenerator[SnapshotChunk, None]:
+        """One member's database as it is now, in chunks; the last one is the 32-byte SHA-256 of all before it."""
+        request = rpc_pb2.SnapshotRequest()
+        async with aclosing(messages(self._caller, methods.SNAPSHOT, request, endpoint=endpoint)) as chunks:
+            async for chunk in chunks:
+                yield SnapshotChunk(chunk.blob, chunk.remaining_bytes, chunk.version)
+
+    async def save_snapshot(
+        self, path: str | PathLike[str], endpoint: str | None = None, on_progress: OnProgress | None = None
+    ) -> SavedSnapshot:
+        """Saves a verified snapshot (mode 0600) under ``path``, replacing what is there only when it is whole.
+
+        ``on_progress`` is told bytes done and bytes in total. Raises ``SnapshotError`` for a broken or short stream
+        and for trouble with the file; whatever happens, no partial file is left.
+        """
+        async with aclosing(self.snapshot(endpoint)) as chunks:
+            return await save(chunks, path, on_progress)
+
+    async def _change(self, action: int, member_id: int, alarm: AlarmType, timeout: float | None) -> Alarms:
+        request = rpc_pb2.AlarmRequest(action=action, memberID=member_id, alarm=alarm.value)  # type: ignore[arg-type]  # int enums
+        name = "activate" if action == rpc_pb2.AlarmRequest.ACTIVATE else "disarm"
+        intent = WriteIntent("Maintenance/Alarm", member=member_id, detail=f"{name} {alarm.name}")
+        return convert.alarms(await self._caller.unary(methods.ALARM_CHANGE, request, timeout=timeout, intent=intent))
+
+    async def _leader_first(self, timeout: float | None) -> list[str]:
+        """Endpoints to try: the leader's if some member could name it, then all others."""
+        known = self._caller.endpoints
+        results = await asyncio.gather(*(self.status(name, timeout=timeout) for name in known), return_exceptions=True)
+        statuses = [result for result in results if isinstance(result, EndpointStatus)]
+        leading = [status.endpoint for status in statuses if status.is_leader]
+        if leading:
+            return leading + [name for name in known if name not in leading]
+        leaders = {status.leader for status in statuses}
+        try:
+            members = await Cluster(self._caller).members(linearizable=False, timeout=timeout)
+        except e.EtcdError:
+            return list(known)
+        return [url for member in members if member.id in leaders for url in member.client_urls] + list(known)
+
+
+def _alarm(value: AlarmType | int | str) -> AlarmType:
+    try:
+        kind = AlarmType[value.upper()] if isinstance(value, str) else AlarmType(value)
+    except (KeyError, ValueError):
+        kind = AlarmType.NONE
+    if kind is AlarmType.NONE:
+        raise e.BadArgument(f"the alarm must be NOSPACE or CORRUPT, not {value!r}")
+    return kind
+
+
+def _downgrade(value: DowngradeAction | int | str) -> DowngradeAction:
+    try:
+        return DowngradeAction[value.upper()] if isinstance(value, str) else DowngradeAction(value)
+    except (KeyError, ValueError):
+        raise e.BadArgument(f"the action must be validate, enable or cancel, not {value!r}") from None

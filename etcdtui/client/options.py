@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from etcdtui.client.endpoints import parse_endpoints
+from etcdtui.client.option_sources import Source, read_env, read_yaml
 from etcdtui.core.errors import ConfigError
 
 MIN_KEEPALIVE = 10.0
@@ -75,8 +77,9 @@ class ClientOptions:
     retry_writes: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.endpoints, str):
-            raise ConfigError("endpoints must be a tuple of strings, not one string")
+        given: object = self.endpoints
+        if not isinstance(given, (tuple, list)) or not all(isinstance(e, str) for e in given):
+            raise ConfigError("endpoints must be a tuple of strings")
         object.__setattr__(self, "endpoints", tuple(e.text for e in parse_endpoints(tuple(self.endpoints))))
         self._check_numbers()
         self._check_credentials()
@@ -122,3 +125,18 @@ class ClientOptions:
             raise ConfigError("a user name is given without a password (an empty one must be given as such)")
         if self.token and not all(33 <= ord(c) < 127 for c in self.token):
             raise ConfigError("the token has characters that cannot be sent (blanks, line ends or non-ASCII)")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> ClientOptions:
+        """Options from etcdctl's ``ETCDCTL_*`` variables, as in ``os.environ``; others of that prefix are ignored."""
+        return cls._made(read_env(environ))
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> ClientOptions:
+        """Options from a file in the form of etcd's own YAML client configuration."""
+        return cls._made(read_yaml(path))
+
+    @classmethod
+    def _made(cls, source: Source) -> ClientOptions:
+        tls = None if source.tls is None else TlsOptions(**source.tls)
+        return cls(**source.options, tls=tls)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from etcdtui.client import convert, methods
-from etcdtui.client.call import Caller
+from etcdtui.client.calls import Calls
+from etcdtui.client.server_streams import messages
 from etcdtui.core import errors as e
 from etcdtui.core.ranges import next_key
 from etcdtui.core.types import KeyValue, RangeResult
@@ -15,13 +17,13 @@ from etcdtui.pb import rpc_pb2
 class Pager:
     """Remembers for its client whether the server streams ranges."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self._caller = caller
         self._streams = True
 
     async def pages(
         self, request: rpc_pb2.RangeRequest, page_size: int, timeout: float | None
-    ) -> AsyncIterator[RangeResult]:
+    ) -> AsyncGenerator[RangeResult, None]:
         first = await self._page(request, page_size, timeout)
         yield first
         if not first.more or first.header is None:
@@ -30,9 +32,10 @@ class Pager:
         request.key = next_key(first.kvs[-1].key)
         if self._streams:
             try:
-                async for page in self._streamed(request, page_size, first.count):
-                    request.key = next_key(page.kvs[-1].key)
-                    yield page
+                async with aclosing(self._streamed(request, page_size, first.count)) as streamed:
+                    async for page in streamed:
+                        request.key = next_key(page.kvs[-1].key)
+                        yield page
                 return
             except e.NotSupported:
                 self._streams = False
@@ -57,21 +60,19 @@ class Pager:
                     raise
                 size = max(1, size // 4)
 
-    async def _streamed(self, request: rpc_pb2.RangeRequest, size: int, count: int) -> AsyncIterator[RangeResult]:
+    async def _streamed(
+        self, request: rpc_pb2.RangeRequest, size: int, count: int
+    ) -> AsyncGenerator[RangeResult, None]:
         """Pages of ``size`` keys cut from the chunks of one stream; ``more`` is false on the last."""
         asked = rpc_pb2.RangeRequest()
         asked.CopyFrom(request)
         asked.limit = 0
-        stream = await self._caller.open_stream(methods.RANGE_STREAM, request=asked)
         held: list[KeyValue] = []
-        try:
-            while (message := await stream.read()) is not None:
-                answer = message.range_response
-                held.extend(convert.key_values(answer.kvs))
+        async with aclosing(messages(self._caller, methods.RANGE_STREAM, asked)) as chunks:
+            async for message in chunks:
+                held.extend(convert.key_values(message.range_response.kvs))
                 while len(held) > size:
                     yield RangeResult(tuple(held[:size]), True, count)
                     del held[:size]
-            if held:
-                yield RangeResult(tuple(held), False, count)
-        finally:
-            stream.cancel()
+        if held:
+            yield RangeResult(tuple(held), False, count)

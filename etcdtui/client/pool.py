@@ -69,7 +69,7 @@ class Pool:
         """Takes ``texts`` into use at once; those left out finish their calls and are closed."""
         parsed = parse_endpoints(texts)
         old = {slot.name: slot for slot in self.balancer.slots}
-        slots = tuple(old.pop(p.text, None) or Slot(p.text, self._connect(p)) for p in parsed)
+        slots = tuple(old.pop(p.text) if p.text in old else Slot(p.text, self._connect(p)) for p in parsed)
         self.balancer.replace(slots)
         self._foreign.clear()
         for slot in old.values():

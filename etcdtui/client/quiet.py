@@ -1,4 +1,4 @@
-"""Keeps gRPC's C core silent: it writes to the terminal on TLS failures and GOAWAYs unless told not to before its import.
+"""Keeps gRPC's C core silent: it writes to the terminal on TLS failures and GOAWAYs unless told not to at import.
 
 A value the user set himself is kept.
 """

@@ -21,7 +21,7 @@ Resp = TypeVar("Resp")
 
 
 class Stream(Generic[Req, Resp]):
-    """``read`` gives ``None`` at a clean end. Cancelling a pending ``read`` ends the whole stream, as in gRPC itself."""
+    """``read`` gives ``None`` at a clean end. Cancelling a pending ``read`` ends the whole stream, as gRPC does."""
 
     def __init__(
         self, call: Any, connection: Connection, closing: Callable[[], bool], lost: Callable[[], None]

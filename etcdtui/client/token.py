@@ -13,6 +13,8 @@ from etcdtui.core import errors as e
 
 STREAM_AGE = 60.0
 """Seconds; a stream keeps its token for life, so an older one is renewed before the stream opens."""
+YOUNG = 1.0
+"""Seconds; a token fetched this recently is fresh enough for whoever wants a fresh one."""
 _RENEW_AT = 0.8
 """Part of a JWT's life after which it is renewed in advance."""
 
@@ -20,7 +22,7 @@ Authenticate = Callable[[str, str], Awaitable[str]]
 
 
 class TokenSource:
-    """``current`` is the token to send, ``None`` for none. ``can_login`` is false for static tokens and anonymous use."""
+    """``current`` is the token to send or ``None``. ``can_login`` is false for static tokens and anonymous use."""
 
     def __init__(
         self,
@@ -50,9 +52,10 @@ class TokenSource:
 
     async def for_stream(self, *, fresh: bool) -> None:
         """Before a stream opens: renews a token that is older than ``STREAM_AGE`` or, with ``fresh``, any."""
-        if not self.can_login or self.current is None:
+        if not self.can_login:
             return
-        if fresh or self._clock() - self._fetched_at > STREAM_AGE:
+        old = self.current is not None and self._clock() - self._fetched_at > STREAM_AGE
+        if old or (fresh and self._clock() - self._fetched_at > YOUNG):
             await self._login()
 
     async def renew(self) -> None:

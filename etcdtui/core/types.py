@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,31 @@ class HashKV:
 
 
 @dataclass(frozen=True, slots=True)
+class Ack:
+    """The answer of a call that has nothing to tell but its header."""
+
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DowngradeResult:
+    """``version`` is the cluster's version now: ``"3.5.0"`` up to etcd 3.5, ``"3.6"`` later."""
+
+    version: str
+    header: ResponseHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSnapshot:
+    """A verified snapshot file: size in bytes with the 32-byte trailer, ``sha256`` of the data in hex."""
+
+    path: Path
+    size: int
+    sha256: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotChunk:
     blob: bytes
     remaining_bytes: int
@@ -226,6 +252,12 @@ class User:
 class Role:
     name: str
     permissions: tuple[Permission, ...] = ()
+
+
+class Names(tuple[str, ...]):
+    """User or role names as a tuple, with the response ``header``."""
+
+    header: ResponseHeader | None = None
 
 
 @dataclass(frozen=True, slots=True)

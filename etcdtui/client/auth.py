@@ -1,0 +1,132 @@
+"""Users, roles and permissions. Names and ranges are checked before anything is sent: servers before 3.4.25 and 3.5.8
+store nonsense, and ones up to 3.4.24 die for good of a grant without a permission."""
+
+from __future__ import annotations
+
+from etcdtui.client import convert, methods
+from etcdtui.client.call import Caller, Req, Resp
+from etcdtui.client.convert import KeyLike, to_bytes
+from etcdtui.client.methods import Method
+from etcdtui.core import errors as e
+from etcdtui.core.ranges import FROM_KEY
+from etcdtui.core.types import Ack, AuthStatus, Names, Permission, PermissionType, Role, User, WriteIntent
+from etcdtui.pb import auth_pb2, rpc_pb2
+
+MAX_NAME = 4096
+"""Characters of a user or role name."""
+
+
+class Auth:
+    """Every change is visible at once; it also invalidates all JWTs, which this client then renews by itself."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def enable(self) -> Ack:
+        """Switches authentication on; ``AuthManagement`` unless user root exists and has role root."""
+        return await self._change(methods.AUTH_ENABLE, rpc_pb2.AuthEnableRequest(), "")
+
+    async def disable(self) -> Ack:
+        return await self._change(methods.AUTH_DISABLE, rpc_pb2.AuthDisableRequest(), "")
+
+    async def status(self) -> AuthStatus:
+        """Whether authentication is on; ``NotSupported`` before etcd 3.5."""
+        answer = await self._caller.unary(methods.AUTH_STATUS, rpc_pb2.AuthStatusRequest())
+        return AuthStatus(answer.enabled, answer.authRevision, convert.header(answer.header))
+
+    async def user_add(self, name: str, password: str | None = None) -> Ack:
+        """``password`` ``None`` makes a user that can only come in by a certificate; an empty one is a password."""
+        request = rpc_pb2.AuthUserAddRequest(
+            name=_name(name, "user"),
+            password=password or "",
+            options=auth_pb2.UserAddOptions(no_password=password is None),
+        )
+        return await self._change(methods.USER_ADD, request, name)
+
+    async def user_delete(self, name: str) -> Ack:
+        return await self._change(methods.USER_DELETE, rpc_pb2.AuthUserDeleteRequest(name=_name(name, "user")), name)
+
+    async def user_get(self, name: str) -> User:
+        answer = await self._caller.unary(methods.USER_GET, rpc_pb2.AuthUserGetRequest(name=_name(name, "user")))
+        return User(name, tuple(answer.roles))
+
+    async def users(self) -> Names:
+        answer = await self._caller.unary(methods.USER_LIST, rpc_pb2.AuthUserListRequest())
+        found = Names(answer.users)
+        found.header = convert.header(answer.header)
+        return found
+
+    async def user_change_password(self, name: str, password: str) -> Ack:
+        request = rpc_pb2.AuthUserChangePasswordRequest(name=_name(name, "user"), password=password)
+        return await self._change(methods.USER_CHANGE_PASSWORD, request, name)
+
+    async def user_grant_role(self, user: str, role: str) -> Ack:
+        request = rpc_pb2.AuthUserGrantRoleRequest(user=_name(user, "user"), role=_name(role, "role"))
+        return await self._change(methods.USER_GRANT_ROLE, request, f"{user} {role}")
+
+    async def user_revoke_role(self, user: str, role: str) -> Ack:
+        request = rpc_pb2.AuthUserRevokeRoleRequest(name=_name(user, "user"), role=_name(role, "role"))
+        return await self._change(methods.USER_REVOKE_ROLE, request, f"{user} {role}")
+
+    async def role_add(self, name: str) -> Ack:
+        return await self._change(methods.ROLE_ADD, rpc_pb2.AuthRoleAddRequest(name=_name(name, "role")), name)
+
+    async def role_delete(self, name: str) -> Ack:
+        """Also takes the role from all users."""
+        return await self._change(methods.ROLE_DELETE, rpc_pb2.AuthRoleDeleteRequest(role=_name(name, "role")), name)
+
+    async def role_get(self, name: str) -> Role:
+        answer = await self._caller.unary(methods.ROLE_GET, rpc_pb2.AuthRoleGetRequest(role=_name(name, "role")))
+        kinds = {kind.value: kind for kind in PermissionType}
+        permissions = tuple(
+            Permission(kinds[p.permType], p.key, p.range_end) for p in answer.perm if p.permType in kinds
+        )
+        return Role(name, permissions)
+
+    async def roles(self) -> Names:
+        answer = await self._caller.unary(methods.ROLE_LIST, rpc_pb2.AuthRoleListRequest())
+        found = Names(answer.roles)
+        found.header = convert.header(answer.header)
+        return found
+
+    async def role_grant_permission(self, role: str, permission: Permission) -> Ack:
+        """Granting the same range again replaces its type. Everything is key ``\\0`` with range_end ``\\0``."""
+        request = rpc_pb2.AuthRoleGrantPermissionRequest(name=_name(role, "role"), perm=_permission(permission))
+        return await self._change(methods.ROLE_GRANT_PERMISSION, request, role)
+
+    async def role_revoke_permission(self, role: str, key: KeyLike, range_end: KeyLike = b"") -> Ack:
+        """``key`` and ``range_end`` must be those of the grant."""
+        start, end = _range(to_bytes(key), to_bytes(range_end, "range_end"))
+        request = rpc_pb2.AuthRoleRevokePermissionRequest(role=_name(role, "role"), key=start, range_end=end)
+        return await self._change(methods.ROLE_REVOKE_PERMISSION, request, role)
+
+    async def _change(self, method: Method[Req, Resp], request: Req, detail: str) -> Ack:
+        answer = await self._caller.unary(method, request, intent=WriteIntent(method.name, detail=detail))
+        return Ack(convert.header(answer.header))  # type: ignore[attr-defined]  # every auth answer has a header
+
+
+def _name(name: str, what: str) -> str:
+    if not isinstance(name, str):
+        raise e.BadArgument(f"the {what} name must be text")
+    if not name:
+        raise e.BadArgument(f"{what} name is empty")
+    if len(name) > MAX_NAME:
+        raise e.BadArgument(f"the {what} name is longer than {MAX_NAME} characters")
+    return name
+
+
+def _permission(permission: Permission) -> auth_pb2.Permission:
+    try:
+        kind = PermissionType(permission.type)
+    except ValueError:
+        raise e.BadArgument(f"the permission must be READ, WRITE or READWRITE, not {permission.type!r}") from None
+    start, end = _range(to_bytes(permission.key), to_bytes(permission.range_end, "range_end"))
+    return auth_pb2.Permission(permType=kind.value, key=start, range_end=end)  # type: ignore[arg-type]  # int enums
+
+
+def _range(key: bytes, end: bytes) -> tuple[bytes, bytes]:
+    if not key:
+        raise e.BadArgument("the key of a permission is empty; everything is the key \\0 with the range end \\0")
+    if end and end != FROM_KEY and end <= key:
+        raise e.BadArgument("the range end of a permission must be above its key")
+    return key, end
