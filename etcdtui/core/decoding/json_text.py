@@ -18,7 +18,7 @@ MAX_INDENT = 80
 """Deeper levels are not indented further, so that deep nesting cannot blow up the text."""
 MAX_TREE_DEPTH = 200
 
-_TOKEN = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+|"')
+TOKEN = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+|"')
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SPACE = " \t\n\r"
@@ -75,7 +75,7 @@ def has_duplicates(text: str) -> bool:
 
 def _depth(text: str) -> int:
     deepest = depth = 0
-    for part in _TOKEN.finditer(text):
+    for part in TOKEN.finditer(text):
         if part[0] in "{[":
             depth += 1
             deepest = max(deepest, depth)
@@ -89,7 +89,7 @@ def _is_json_deep(text: str) -> bool:
     stack: list[str] = []
     state = "v"
     end = 0
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         if text[end : match.start()].strip(_SPACE):
             return False
         end = match.end()
@@ -168,14 +168,14 @@ def _indent(depth: int) -> str:
 
 def _tokens(text: str, hidden: frozenset[str]) -> Iterator[str]:
     if not hidden:
-        yield from (match[0] for match in _TOKEN.finditer(text))
+        yield from (match[0] for match in TOKEN.finditer(text))
         return
     end = 0
     for piece, start, stop in masked_spans(text, hidden):
-        yield from (match[0] for match in _TOKEN.finditer(text, end, start))
+        yield from (match[0] for match in TOKEN.finditer(text, end, start))
         yield piece
         end = stop
-    yield from (match[0] for match in _TOKEN.finditer(text, end))
+    yield from (match[0] for match in TOKEN.finditer(text, end))
 
 
 def masked_spans(text: str, hidden: frozenset[str]) -> Iterator[tuple[str, int, int]]:
@@ -183,7 +183,7 @@ def masked_spans(text: str, hidden: frozenset[str]) -> Iterator[tuple[str, int, 
     name = ""
     armed = False
     skip_from = depth = 0
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         part = match[0]
         if depth:
             depth += (part in _OPEN) - (part in ("}", "]"))
