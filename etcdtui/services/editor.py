@@ -1,0 +1,77 @@
+"""The round through ``$EDITOR``: a 0600 file in a 0700 folder, gone afterwards, its final line end not trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from etcdtui.core.plan import last_segment
+
+NAME_LIMIT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class EditorResult:
+    """``value`` is ``None`` when the editor failed; ``newline_added`` when only a final line end may be its doing."""
+
+    value: bytes | None
+    code: int
+    newline_added: bool = False
+
+
+class NoEditor(Exception):
+    """Neither ``$VISUAL`` nor ``$EDITOR`` names a program; the message is a sentence."""
+
+
+def editor_command(environ: Mapping[str, str]) -> list[str]:
+    """The words of ``$VISUAL``, else ``$EDITOR``, else vi; raises ``NoEditor``. vi and vim get their swap file off."""
+    text = environ.get("VISUAL") or environ.get("EDITOR") or "vi"
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise NoEditor("$EDITOR is not a command line.") from None
+    if not words or shutil.which(words[0], path=environ.get("PATH")) is None:
+        raise NoEditor(f"There is no editor {words[0] if words else text!r}; set $EDITOR.")
+    if Path(words[0]).name in ("vim", "nvim"):
+        words += ["-n", "-i", "NONE", "-c", "set noundofile nobackup nowritebackup"]
+    return words
+
+
+def file_name(key: bytes) -> str:
+    """A harmless name that keeps the ending of the key, for the editor's colours."""
+    text = re.sub(rb"[^A-Za-z0-9._-]", b"_", last_segment(key).rstrip(b"/"))[-NAME_LIMIT:].decode()
+    return text.lstrip(".-") or "value"
+
+
+@asynccontextmanager
+async def edit_file(key: bytes, text: bytes) -> AsyncIterator[Path]:
+    """The value in a private file for as long as the block lasts."""
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="etcdtui-"))
+    path = folder / file_name(key)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(text)
+        yield path
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def run_editor(path: Path, before: bytes, environ: Mapping[str, str]) -> EditorResult:
+    """Run the editor on the terminal and read the file back; the caller has given the terminal away."""
+    command = editor_command(environ)
+    process = await asyncio.create_subprocess_exec(*command, str(path))
+    code = await process.wait()
+    if code != 0:
+        return EditorResult(None, code)
+    after = await asyncio.to_thread(path.read_bytes)
+    added = after.endswith(b"\n") and not before.endswith(b"\n") and not after.endswith(b"\n\n")
+    return EditorResult(after, code, added)
