@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 
 FIRST_PENALTY, MAX_PENALTY = 0.5, 5.0
 """Seconds an endpoint rests after its first failure in a row, and at most."""
+DESPERATE_REST = 0.1
+"""Seconds between two looks at an endpoint while none is usable; gRPC itself paces the real connection attempts."""
 LEADERLESS_REST = 1.0
 """Seconds until a member that knew no leader is asked again."""
 
@@ -38,6 +40,7 @@ class Slot(Generic[T]):
     tier: Tier = Tier.NEW
     failures: int = 0
     check_at: float = 0.0
+    failed_at: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -76,6 +79,7 @@ class Balancer(Generic[T]):
     def failed(self, slot: Slot[T], now: float) -> None:
         """``slot`` did not answer: it rests, longer with each failure in a row."""
         slot.failures += 1
+        slot.failed_at = now
         slot.check_at = now + min(MAX_PENALTY, FIRST_PENALTY * 2 ** min(slot.failures - 1, 8))
         if slot.tier is not Tier.BAD:
             slot.tier = Tier.BAD
@@ -89,8 +93,10 @@ class Balancer(Generic[T]):
             self._rank()
 
     def due(self, now: float) -> tuple[Slot[T], ...]:
-        """Slots not in full use whose rest is over."""
-        return tuple(slot for slot in self.slots if slot.tier is not Tier.GOOD and slot.check_at <= now)
+        """Slots not in full use whose rest is over; when nobody is usable the rest is ``DESPERATE_REST``."""
+        if self._best:
+            return tuple(slot for slot in self.slots if slot.tier is not Tier.GOOD and slot.check_at <= now)
+        return tuple(slot for slot in self.slots if slot.failed_at + DESPERATE_REST <= now)
 
     @property
     def all_good(self) -> bool:

@@ -53,7 +53,7 @@ class Pool:
         self._probes: dict[Slot[Connection], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._faults: dict[str, e.EtcdError] = {}
-        self._foreign: dict[str, e.ClusterMismatch] = {}
+        self._foreign: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._seen: dict[Connection, tuple[int, frozenset[grpc.aio.Call]]] = {}
         self._greeted = False
@@ -80,13 +80,13 @@ class Pool:
 
     def quick(self, avoid: Container[str] = ()) -> Slot[Connection] | None:
         """A connected endpoint without waiting, or ``None``; starts probes of others that are due."""
-        if self._foreign:
-            raise next(iter(self._foreign.values()))
         balancer = self.balancer
         if not self._greeted:
             return None
         if not balancer.all_good:
             self._probe_due()
+        if self._foreign:
+            raise self.why()
         for _ in balancer.slots:
             slot = balancer.pick(avoid)
             if slot is None:
@@ -154,12 +154,10 @@ class Pool:
         if self.cluster_id == 0:
             self.cluster_id = cluster_id
             return
-        error = e.ClusterMismatch(
-            f"{endpoint} belongs to cluster {cluster_id:x}, the others to {self.cluster_id:x}", endpoint=endpoint
-        )
+        text = f"it belongs to cluster {cluster_id:x}, the others to {self.cluster_id:x}"
         if endpoint in self.endpoints:
-            self._foreign[endpoint] = error
-        raise error
+            self._foreign[endpoint] = text
+        raise e.ClusterMismatch(text, endpoint=endpoint)
 
     def watch_silence(self) -> None:
         """Arms the watchdog; it disarms itself when nothing is in flight."""
@@ -210,8 +208,8 @@ class Pool:
 
     def why(self) -> e.EtcdError:
         """Why no endpoint can be used; a TLS refusal outranks a refused connection."""
-        if self._foreign:
-            return next(iter(self._foreign.values()))
+        for name, text in self._foreign.items():
+            return e.ClusterMismatch(text, endpoint=name)
         faults = [self._faults[name] for name in self.endpoints if name in self._faults]
         if not faults:
             return e.Unavailable("no endpoint answers", applied="no")
