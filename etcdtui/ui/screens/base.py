@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widgets import Static
 
 from etcdtui.services.health import ClusterHealth
 from etcdtui.services.session import Session
@@ -21,6 +23,9 @@ from etcdtui.ui.widgets.footer import FooterLine, Hint
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
 from etcdtui.ui.widgets.title import TitleFacts, TitleLine
+
+LEAST_WIDTH, LEAST_HEIGHT = 40, 10
+TOO_SMALL = "terminal too small: 40x10 at least"
 
 
 class ClusterScreen(Screen[None]):
@@ -70,7 +75,7 @@ class ClusterScreen(Screen[None]):
         self.tab_line = TabLine()
         self.status_line = StatusLine()
         self.footer_line = FooterLine()
-        self.keymap: dict[str, str] = {}
+        self.keymap: Mapping[str, str] = {}
 
     # --- what a subclass gives ---------------------------------------------------------------------------
 
@@ -123,6 +128,10 @@ class ClusterScreen(Screen[None]):
             yield from self.compose_body()
         yield self.status_line
         yield self.footer_line
+        yield Static(Text(TOO_SMALL), classes="too-small", markup=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT, "-too-small")
 
     def on_mount(self) -> None:
         self.tab_line.current = self.number
@@ -138,7 +147,7 @@ class ClusterScreen(Screen[None]):
         if self.is_current:
             self.health_changed(health)
 
-    def set_tabs(self, tabs: tuple[Tab, ...], keymap: dict[str, str]) -> None:
+    def set_tabs(self, tabs: tuple[Tab, ...], keymap: Mapping[str, str]) -> None:
         """The screens there are, and the user's keys; the app tells once before the screen is shown."""
         self.tab_line.tabs = tabs
         self.keymap = keymap

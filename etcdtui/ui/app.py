@@ -1,0 +1,387 @@
+"""The application: one deck of screens for the open session, and what works on all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar, Literal
+
+from rich.text import Text
+from textual import events
+from textual.app import App
+from textual.binding import BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from etcdtui import __version__
+from etcdtui.config.launch import Launch
+from etcdtui.config.themes import ThemeSpec
+from etcdtui.core.errors import EtcdError
+from etcdtui.services.guard import UnlockKind
+from etcdtui.services.session import Session
+from etcdtui.ui.bindings import APP, bindings_for
+from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
+from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.modals.help import HelpDialog
+from etcdtui.ui.modals.menu import MenuDialog
+from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.modals.unlock import UnlockDialog
+from etcdtui.ui.screens import SCREENS
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.connect import ConnectScreen
+from etcdtui.ui.screens.opening import Opener, SessionOpened
+from etcdtui.ui.screens.profiles import ConfigReloaded, ProfilesScreen
+from etcdtui.ui.text import TerminalNet, safe
+from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
+from etcdtui.ui.widgets.statusline import StatusLine
+from etcdtui.ui.widgets.tabs import Tab, TabLine
+
+QUIT_SECONDS = 2.0
+"""How soon the second q must follow the first."""
+FACT_LIMIT = 200
+APP_ACTIONS = frozenset(
+    """
+    help palette menu profiles unlock theme back close quit suspend next_pane previous_pane last_view
+    go_1 go_2 go_3 go_4 go_5 go_6 go_7 go_8 go_9
+    """.split()  # noqa: SIM905 - a list literal of that many words is no easier to read
+)
+"""The rows of the table that the application itself answers."""
+START = "start"
+"""The mode before the first session."""
+
+
+class EtcdtuiApp(App[int]):
+    """Owns the session and its screens. Built with what is decided before; opens nothing by itself.
+
+    ``opening`` is the first session on its way, None when a profile must be picked first. ``screens`` is the table of
+    built screens by number.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "etcdtui"
+    DEFAULT_MODE: ClassVar[str] = START
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 6.0
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(APP, has=APP_ACTIONS.__contains__)]
+
+    def __init__(
+        self,
+        launch: Launch,
+        opener: Opener,
+        crash: CrashReporter,
+        *,
+        opening: asyncio.Task[Session] | None = None,
+        themes: Mapping[str, ThemeSpec] | None = None,
+        screens: Mapping[int, type[ClusterScreen]] = SCREENS,
+        state_files: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.launch = launch
+        self.opener = opener
+        self.crash = crash
+        self.opening = opening
+        self.screen_types = dict(sorted(screens.items()))
+        self.state_files = tuple(state_files)
+        self.session: Session | None = None
+        self.deck: dict[int, ClusterScreen] = {}
+        self.animation_level = "none"
+        self._generation = 0
+        self._last_number = 0
+        self._asked_to_quit = float("-inf")
+        self._keymap = dict(launch.config.keymap)
+        specs = dict(themes or {})
+        for spec in specs.values():
+            self.register_theme(textual_theme(spec))
+        self.theme = pick_theme(launch.theme, specs)
+        self._own_themes = specs
+        self.set_keymap(self._keymap)
+        self.add_mode(START, self._first_screen)
+        self.set_class(launch.ascii, "-ascii")
+
+    # --- the look ----------------------------------------------------------------------------------------
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, then the net that lets no foreign control character out, then ASCII lines if wanted."""
+        own: list[LineFilter] = [TerminalNet()]
+        return [*super().get_line_filters(), *own, *([AsciiLines()] if self.launch.ascii else [])]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return DEFAULT_VARIABLES
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Literal["information", "warning", "error"] = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Toasts never read markup."""
+        super().notify(safe(message).plain, title=safe(title).plain, severity=severity, timeout=timeout, markup=False)
+
+    # --- start, sessions, screens ------------------------------------------------------------------------
+
+    def _first_screen(self) -> Screen[None]:
+        profile = self.launch.profile
+        if profile is None:
+            return self._profiles_screen()
+        opening, self.opening = self.opening, None
+        return ConnectScreen(profile, self.opener, opening)
+
+    def _profiles_screen(self) -> ProfilesScreen:
+        return ProfilesScreen(self.launch.config, self.opener, self.session.profile.name if self.session else "")
+
+    def on_mount(self) -> None:
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+
+    async def on_session_opened(self, event: SessionOpened) -> None:
+        await self.adopt(event.session)
+
+    def on_config_reloaded(self, event: ConfigReloaded) -> None:
+        self.launch = replace(self.launch, config=event.config)
+
+    async def adopt(self, session: Session) -> None:
+        """Show the screens of a new session, drop those of the old one, close the old one."""
+        old_session, old_modes = self.session, [self.current_mode, *self._modes_of(self._generation)]
+        self._generation += 1
+        self.session = session
+        self.deck = {}
+        for number in self.screen_types:
+            self.add_mode(self._mode(number), partial(self._make_screen, number, session))
+        name = self.launch.screen if old_session is None else ""
+        first = next((n for n, kind in self.screen_types.items() if kind.screen_name == name), min(self.screen_types))
+        await self.switch_mode(self._mode(first))
+        self.run_worker(self._follow_health(session), group="health", exclusive=True)
+        self._say_first_words(session, first_session=old_session is None)
+        for mode in dict.fromkeys(old_modes):
+            await self.remove_mode(mode)
+        if old_session is not None:
+            await old_session.aclose()
+
+    def _mode(self, number: int, generation: int | None = None) -> str:
+        return f"{self._generation if generation is None else generation}:{number}"
+
+    def _modes_of(self, generation: int) -> list[str]:
+        return [self._mode(number, generation) for number in self.screen_types] if generation else []
+
+    def _make_screen(self, number: int, session: Session) -> ClusterScreen:
+        screen = self.screen_types[number](session)
+        screen.set_tabs(tuple(Tab(n, kind.label) for n, kind in self.screen_types.items()), self._keymap)
+        self.deck[number] = screen
+        return screen
+
+    def _say_first_words(self, session: Session, *, first_session: bool) -> None:
+        screen = self.screen
+        if not isinstance(screen, ClusterScreen):
+            return
+        if first_session and self.launch.prefix:
+            screen.call_after_refresh(screen.show_place, self.launch.prefix.encode())
+        notices = [*(self.launch.notices if first_session else ()), *session.profile.notices]
+        if notices:
+            screen.call_after_refresh(screen.flash, "; ".join(notices), "warn")
+
+    async def _follow_health(self, session: Session) -> None:
+        async for health in session.health_updates():
+            for screen in self.deck.values():
+                screen.health = health
+
+    # --- going around ------------------------------------------------------------------------------------
+
+    @property
+    def shown(self) -> ClusterScreen | None:
+        """The main screen on show or below the dialogs."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, ClusterScreen)), None)
+
+    def action_go(self, number: int) -> None:
+        current = self.shown
+        if current is None or number not in self.screen_types or number == current.number:
+            return
+        self._last_number = current.number
+        self.switch_mode(self._mode(number))
+
+    def action_last_view(self) -> None:
+        self.action_go(self._last_number)
+
+    def on_tab_line_picked(self, event: TabLine.Picked) -> None:
+        self.action_go(event.number)
+
+    async def on_cluster_screen_go_to(self, event: ClusterScreen.GoTo) -> None:
+        for number, kind in self.screen_types.items():
+            if kind.screen_name == event.screen_name:
+                self.action_go(number)
+                screen = self.deck.get(number)
+                if screen is not None and event.place:
+                    screen.call_after_refresh(screen.show_place, event.place)
+                return
+        self.say(Text("that screen is not there"), "warn")
+
+    def say(self, message: Text, tone: str = "accent") -> None:
+        """A flash on the status line of whatever is shown."""
+        for line in self.screen.query(StatusLine):
+            line.flash(message, tone)
+
+    def action_next_pane(self) -> None:
+        self.screen.focus_next()
+
+    def action_previous_pane(self) -> None:
+        self.screen.focus_previous()
+
+    async def action_back(self) -> None:
+        screen = self.screen
+        if isinstance(screen, (ClusterScreen, ProfilesScreen)) and screen.go_back():
+            return
+        if len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    async def action_close(self) -> None:
+        screen = self.screen
+        if isinstance(screen, ClusterScreen) and screen.close_view():
+            return
+        if len(self.screen_stack) > 1:
+            await self.pop_screen()
+            return
+        now = time.monotonic()
+        if now - self._asked_to_quit < QUIT_SECONDS:
+            self.exit(0)
+        self._asked_to_quit = now
+        self.say(Text("q again to quit"))
+
+    async def action_quit(self) -> None:
+        self.exit(0)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+c without a selection."""
+        self.say(Text("ctrl+q quits"))
+
+    def action_suspend(self) -> None:
+        self.action_suspend_process()
+
+    # --- dialogs of everywhere ---------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        screen = self.shown
+        if screen is None:
+            return
+        title = Text(f"{screen.label} help")
+        self.push_screen(
+            HelpDialog(title, Text(screen.about), screen.available_actions(), self._keymap, self._facts(screen.session))
+        )
+
+    def _facts(self, session: Session) -> Text:
+        config = self.launch.config.file or "no config file"
+        server = f"etcd {session.health.version}" if session.health.version else "etcd version unknown"
+        words = [f"etcdtui {__version__}", server, config, *self.state_files]
+        return Text("  ").join(safe(word, limit=FACT_LIMIT) for word in words)
+
+    def action_menu(self) -> None:
+        screen = self.shown
+        if screen is not None:
+            dialog = MenuDialog(Text("What can be done here"), screen.available_actions(), self._keymap, screen.why_not)
+            self.push_screen(dialog, self._do)
+
+    def action_palette(self) -> None:
+        screen = self.shown
+        if screen is None or self.screen is not screen:
+            return
+        items = palette_items(
+            screen.tab_line.tabs,
+            screen.available_actions(),
+            self.launch.config.profiles,
+            self._keymap,
+            screen.why_not,
+        )
+        self.push_screen(PickerDialog(Text("Palette"), items), self._picked)
+
+    async def _picked(self, value: str | None) -> None:
+        if value is None:
+            return
+        if value.startswith(GO):
+            self.action_go(int(value.removeprefix(GO)))
+        elif value.startswith(DO):
+            await self._do(value.removeprefix(DO))
+        elif value.startswith(PROFILE):
+            screen = self._profiles_screen()
+            await self.push_screen(screen)
+            screen.connect_to(value.removeprefix(PROFILE))
+
+    async def _do(self, action_id: str | None) -> None:
+        """Run an action by its id, wherever it lives: the screen, the focused widget, or here."""
+        screen = self.shown
+        if action_id is None or screen is None:
+            return
+        if hasattr(screen, f"action_{action_id}"):
+            await screen.action_do(action_id)
+            return
+        for active in screen.active_bindings.values():
+            if active.binding.id == action_id:
+                await self.run_action(active.binding.action, active.node)
+                return
+
+    def action_theme(self) -> None:
+        items = [
+            Item(spec.name, safe(spec.label or spec.name, limit=40), Text("dark" if spec.dark else "light"))
+            for spec in self._own_themes.values()
+        ]
+        self.push_screen(PickerDialog(Text("Colours"), items, current=self.theme), self._use_theme)
+
+    def _use_theme(self, name: str | None) -> None:
+        if name is not None:
+            self.theme = name
+
+    def action_profiles(self) -> None:
+        if not any(isinstance(screen, ProfilesScreen) for screen in self.screen_stack):
+            self.push_screen(self._profiles_screen())
+
+    # --- writes ------------------------------------------------------------------------------------------
+
+    def action_unlock(self) -> None:
+        screen = self.shown
+        if screen is None:
+            return
+        guard = screen.session.guard
+        if guard.writable:
+            guard.lock()
+            screen.flash("READ-ONLY: writes are locked")
+            screen.refresh_chrome()
+            return
+        wanted = guard.unlock_requirement()
+        if wanted.kind is UnlockKind.NEVER:
+            screen.flash(f"writes stay locked: {wanted.reason}", "warn")
+        elif wanted.kind is UnlockKind.NAME:
+            self.push_screen(UnlockDialog(wanted.word, guard.policy.relock_after), partial(self._unlock, screen))
+        else:
+            self._unlock(screen, "")
+
+    def _unlock(self, screen: ClusterScreen, typed: str | None) -> None:
+        if typed is None:
+            return
+        if screen.session.guard.unlock(typed):
+            screen.flash("WRITES ON: ! locks again", "warn")
+        screen.refresh_chrome()
+
+    async def on_event(self, event: events.Event) -> None:
+        """A person at the keys keeps an unlock alive."""
+        if isinstance(event, (events.Key, events.Paste)) and self.session is not None and not event.is_forwarded:
+            self.session.guard.touch()
+        await super().on_event(event)
+
+    # --- the end -----------------------------------------------------------------------------------------
+
+    def _fatal_error(self) -> None:
+        """The one private method of Textual that is replaced: its own prints local variables, passwords included."""
+        error = sys.exception() or self._exception or RuntimeError("unknown")
+        self.crash.report(error)
+        self.exit(return_code=1)
+
+    def stop_for(self, error: BaseException) -> None:
+        """End the program for an error that happened outside of Textual's own handlers."""
+        if isinstance(error, EtcdError):
+            self.say(safe(str(error), limit=FACT_LIMIT), "bad")
+            return
+        self.crash.report(error)
+        self.exit(return_code=1)

@@ -1,0 +1,111 @@
+"""The life of the process around the terminal: where noise goes, what a crash leaves behind, and who ends us."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+
+from etcdtui.config.state import private_folder
+from etcdtui.core.errors import EtcdError
+
+LOG_LIMIT = 4 * 1024 * 1024
+"""Bytes after which the log is begun anew at the next start."""
+CRASH_FILES = 10
+DROPPED_VARIABLES = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_PRESS", "TEXTUAL_SCREENSHOT", "TEXTUAL_SCREENSHOT_LOCATION")
+"""They would record typed keys, press keys by themselves, or write pictures of the screen."""
+
+
+def clean_environment() -> None:
+    """Drop what makes Textual record or type; call it before Textual is imported."""
+    for name in DROPPED_VARIABLES:
+        os.environ.pop(name, None)
+
+
+def open_log(folder: Path, wanted: str = "") -> int:
+    """A descriptor that appends to the log file, 0600; the null device where that cannot be written."""
+    path = Path(wanted) if wanted else folder / "etcdtui.log"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        if not wanted:
+            private_folder(folder)
+        if path.exists() and path.stat().st_size > LOG_LIMIT:
+            flags |= os.O_TRUNC
+        return os.open(path, flags, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def terminal_apart(log: int) -> Iterator[TextIOWrapper]:
+    """Give the screen a descriptor of its own and point fd 2 at the log: native code writes there, Textual not.
+
+    Textual draws on ``sys.__stderr__``; it is UTF-8 here whatever the locale says. Everything is put back afterwards.
+    """
+    before = sys.stderr, sys.__stderr__
+    tty = os.dup(2)
+    os.dup2(log, 2)
+    screen = open(tty, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    setattr(sys, "__stderr__", screen)  # noqa: B010 - typed as final, yet it is what Textual draws on
+    sys.stderr = screen
+    try:
+        yield screen
+    finally:
+        try:
+            screen.flush()
+        except OSError:
+            pass  # the terminal is gone
+        sys.stderr = before[0]
+        setattr(sys, "__stderr__", before[1])  # noqa: B010
+        os.dup2(tty, 2)
+        os.close(tty)
+
+
+class CrashReporter:
+    """Writes what a developer needs into a 0600 file and gives back one line for the terminal.
+
+    The file has the traceback without local variables; ``secrets`` are the texts that must not be in it either.
+    """
+
+    def __init__(self, folder: Path, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+        self.folder = folder
+        self.secrets = secrets
+        self.line = ""
+
+    def report(self, error: BaseException) -> str:
+        """The line for the terminal: the kind of error and where the details are; never its message."""
+        kind = type(error).__name__
+        text = "".join(traceback.format_exception(error))
+        for secret in self.secrets():
+            if secret:
+                text = re.sub(re.escape(secret), "********", text)
+        try:
+            path = self._write(text)
+        except OSError as problem:
+            self.line = f"etcdtui stopped: internal error ({kind}); the details could not be saved: {problem.strerror}"
+        else:
+            self.line = f"etcdtui stopped: internal error ({kind}); details: {path}"
+        return self.line
+
+    def _write(self, text: str) -> Path:
+        private_folder(self.folder)
+        for old in sorted(self.folder.glob("crash-*.txt"))[: -CRASH_FILES + 1]:
+            old.unlink(missing_ok=True)
+        path = self.folder / f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        return path
+
+
+def is_harmless(error: BaseException | None) -> bool:
+    """True for what may be left over in a task nobody awaits: a failed request, a closed connection, gRPC's own."""
+    if error is None or isinstance(error, (EtcdError, OSError)):
+        return True
+    return type(error).__module__.partition(".")[0] == "grpc"

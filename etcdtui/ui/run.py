@@ -1,0 +1,169 @@
+"""Runs the user interface: the first request leaves before Textual is imported; the terminal is always given back.
+
+``run_app`` returns the exit code: 0, 1 after a crash, 2 for a keymap that cannot be, 4 without a terminal, 128+n when
+signal n ended it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Protocol
+
+from etcdtui.config.launch import Launch
+from etcdtui.config.load import config_path
+from etcdtui.config.schema import Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.config.state import state_folder
+from etcdtui.config.terminal import terminal_problem
+from etcdtui.config.themes import ThemeSpec, load_themes, packaged_folder
+from etcdtui.services.session import Overrides, Session
+from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, open_log, terminal_apart
+
+NO_TERMINAL = 4
+BAD_KEYMAP = 2
+HEAD_START = 0.05
+"""Seconds the first session may still need once everything else is ready; then the screen says "connecting"."""
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+
+def run_app(launch: Launch) -> int:
+    """Show the program on this terminal until it ends."""
+    if problem := terminal_problem(os.environ):
+        print(f"etcdtui: {problem}", file=sys.stderr)
+        return NO_TERMINAL
+    clean_environment()
+    if launch.no_color:
+        os.environ["NO_COLOR"] = "1"
+    elif not os.environ.get("NO_COLOR"):
+        os.environ.pop("NO_COLOR", None)
+    folder = state_folder()
+    log = open_log(folder, launch.log_file)
+    crash = CrashReporter(folder)
+    ending = _Ending()
+    with terminal_apart(log) as screen:
+        code = asyncio.run(_main(launch, folder, crash, ending))
+        _last_words(screen, crash, ending)
+    os.close(log)
+    return code
+
+
+def _last_words(screen: TextIOWrapper, crash: CrashReporter, ending: _Ending) -> None:
+    for line in (crash.line, *ending.problems):
+        if line:
+            with contextlib.suppress(OSError):
+                print(line, file=screen, flush=True)
+
+
+class _Stoppable(Protocol):
+    """The app, as far as it concerns the end; naming its class would import Textual too early."""
+
+    def exit(self, result: int | None = None, return_code: int = 0) -> None: ...
+
+    def stop_for(self, error: BaseException) -> None: ...
+
+
+class _Ending:
+    """What signals do: end the app if it runs, else whatever runs instead; remembers the code."""
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.app: _Stoppable | None = None
+        self.main: asyncio.Task[int] | None = None
+        self.problems: list[str] = []
+
+    def by_signal(self, number: int) -> None:
+        self.code = 128 + number
+        if self.app is not None:
+            self.app.exit(return_code=self.code)
+        elif self.main is not None:
+            self.main.cancel()
+
+
+async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
+    loop = asyncio.get_running_loop()
+    ending.main = asyncio.current_task()
+    for number in ENDING:
+        loop.add_signal_handler(number, ending.by_signal, int(number))
+    try:
+        return await _open_and_show(launch, folder, crash, ending)
+    except asyncio.CancelledError:
+        if not ending.code:
+            raise
+        return ending.code
+
+
+async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
+    overrides = Overrides(
+        read_only=launch.read_only, dry_run=launch.dry_run, audit_file=_audit_file(launch.profile, folder)
+    )
+
+    async def opener(profile: Profile, password: Secret | None) -> Session:
+        made = replace(overrides, password=password, audit_file=_audit_file(profile, folder))
+        return await Session.open(profile, made)
+
+    opening: asyncio.Task[Session] | None = None
+    if launch.profile is not None and not launch.profile.auth.asks:
+        opening = asyncio.create_task(Session.open(launch.profile, overrides))
+        await asyncio.sleep(0)  # lets the first request leave before the imports below keep the loop busy
+
+    from etcdtui.ui.app import EtcdtuiApp  # what takes time: Textual
+    from etcdtui.ui.bindings import keymap_problems
+
+    if problems := keymap_problems(launch.config.keymap):
+        ending.problems = [f"etcdtui: {problem}" for problem in problems]
+        await _abandon(opening)
+        return BAD_KEYMAP
+    if opening is not None:
+        await asyncio.wait({opening}, timeout=HEAD_START)
+    app = EtcdtuiApp(
+        launch, opener, crash, opening=opening, themes=_themes(), state_files=(str(folder / "etcdtui.log"),)
+    )
+    crash.secrets = lambda: _secrets(app.session)
+    ending.app = app
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: _loose_end(app, context))
+    try:
+        await app.run_async(mouse=launch.mouse)
+    finally:
+        if app.session is not None:
+            await app.session.aclose()
+        await _abandon(app.opening)
+    return app.return_code or ending.code or 0
+
+
+async def _abandon(opening: asyncio.Task[Session] | None) -> None:
+    if opening is None:
+        return
+    opening.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await (await opening).aclose()
+
+
+def _loose_end(app: _Stoppable, context: Mapping[str, object]) -> None:
+    """An error in a task that nobody awaits: ours ends the program like any other, a failed request's does not."""
+    error = context.get("exception")
+    if isinstance(error, BaseException) and not is_harmless(error):
+        app.stop_for(error)
+
+
+def _audit_file(profile: Profile | None, folder: Path) -> Path:
+    return Path(profile.audit) if profile is not None and profile.audit else folder / "audit.jsonl"
+
+
+def _themes() -> Mapping[str, ThemeSpec]:
+    return load_themes(packaged_folder(), config_path(os.environ).parent / "themes").themes
+
+
+def _secrets(session: Session | None) -> tuple[str, ...]:
+    if session is None:
+        return ()
+    options = session.client.options
+    return tuple(text for text in (options.password, options.token) if text)
