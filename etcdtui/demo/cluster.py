@@ -25,6 +25,7 @@ STOP_TIMEOUT = 10.0
 HTTP_TIMEOUT = 2.0
 POLL = 0.02
 PORT_ATTEMPTS = 3
+PORT_PAUSE = 0.5
 TIMING_ALONE = ("--heartbeat-interval=20", "--election-timeout=100")
 TIMING_TOGETHER = ("--heartbeat-interval=100", "--election-timeout=500")
 
@@ -152,9 +153,17 @@ class Member:
         self.process = self._cluster.keeper.start(self.name, self.argv())
 
     async def start(self, *, timeout: float = START_TIMEOUT) -> None:
-        """Start the process and wait until it is healthy."""
-        self.launch()
-        await self.wait_healthy(timeout)
+        """Start the process and wait until it is healthy; a port that somebody borrowed meanwhile is waited for."""
+        for left in reversed(range(PORT_ATTEMPTS)):
+            self.launch()
+            try:
+                await self.wait_healthy(timeout)
+            except PortTaken:
+                if not left:
+                    raise
+                await asyncio.sleep(PORT_PAUSE)
+            else:
+                break
 
     async def stop(self) -> None:
         """End it by SIGTERM (also when it is paused), and wait for that."""

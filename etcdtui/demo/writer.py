@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,8 +14,7 @@ from pathlib import Path
 
 from etcdtui.client import Client, ClientOptions, Op
 from etcdtui.core.errors import EtcdError
-from etcdtui.core.ranges import prefix_range
-from etcdtui.core.types import Permission, PermissionType
+from etcdtui.demo.accounts import add_accounts
 from etcdtui.demo.presence import ELECTION, LOCK, Presence, everybody, first_of
 from etcdtui.demo.sample import VERSIONED_KEY, Pair, at_rest, releases
 
@@ -70,23 +70,6 @@ async def seed(client: Client, pairs: Iterable[Pair]) -> list[Presence]:
     return inhabitants
 
 
-async def add_accounts(client: Client) -> None:
-    """Users and roles; auth itself stays off."""
-    rights = {
-        "app-reader": (PermissionType.READ, b"/config/app/"),
-        "app-writer": (PermissionType.READWRITE, b"/config/app/"),
-        "locks": (PermissionType.READWRITE, b"/locks/"),
-    }
-    await client.auth.role_add("root")
-    for role, (kind, prefix) in rights.items():
-        await client.auth.role_add(role)
-        await client.auth.role_grant_permission(role, Permission(kind, *prefix_range(prefix)))
-    for user, roles in {"ada": ("app-writer", "locks"), "grace": ("app-reader",), "root": ("root",)}.items():
-        await client.auth.user_add(user, "demo")
-        for role in roles:
-            await client.auth.user_grant_role(user, role)
-
-
 class Life:
     """What happens in the demo while somebody watches; ``tick`` is one second of it."""
 
@@ -94,8 +77,12 @@ class Life:
         self._client = client
         self._inhabitants = inhabitants
         self._requests = 0
+        self._accounts = False
 
     async def tick(self, number: int) -> None:
+        if not self._accounts:
+            await add_accounts(self._client)
+            self._accounts = True
         if number % COUNT_EVERY == 0:
             await self._count(number)
         if number % RENEW_EVERY == 0:
@@ -148,15 +135,12 @@ async def run(endpoints: tuple[str, ...], filled: Callable[[], None]) -> None:
     client = await connect(endpoints)
     life = Life(client, await seed(client, at_rest()))
     filled()
-    await add_accounts(client)
-    number = 0
-    while True:
-        await asyncio.sleep(TICK)
-        number += 1
+    for number in itertools.count(1):
         try:
             await life.tick(number)
         except EtcdError as failure:
             print(f"tick {number}: {failure}", file=sys.stderr, flush=True)
+        await asyncio.sleep(TICK)
 
 
 if __name__ == "__main__":

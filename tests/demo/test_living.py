@@ -12,6 +12,7 @@ import pytest
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.ranges import prefix_range
 from etcdtui.demo import sample
+from etcdtui.demo.accounts import add_accounts
 from etcdtui.demo.objects import message, varint
 from etcdtui.demo.presence import ELECTION, LOCK, everybody, first_of
 from etcdtui.demo.writer import (
@@ -21,7 +22,6 @@ from etcdtui.demo.writer import (
     MAX_OPS,
     RENEW_EVERY,
     Life,
-    add_accounts,
     batches,
     connect,
     seed,
@@ -109,6 +109,9 @@ async def test_counters_move(etcd: Server, client: Client) -> None:
 
 
 async def test_there_are_users_and_roles_and_auth_is_off(etcd: Server, client: Client) -> None:
+    await client.auth.role_add("root")
+    await client.auth.user_add("ada", "demo")
+    await add_accounts(client)
     await add_accounts(client)
     assert (await etcd.call("auth/user/get", name="ada"))["roles"] == ["app-writer", "locks"]
     assert "perm" in await etcd.call("auth/role/get", role="app-reader")

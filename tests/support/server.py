@@ -120,12 +120,11 @@ class Server:
         asyncio.run(self._heal())
 
     async def _heal(self) -> None:
+        down = [m for m in self.members if not m.running]
         for member in self.members:
-            if member.running:
+            if member not in down:
                 member.resume()
-            else:
-                member.launch()
-        await asyncio.gather(*(m.wait_healthy() for m in self.members))
+        await asyncio.gather(*(m.start() if m in down else m.wait_healthy() for m in self.members))
 
 
 def _bytes(text: str | bytes) -> bytes:
