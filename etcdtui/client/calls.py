@@ -7,12 +7,30 @@ from typing import Protocol, TypeVar
 
 from etcdtui.client.methods import Method
 from etcdtui.client.options import ClientOptions
-from etcdtui.client.streams import Stream
 from etcdtui.client.token import TokenSource
 from etcdtui.core.types import WriteIntent
 
 Req = TypeVar("Req")
 Resp = TypeVar("Resp")
+
+
+Sent = TypeVar("Sent", contravariant=True)
+Got = TypeVar("Got", covariant=True)
+
+
+class StreamCall(Protocol[Sent, Got]):
+    """The public face of ``streams.Stream``."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    async def read(self) -> Got | None: ...
+
+    async def write(self, request: Sent) -> None: ...
+
+    async def done_writing(self) -> None: ...
+
+    def cancel(self) -> None: ...
 
 
 class Calls(Protocol):
@@ -54,4 +72,4 @@ class Calls(Protocol):
         fresh_token: bool = False,
         timeout: float | None = None,
         intent: WriteIntent | None = None,
-    ) -> Stream[Req, Resp]: ...
+    ) -> StreamCall[Req, Resp]: ...

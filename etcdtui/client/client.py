@@ -11,11 +11,14 @@ from etcdtui.client.autosync import AutoSync
 from etcdtui.client.call import Caller
 from etcdtui.client.cluster import Cluster
 from etcdtui.client.concurrency import Concurrency
+from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.maintenance import Maintenance
 from etcdtui.client.options import ClientOptions
+from etcdtui.client.ordering import OrderedCalls
 from etcdtui.client.version_check import check_versions
+from etcdtui.client.views import NamespacedClient
 from etcdtui.client.watch import WatchHub
 from etcdtui.core.types import WriteGate
 
@@ -31,6 +34,7 @@ class Client:
         self._watches = WatchHub(self.caller)
         self.watch = self._watches.watch
         self.concurrency = Concurrency(self, self.caller)
+        self._views: dict[bytes, NamespacedClient] = {}
         self.cluster = Cluster(self.caller)
         self.maintenance = Maintenance(self.caller)
         self.auth = Auth(self.caller)
@@ -71,8 +75,24 @@ class Client:
         """
         return await self._autosync.sync()
 
+    def namespaced(self, prefix: KeyLike) -> NamespacedClient:
+        """The keys below ``prefix`` as if they were the whole store: ``kv``, ``watch``, ``lease`` and ``concurrency``.
+
+        Asked again for the same prefix it is the same object; it lives as long as this client.
+        """
+        view = self._views.get(to_bytes(prefix))
+        if view is None:
+            view = self._views[to_bytes(prefix)] = NamespacedClient(self.caller, prefix)
+        return view
+
+    def ordered(self) -> KV:
+        """Keys and values with reads that never go back in time, for serializable reads; ``StaleRead`` if they must."""
+        return KV(OrderedCalls(self.caller))
+
     async def aclose(self) -> None:
         """Ends everything at once; whatever still waits raises ``ClosedError``. Safe to repeat."""
+        for view in self._views.values():
+            await view.aclose()
         await self._watches.aclose()
         await self.lease.aclose()
         await self._autosync.aclose()

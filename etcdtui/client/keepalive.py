@@ -11,12 +11,11 @@ import asyncio
 from collections import deque
 from types import TracebackType
 
-from etcdtui.client.calls import Calls
+from etcdtui.client.calls import Calls, StreamCall
 from etcdtui.client.inbox import Inbox
 from etcdtui.client.keepalive_clock import InFlight, LeaseClock, stall_limit
 from etcdtui.client.methods import LEASE_KEEP_ALIVE
 from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
-from etcdtui.client.streams import Stream
 from etcdtui.core import errors
 from etcdtui.core.types import WriteIntent
 from etcdtui.pb import rpc_pb2
@@ -36,7 +35,7 @@ BACKOFF_FIRST = 0.02
 BACKOFF_CAP = 0.5
 PROBE_TIMEOUT = 2.0
 
-KeepAliveCall = Stream[rpc_pb2.LeaseKeepAliveRequest, rpc_pb2.LeaseKeepAliveResponse]
+KeepAliveCall = StreamCall[rpc_pb2.LeaseKeepAliveRequest, rpc_pb2.LeaseKeepAliveResponse]
 
 
 def renew_intent(lease_id: int) -> WriteIntent:

@@ -6,10 +6,9 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
-from etcdtui.client.calls import Calls
+from etcdtui.client.calls import Calls, StreamCall
 from etcdtui.client.methods import WATCH
 from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
-from etcdtui.client.streams import Stream
 from etcdtui.client.watch_buffer import BatchBuffer
 from etcdtui.client.watch_events import header_of
 from etcdtui.client.watch_state import NO_WATCHER, Cursor, Ledger, cancel_error
@@ -23,7 +22,7 @@ ANSWER_TIMEOUT = 6.0
 STEADY_AFTER = 1.0
 """Seconds a stream must have lived before its next failure is retried without a growing pause."""
 
-WatchStreamCall = Stream[rpc_pb2.WatchRequest, rpc_pb2.WatchResponse]
+WatchStreamCall = StreamCall[rpc_pb2.WatchRequest, rpc_pb2.WatchResponse]
 
 
 class Subscription:

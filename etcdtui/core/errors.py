@@ -12,6 +12,7 @@
     ├── KeyNotFound
     ├── Compacted                   .compact_revision when the server told it
     ├── FutureRevision
+    ├── StaleRead                   only from the guard against going back in time
     ├── LeaseNotFound  LeaseExists  LeaseTtlTooLarge
     ├── NoSpace                     NOSPACE alarm; may have been applied
     ├── Corrupt
@@ -154,6 +155,12 @@ class Compacted(EtcdError):
 class FutureRevision(EtcdError):
     title = "that revision does not exist yet"
     hint = "A lagging member may answer so for a moment; ask another one or a lower revision."
+
+
+class StaleRead(EtcdError):
+    title = "the members that answer are behind what was already read"
+    hint = "Read without serializable, or wait until they have caught up."
+    default_retryable = True
 
 
 class LeaseNotFound(EtcdError):

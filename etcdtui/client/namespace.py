@@ -1,0 +1,258 @@
+"""Keys below a prefix, seen without it: nothing asked through a namespace leaves it.
+
+Requests and answers are translated on their way, so the same services work inside. Lease IDs, revisions and counts are
+the store's own; keys of a lease outside of the namespace are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any, Generic, TypeVar
+
+from etcdtui.client import methods
+from etcdtui.client.calls import Calls, StreamCall
+from etcdtui.client.convert import KeyLike, to_bytes
+from etcdtui.client.methods import Method
+from etcdtui.client.options import ClientOptions
+from etcdtui.client.token import TokenSource
+from etcdtui.core.ranges import FROM_KEY, prefix_end
+from etcdtui.core.types import WriteIntent
+from etcdtui.pb import rpc_pb2
+
+Req = TypeVar("Req")
+Resp = TypeVar("Resp")
+
+_UNTOUCHED: frozenset[Method[Any, Any]] = frozenset(
+    {
+        methods.COMPACT,
+        methods.LEASE_GRANT,
+        methods.LEASE_REVOKE,
+        methods.LEASE_KEEP_ALIVE,
+        methods.LEASE_LEASES,
+    }
+)
+
+
+class Translation:
+    """Into the namespace and out of it again; messages are changed in place."""
+
+    def __init__(self, prefix: KeyLike) -> None:
+        self.prefix = to_bytes(prefix, "the prefix")
+        if not self.prefix:
+            raise ValueError("a namespace needs a prefix")
+        self._cut = len(self.prefix)
+        self._enter: dict[Method[Any, Any], Callable[[Any], None]] = {
+            methods.RANGE: self._enter_range,
+            methods.RANGE_STREAM: self._enter_range,
+            methods.PUT: self._enter_put,
+            methods.DELETE_RANGE: self._enter_range,
+            methods.TXN: self._enter_txn,
+            methods.TXN_READ: self._enter_txn,
+            methods.WATCH: self._enter_watch,
+        }
+        self._leave: dict[Method[Any, Any], Callable[[Any], None]] = {
+            methods.RANGE: self._leave_range,
+            methods.RANGE_STREAM: lambda message: self._leave_range(message.range_response),
+            methods.PUT: self._leave_put,
+            methods.DELETE_RANGE: self._leave_delete,
+            methods.TXN: self._leave_txn,
+            methods.TXN_READ: self._leave_txn,
+            methods.WATCH: self._leave_watch,
+            methods.LEASE_TIME_TO_LIVE: self._leave_lease,
+        }
+
+    def entered(self, method: Method[Req, Resp], request: Req) -> Req:
+        """The request as the store is asked, the original untouched; what cannot be confined is a ``ValueError``."""
+        if method in _UNTOUCHED or method is methods.LEASE_TIME_TO_LIVE:
+            return request
+        enter = self._enter.get(method)
+        if enter is None:
+            raise ValueError(f"{method.name} cannot be confined to a namespace")
+        copy: Any = type(request)()
+        copy.CopyFrom(request)
+        enter(copy)
+        return copy  # type: ignore[no-any-return]  # protobuf's classes share no typed base with CopyFrom
+
+    def left(self, method: Method[Req, Resp], response: Resp) -> Resp:
+        leave = self._leave.get(method)
+        if leave is not None:
+            leave(response)
+        return response
+
+    def intent(self, intent: WriteIntent | None) -> WriteIntent | None:
+        """What is about to be written, by the store's names."""
+        if intent is None:
+            return None
+        return WriteIntent(
+            intent.method,
+            tuple(self.prefix + key for key in intent.puts),
+            tuple((self.prefix + key, self._end(end)) for key, end in intent.deletes),
+            intent.lease,
+            intent.member,
+            intent.detail,
+        )
+
+    def _end(self, end: bytes) -> bytes:
+        if not end:
+            return b""
+        return prefix_end(self.prefix) if end == FROM_KEY else self.prefix + end
+
+    def _enter_range(self, message: Any) -> None:
+        message.key = self.prefix + message.key
+        message.range_end = self._end(message.range_end)
+
+    def _enter_put(self, message: rpc_pb2.PutRequest) -> None:
+        message.key = self.prefix + message.key
+
+    def _enter_txn(self, message: rpc_pb2.TxnRequest) -> None:
+        for compare in message.compare:
+            self._enter_range(compare)
+        for op in (*message.success, *message.failure):
+            kind = op.WhichOneof("request")
+            if kind == "request_range":
+                self._enter_range(op.request_range)
+            elif kind == "request_put":
+                self._enter_put(op.request_put)
+            elif kind == "request_delete_range":
+                self._enter_range(op.request_delete_range)
+            elif kind == "request_txn":
+                self._enter_txn(op.request_txn)
+
+    def _enter_watch(self, message: rpc_pb2.WatchRequest) -> None:
+        if message.HasField("create_request"):
+            self._enter_range(message.create_request)
+
+    def _strip(self, kv: Any) -> None:
+        kv.key = kv.key[self._cut :]
+
+    def _leave_range(self, message: rpc_pb2.RangeResponse) -> None:
+        for kv in message.kvs:
+            self._strip(kv)
+
+    def _leave_put(self, message: rpc_pb2.PutResponse) -> None:
+        if message.HasField("prev_kv"):
+            self._strip(message.prev_kv)
+
+    def _leave_delete(self, message: rpc_pb2.DeleteRangeResponse) -> None:
+        for kv in message.prev_kvs:
+            self._strip(kv)
+
+    def _leave_txn(self, message: rpc_pb2.TxnResponse) -> None:
+        for op in message.responses:
+            kind = op.WhichOneof("response")
+            if kind == "response_range":
+                self._leave_range(op.response_range)
+            elif kind == "response_put":
+                self._leave_put(op.response_put)
+            elif kind == "response_delete_range":
+                self._leave_delete(op.response_delete_range)
+            elif kind == "response_txn":
+                self._leave_txn(op.response_txn)
+
+    def _leave_watch(self, message: rpc_pb2.WatchResponse) -> None:
+        for event in message.events:
+            self._strip(event.kv)
+            if event.HasField("prev_kv"):
+                self._strip(event.prev_kv)
+
+    def _leave_lease(self, message: rpc_pb2.LeaseTimeToLiveResponse) -> None:
+        inside = [key[self._cut :] for key in message.keys if key.startswith(self.prefix)]
+        del message.keys[:]
+        message.keys.extend(inside)
+
+
+class NamespacedStream(Generic[Req, Resp]):
+    """A stream whose messages are translated both ways."""
+
+    def __init__(self, inner: StreamCall[Req, Resp], method: Method[Req, Resp], translation: Translation) -> None:
+        self._inner = inner
+        self._method = method
+        self._translation = translation
+
+    @property
+    def endpoint(self) -> str:
+        return self._inner.endpoint
+
+    async def read(self) -> Resp | None:
+        message = await self._inner.read()
+        return None if message is None else self._translation.left(self._method, message)
+
+    async def write(self, request: Req) -> None:
+        await self._inner.write(self._translation.entered(self._method, request))
+
+    async def done_writing(self) -> None:
+        await self._inner.done_writing()
+
+    def cancel(self) -> None:
+        self._inner.cancel()
+
+
+class NamespacedCalls:
+    """Sends requests through another sender, confined to a prefix."""
+
+    def __init__(self, inner: Calls, prefix: KeyLike) -> None:
+        self._inner = inner
+        self._translation = Translation(prefix)
+
+    @property
+    def options(self) -> ClientOptions:
+        return self._inner.options
+
+    @property
+    def tokens(self) -> TokenSource:
+        return self._inner.tokens
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return self._inner.endpoints
+
+    @property
+    def closed(self) -> bool:
+        return self._inner.closed
+
+    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
+        self._inner.admit(method, self._translation.intent(intent))
+
+    async def unary(
+        self,
+        method: Method[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        endpoint: str | None = None,
+        require_leader: bool = False,
+        intent: WriteIntent | None = None,
+    ) -> Resp:
+        answer = await self._inner.unary(
+            method,
+            self._translation.entered(method, request),
+            timeout=timeout,
+            endpoint=endpoint,
+            require_leader=require_leader,
+            intent=self._translation.intent(intent),
+        )
+        return self._translation.left(method, answer)
+
+    async def open_stream(
+        self,
+        method: Method[Req, Resp],
+        *,
+        request: Req | None = None,
+        endpoint: str | None = None,
+        avoid: Container[str] = (),
+        require_leader: bool = False,
+        fresh_token: bool = False,
+        timeout: float | None = None,
+        intent: WriteIntent | None = None,
+    ) -> StreamCall[Req, Resp]:
+        stream = await self._inner.open_stream(
+            method,
+            request=None if request is None else self._translation.entered(method, request),
+            endpoint=endpoint,
+            avoid=avoid,
+            require_leader=require_leader,
+            fresh_token=fresh_token,
+            timeout=timeout,
+            intent=self._translation.intent(intent),
+        )
+        return NamespacedStream(stream, method, self._translation)

@@ -1,0 +1,28 @@
+"""A client seen through a namespace."""
+
+from __future__ import annotations
+
+from etcdtui.client.calls import Calls
+from etcdtui.client.concurrency import Concurrency
+from etcdtui.client.convert import KeyLike
+from etcdtui.client.kv import KV
+from etcdtui.client.lease import LeaseClient
+from etcdtui.client.namespace import NamespacedCalls
+from etcdtui.client.watch import WatchHub
+
+
+class NamespacedClient:
+    """``kv``, ``watch``, ``lease`` and ``concurrency`` of a client, confined to the keys that start with a prefix."""
+
+    def __init__(self, caller: Calls, prefix: KeyLike) -> None:
+        confined = NamespacedCalls(caller, prefix)
+        self.kv = KV(confined)
+        self.lease = LeaseClient(confined)
+        self._watches = WatchHub(confined)
+        self.watch = self._watches.watch
+        self.concurrency = Concurrency(self, confined)
+
+    async def aclose(self) -> None:
+        """End the watches and keep-alives begun here; the client itself stays open."""
+        await self._watches.aclose()
+        await self.lease.aclose()
