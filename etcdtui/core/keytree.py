@@ -88,6 +88,7 @@ class Level:
     samples: dict[bytes, bytes] = field(default_factory=dict)
     opened: dict[bytes, Level] = field(default_factory=dict)
     closed: dict[bytes, Level] = field(default_factory=dict)
+    reopen: set[bytes] = field(default_factory=set)
     changed: set[bytes] = field(default_factory=set)
     roots: dict[bytes, Root] = field(default_factory=dict)
     state: State = State.NEW
@@ -127,7 +128,8 @@ class Level:
             level = level.parent
 
     def clear(self) -> None:
-        """Back to nothing known; what was open below stays open by name and is adopted when it shows up again."""
+        """Back to nothing known; what was open below is open again as soon as its folder shows up."""
+        self.reopen.update(self.opened)
         self.closed.update(self.opened)
         self.opened.clear()
         self.names = []
@@ -152,6 +154,9 @@ class Level:
         for row in rows:
             if row.count != LEAF:
                 self.samples[row.name] = row.sample[size + len(row.name) :]
+                if row.name in self.reopen and row.name in self.closed:
+                    self.opened[row.name] = self.closed.pop(row.name)
+                    self.reopen.discard(row.name)
         self.touch()
 
     def settle(self, counts: Iterable[tuple[bytes, int]]) -> None:

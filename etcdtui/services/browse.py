@@ -7,7 +7,7 @@ closing the iterator cancels what is in flight. A compaction on the way starts t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from etcdtui.core import gaps, ranges
@@ -74,7 +74,7 @@ class Listing:
     def _new_survey(self) -> Survey:
         return Survey(self._prefix, self._separators, within=self._within, known_count=self._known_count)
 
-    async def pages(self) -> AsyncIterator[Page]:
+    async def pages(self) -> AsyncGenerator[Page, None]:
         """Pages until the level is complete. Raises what a read raises; a compacted revision restarts the level."""
         restarts = 0
         if not self.survey.pending:
@@ -241,7 +241,7 @@ def detail_of(kv: KeyValue) -> Detail:
 
 async def details(
     reads: Reads, keys: Sequence[bytes], *, revision: int = 0, budget: int = DETAIL_BYTES
-) -> AsyncIterator[dict[bytes, Detail]]:
+) -> AsyncGenerator[dict[bytes, Detail], None]:
     """Details of visible leaves, a few keys at a time, until ``budget`` bytes of values were read."""
     spent = 0
     batch = DETAIL_BATCH

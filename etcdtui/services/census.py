@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 from etcdtui.core import ranges
@@ -46,7 +46,7 @@ class Census:
 
 async def count(
     reads: Reads, prefix: bytes, separators: Sequence[bytes], *, within: tuple[bytes, bytes] = ranges.ALL
-) -> AsyncIterator[Census]:
+) -> AsyncGenerator[Census, None]:
     """Keys by child, from the index alone; partial results while it runs."""
     listing = Listing(reads, prefix, separators, within=within)
     census = Census(prefix)
@@ -78,7 +78,7 @@ async def measure(
     *,
     within: tuple[bytes, bytes] = ranges.ALL,
     bytes_per_second: float = BYTES_PER_SECOND,
-) -> AsyncIterator[Census]:
+) -> AsyncGenerator[Census, None]:
     """Keys, bytes, largest values and versions by child, reading every value in rate-limited batches."""
     census = Census(prefix)
     throttle = Throttle(bytes_per_second)

@@ -5,7 +5,7 @@ Never by a watch from an old revision: that makes the server read every revision
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -50,7 +50,7 @@ class Break:
 
 async def versions(
     reads: Reads, key: bytes, *, revision: int = 0, limit: int = MAX_VERSIONS
-) -> AsyncIterator[Version | Break]:
+) -> AsyncGenerator[Version | Break, None]:
     """From the newest back: each older version is what the key was just before the newer one was written.
 
     A key that does not exist now, or was created anew, is looked for in its earlier lives.
@@ -76,7 +76,7 @@ async def versions(
             yield item
 
 
-async def _older(reads: Reads, key: bytes, kv: KeyValue | None, limit: int) -> AsyncIterator[Version | Break]:
+async def _older(reads: Reads, key: bytes, kv: KeyValue | None, limit: int) -> AsyncGenerator[Version | Break, None]:
     while kv is not None:
         if limit <= 0:
             yield Break(Mark.LIMIT, kv.mod_revision, kv.version - 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from etcdtui.core import ranges
@@ -85,7 +85,7 @@ async def scan(
     revision: int = 0,
     throttle: Throttle | None = None,
     after: bytes = b"",
-) -> AsyncIterator[Batch]:
+) -> AsyncGenerator[Batch, None]:
     """Batches in key order until all is read. ``throttle`` counts keys, or bytes of values when they are read."""
     survey = Survey(prefix, (), within=within, start=ranges.next_key(after) if after else b"")
     order = _Order()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -84,7 +84,7 @@ async def cost(reads: Reads, query: Query) -> Cost:
     return Cost(result.count, size, result.header.revision if result.header else 0)
 
 
-async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> AsyncIterator[Progress]:
+async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> AsyncGenerator[Progress, None]:
     """Hits as they are found, in key order. Raises ``FilterError`` for a pattern that cannot be understood."""
     find = finder(query.how.value, query.pattern, ignore_case=query.ignore_case)
     throttle = Throttle(BYTES_PER_SECOND if query.values else KEYS_PER_SECOND)

@@ -1,0 +1,188 @@
+"""Find a key by its path: the server completes it level by level; bookmarks and recent places are offered too."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
+from etcdtui.core.units import format_count
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.lines import LineView
+
+SHOWN = 200
+"""Suggestions at most; typing narrows them."""
+PAUSE = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """``count`` keys below a folder, -1 for a key; ``note`` says where it comes from."""
+
+    path: bytes
+    count: int = -1
+    note: str = ""
+
+
+Complete = Callable[[bytes], Awaitable[list[Suggestion]]]
+"""All children of a folder, given its prefix."""
+
+
+def _common(paths: Sequence[bytes]) -> bytes:
+    """The longest start of all; the first and the last in order decide."""
+    low, high = min(paths), max(paths)
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return low[:same]
+
+
+class SuggestionList(LineView):
+    """The suggestions; enter takes one."""
+
+    DEFAULT_CSS = "SuggestionList { height: 12; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: Sequence[Suggestion] = ()
+
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    def render_row(self, index: int, width: int) -> Text:
+        row = self.rows[index]
+        right = row.note or (format_count(row.count) if row.count >= 0 else "")
+        name = safe(row.path, limit=max(8, width * 2))
+        name.truncate(max(1, width - len(right) - 2), overflow="ellipsis")
+        name.pad_right(max(1, width - name.cell_len - len(right) - 1))
+        return Text.assemble(name, safe(right, self.tone("dim")), no_wrap=True, end="")
+
+
+class FindDialog(Dialog[bytes]):
+    """Dismisses with the key or prefix to go to. Binary bytes are typed as ``\\xNN``."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", show=False, priority=True),
+        Binding("down", "into_list", show=False),
+        Binding("up", "into_field", show=False),
+    ]
+    hints = (("enter", "go"), ("tab", "complete"), ("down", "choose"), ("esc", "cancel"))
+
+    def __init__(
+        self,
+        complete: Complete,
+        folder_of: Callable[[bytes], bytes],
+        *,
+        start: bytes = b"",
+        places: Sequence[Suggestion] = (),
+    ) -> None:
+        super().__init__()
+        self._complete = complete
+        self._folder_of = folder_of
+        self._places = tuple(places)
+        self._levels: dict[bytes, list[Suggestion]] = {}
+        self.field = Field(escape_key(start), placeholder="/path/of/a/key", max_length=4096)
+        self.list = SuggestionList()
+        self.note = Static(Text(), markup=False)
+
+    def title_text(self) -> Text:
+        return Text("find a key by path")
+
+    def compose_dialog(self) -> ComposeResult:
+        yield self.field
+        yield self.list
+        yield self.note
+
+    def on_mount(self) -> None:
+        self.field.focus()
+        self.field.cursor_position = len(self.field.value)
+        self._suggest()
+
+    def on_input_changed(self, event: Field.Changed) -> None:
+        event.stop()
+        self._suggest()
+
+    def _typed(self) -> bytes | None:
+        try:
+            return parse_key(self.field.value)
+        except KeySyntaxError as problem:
+            self.note.update(safe(str(problem)))
+            return None
+
+    def _suggest(self) -> None:
+        typed = self._typed()
+        if typed is not None:
+            self.run_worker(self._fill(typed), group="complete", exclusive=True, exit_on_error=False)
+
+    async def _fill(self, typed: bytes) -> None:
+        folder = self._folder_of(typed)
+        words = typed.lower()
+        if words:
+            places = [place for place in self._places if words in place.path.lower() or self._named(place, words)]
+        else:
+            places = list(self._places)
+        self._show([*self._matching(folder, typed), *places][:SHOWN])
+        if folder in self._levels:
+            return
+        self.note.update(Text("asking the server…"))
+        try:
+            self._levels[folder] = await self._complete(folder)
+        except EtcdError as error:
+            self.note.update(error_line(error))
+            return
+        self._show([*self._matching(folder, typed), *places][:SHOWN])
+
+    @staticmethod
+    def _named(place: Suggestion, words: bytes) -> bool:
+        return words in place.note.encode().lower()
+
+    def _matching(self, folder: bytes, typed: bytes) -> list[Suggestion]:
+        return [one for one in self._levels.get(folder, ()) if one.path.startswith(typed)]
+
+    def _show(self, rows: list[Suggestion]) -> None:
+        self.list.rows = rows
+        self.list.cursor = 0
+        self.list.model_changed()
+        self.note.update(Text("" if rows else "nothing known starts like this"))
+
+    def action_complete(self) -> None:
+        """As much as all suggestions of the server have in common, or the one under the cursor."""
+        typed = self._typed()
+        if typed is None or not self.list.rows:
+            return
+        if self.list.has_focus:
+            found = self.list.rows[self.list.cursor].path
+        else:
+            paths = [row.path for row in self.list.rows if row.path.startswith(typed)]
+            found = _common(paths) if paths else self.list.rows[0].path
+            if found == typed and paths:
+                found = paths[0]
+        self.field.focus()
+        self.field.value = escape_key(found)
+        self.field.cursor_position = len(self.field.value)
+
+    def action_into_list(self) -> None:
+        if self.list.row_count:
+            self.list.focus()
+
+    def action_into_field(self) -> None:
+        self.field.focus()
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        event.stop()
+        self.dismiss(self.list.rows[event.index].path)
+
+    def on_input_submitted(self, event: Field.Submitted) -> None:
+        event.stop()
+        typed = self._typed()
+        if typed is not None:
+            self.dismiss(typed)

@@ -1,0 +1,187 @@
+"""Census: who takes the space below a prefix; keys from counts, bytes and churn when asked for."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from etcdtui.core import ranges
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.units import format_count, format_size
+from etcdtui.services import census
+from etcdtui.services.census import Census, Entry
+from etcdtui.services.reading import Reads
+from etcdtui.services.session import Session
+from etcdtui.ui.bindings import KEYS
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.keys_head import PaneHead
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.table import Column, LineTable
+
+PAINT_EVERY = 0.2
+BAR = 20
+
+
+class CensusScreen(ClusterScreen):
+    """Enter drills down, esc goes up again, ``b`` measures bytes, ``f`` shows the place in the tree."""
+
+    screen_name: ClassVar[str] = KEYS
+    number: ClassVar[int] = 1
+    label: ClassVar[str] = "Census"
+    about: ClassVar[str] = (
+        "Keys below a prefix by folder; b reads the values and adds bytes and churn.\nenter drills down, esc goes up."
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        reads: Reads,
+        prefix: bytes,
+        separators: tuple[bytes, ...],
+        *,
+        within: tuple[bytes, bytes] = ranges.ALL,
+    ) -> None:
+        super().__init__(session)
+        self.reads = reads
+        self.separators = separators
+        self.within = within
+        self.trail = [prefix]
+        self.head = PaneHead()
+        self.state = PaneHead()
+        self.result = Census(prefix)
+        self.asked_bytes = False
+        self.table: LineTable[Entry] = LineTable(
+            [
+                Column("name", "PREFIX", self._label, lambda e: e.name, least=16, most=200, grow=True),
+                Column("keys", "KEYS", lambda e: Text(format_count(e.keys)), lambda e: e.keys, align="right", least=9),
+                Column("share", "SHARE", self._share, lambda e: e.size or e.keys, least=BAR + 5, priority=1),
+                Column("size", "BYTES", self._measured, lambda e: e.size, align="right", least=9, priority=2),
+                Column(
+                    "largest", "BIGGEST VALUE", self._largest, lambda e: e.largest, align="right", least=13, priority=3
+                ),
+                Column("churn", "PUTS", self._churn, lambda e: e.versions, align="right", least=8, priority=4),
+            ],
+            lambda entry: entry.name,
+            empty=Text("no keys here"),
+            marks=False,
+        )
+
+    def _label(self, entry: Entry) -> Text:
+        return safe(entry.name or b"(this key)", limit=300)
+
+    def _share(self, entry: Entry) -> Text:
+        whole, part = (self.result.size, entry.size) if self.result.size else (self.result.keys, entry.keys)
+        share = part / whole if whole else 0.0
+        filled = round(share * BAR)
+        return Text(f"{'#' * filled}{'.' * (BAR - filled)} {share:4.0%}")
+
+    def _measured(self, entry: Entry) -> Text:
+        return Text(format_size(entry.size) if self.result.measured else "b reads")
+
+    def _largest(self, entry: Entry) -> Text:
+        return Text(format_size(entry.largest) if self.result.measured else "")
+
+    def _churn(self, entry: Entry) -> Text:
+        return Text(format_count(entry.versions) if self.result.measured else "")
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical():
+            yield self.head
+            yield self.table
+            yield self.state
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.lines.focus()
+        self.table.sort_by("keys", reverse=True)
+        self._count()
+
+    @property
+    def prefix(self) -> bytes:
+        return self.trail[-1]
+
+    def _count(self) -> None:
+        self.result = Census(self.prefix)
+        self.table.set_rows(())
+        self.run_worker(self._run(measure=False), group="census", exclusive=True, exit_on_error=False)
+
+    async def _run(self, *, measure: bool) -> None:
+        painted = started = time.perf_counter()
+        source = (
+            census.measure(self.reads, self.prefix, self.separators, within=self.within)
+            if measure
+            else census.count(self.reads, self.prefix, self.separators, within=self.within)
+        )
+        try:
+            async with aclosing(source) as results:
+                async for result in results:
+                    now = time.perf_counter()
+                    if result.done or now - painted > PAINT_EVERY:
+                        painted = now
+                        self._paint(result, now - started)
+        except EtcdError as error:
+            self.state.show(error_line(error))
+
+    def _paint(self, result: Census, seconds: float) -> None:
+        self.result = result
+        self.head.show(
+            Text.assemble("census of ", safe(self.prefix or b"all keys", limit=300)), Text(f"rev {result.revision}")
+        )
+        words = f"{format_count(result.keys)} keys"
+        if result.measured:
+            words += f"   measured {format_count(result.measured)}, {format_size(result.size)}"
+        words += f"   {seconds:.1f} s   " + ("done" if result.done else "partial, esc stops")
+        self.state.show(Text(words))
+        self.table.set_rows(list(result.entries.values()))
+
+    def action_bookmark(self) -> None:
+        """Measure bytes: tells the price first and begins with the second press."""
+        if self.asked_bytes:
+            self.asked_bytes = False
+            self.run_worker(self._run(measure=True), group="census", exclusive=True, exit_on_error=False)
+            return
+        self.asked_bytes = True
+        rate = format_size(census.BYTES_PER_SECOND)
+        self.flash(
+            f"b again reads all {format_count(self.result.keys)} values, at most {rate}/s, at one revision",
+            "warn",
+        )
+
+    def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
+        entry = self.table.current
+        if entry is None:
+            return
+        if entry.folder:
+            self.trail.append(self.prefix + entry.name)
+            self.asked_bytes = False
+            self._count()
+        else:
+            self._leave_to(self.prefix + entry.name)
+
+    def action_find(self) -> None:
+        """Show the row in the tree."""
+        entry = self.table.current
+        if entry is not None:
+            self._leave_to(self.prefix + entry.name)
+
+    def _leave_to(self, path: bytes) -> None:
+        self.post_message(self.GoTo("keys", path))
+        self.dismiss()
+
+    def close_view(self) -> bool:
+        running = any(worker.group == "census" and worker.is_running for worker in self.workers)
+        self.workers.cancel_group(self, "census")
+        if running and self.result.entries:
+            self.state.show(Text(f"stopped: partial totals, {format_count(self.result.keys)} keys; esc leaves"))
+        elif len(self.trail) > 1:
+            self.trail.pop()
+            self._count()
+        else:
+            self.dismiss()
+        return True

@@ -1,0 +1,386 @@
+"""History: versions of a key with the difference between two of them; for a prefix, what changed since a revision."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from etcdtui.core import ranges
+from etcdtui.core.decoding.registry import Decoders
+from etcdtui.core.errors import Compacted, EtcdError
+from etcdtui.core.search import KeyGlob
+from etcdtui.core.types import KeyValue
+from etcdtui.core.units import format_size
+from etcdtui.services import browse, history
+from etcdtui.services.history import Break, Change, KeyChange, Mark, Version
+from etcdtui.services.reading import Reads
+from etcdtui.services.session import Session
+from etcdtui.ui.bindings import KEYS
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.keys_head import PaneHead
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.table import Column, LineTable
+
+DIFF_LINES = 4_000
+"""Lines of each version compared; the rest is not."""
+FIELDS_TOLD = 5
+DEFAULT_BACK = 1_000
+"""Revisions a prefix is looked back at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """``tone`` is ``add``, ``remove``, ``dim`` or empty."""
+
+    text: str
+    tone: str = ""
+
+
+def flatten(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of a JSON value by path."""
+    if isinstance(value, dict) and value:
+        for name, below in value.items():
+            yield from flatten(below, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and value:
+        for index, below in enumerate(value):
+            yield from flatten(below, f"{path}[{index}]")
+    else:
+        yield path or "(value)", json.dumps(value, ensure_ascii=False)
+
+
+def field_changes(old: bytes, new: bytes) -> list[str] | None:
+    """``pool.max 16 -> 32`` for every field that differs; ``None`` when one of the values is not JSON."""
+    try:
+        was, now = dict(flatten(json.loads(old))), dict(flatten(json.loads(new)))
+    except (ValueError, RecursionError):
+        return None
+    names = dict.fromkeys([*was, *now])
+    return [f"{n}  {was.get(n, '(absent)')} -> {now.get(n, '(absent)')}" for n in names if was.get(n) != now.get(n)]
+
+
+def line_diff(old: list[str], new: list[str]) -> list[DiffLine]:
+    """All lines of the newer version with what was removed in between."""
+    made: list[DiffLine] = []
+    for line in difflib.ndiff(old[:DIFF_LINES], new[:DIFF_LINES]) if len(old) + len(new) < 2_000 else _coarse(old, new):
+        if line.startswith("?"):
+            continue
+        made.append(DiffLine(line, {"+": "add", "-": "remove"}.get(line[:1], "")))
+    if max(len(old), len(new)) > DIFF_LINES:
+        made.append(DiffLine(f"  only the first {DIFF_LINES} lines were compared", "dim"))
+    return made
+
+
+def _coarse(old: list[str], new: list[str]) -> Iterator[str]:
+    for line in difflib.unified_diff(old[:DIFF_LINES], new[:DIFF_LINES], lineterm="", n=3):
+        if not line.startswith(("---", "+++")):
+            yield line[:1] + " " + line[1:]
+
+
+class DiffView(LineView):
+    """The lines of a difference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.show_cursor = False
+        self.lines_shown: list[DiffLine] = []
+
+    def show(self, lines: list[DiffLine]) -> None:
+        self.lines_shown = lines
+        self.model_changed()
+
+    @property
+    def row_count(self) -> int:
+        return len(self.lines_shown)
+
+    @property
+    def content_width(self) -> int:
+        return max((min(2_000, len(line.text)) for line in self.lines_shown[:2_000]), default=0)
+
+    def render_row(self, index: int, width: int) -> Text:
+        line = self.lines_shown[index]
+        tone = {"add": "good", "remove": "bad", "dim": "dim"}.get(line.tone)
+        return safe(line.text, self.tone(tone) if tone else "", limit=2_000)
+
+
+Row = Version | Break | KeyChange
+
+
+class HistoryScreen(ClusterScreen):
+    """Versions left, difference right. ``space`` marks two for ``D``; enter shows one against the one before it."""
+
+    screen_name: ClassVar[str] = KEYS
+    number: ClassVar[int] = 1
+    label: ClassVar[str] = "History"
+    about: ClassVar[str] = (
+        "Older versions, found by walking back; etcd stores no times.\n"
+        "For a prefix: what was deleted, changed or added since a revision."
+    )
+
+    DEFAULT_CSS = """
+    HistoryScreen LineTable { width: 40%; min-width: 26; }
+    HistoryScreen DiffView { width: 1fr; border-left: solid $panel; }
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        reads: Reads,
+        path: bytes,
+        *,
+        folder: bool = False,
+        other: bytes = b"",
+        within: tuple[bytes, bytes] = ranges.ALL,
+    ) -> None:
+        super().__init__(session)
+        self.reads = reads
+        self.path = path
+        self.folder = folder
+        self.other = other
+        self.within = within
+        self.rows: list[Row] = []
+        self.by_field = False
+        self.since = 0
+        self.revealed = False
+        self.decoders = Decoders()
+        self.head = PaneHead()
+        self.state = PaneHead()
+        self.diff = DiffView()
+        self.shown: tuple[KeyValue | None, KeyValue | None] = (None, None)
+        self.table: LineTable[Row] = LineTable(
+            [
+                Column("what", "CHANGE" if folder else "VER", self._what, least=7, most=12),
+                Column("rev", "REV", self._rev, least=9, most=14, align="right"),
+                Column("size", "KEY" if folder else "SIZE", self._measure, least=8, most=200, grow=True),
+            ],
+            lambda row: (
+                row.key
+                if isinstance(row, KeyChange)
+                else row.kv.mod_revision
+                if isinstance(row, Version)
+                else -row.revision
+            ),
+            empty=Text("reading…"),
+        )
+
+    # --- rows --------------------------------------------------------------------------------------------
+
+    def _what(self, row: Row) -> Text:
+        if isinstance(row, KeyChange):
+            tone = {Change.DELETED: "bad", Change.NEW: "good", Change.CHANGED: "warn"}[row.change]
+            return Text(row.change.value, self.table.lines.tone(tone))
+        if isinstance(row, Version):
+            return Text(str(row.kv.version))
+        return Text("--")
+
+    def _rev(self, row: Row) -> Text:
+        if isinstance(row, KeyChange):
+            return Text(str(row.new_revision or row.old_revision))
+        return Text(str(row.kv.mod_revision if isinstance(row, Version) else row.revision))
+
+    def _measure(self, row: Row) -> Text:
+        if isinstance(row, KeyChange):
+            return safe(row.key[len(self.path) :] or row.key, limit=300)
+        if isinstance(row, Version):
+            return Text(format_size(len(row.kv.value)) + ("  current" if row.current else ""))
+        words = {
+            Mark.COMPACTED: f"compacted: {row.missing} older gone"
+            if row.missing
+            else "compacted: what was before is gone",
+            Mark.CREATED: "created here",
+            Mark.DELETED: "deleted",
+            Mark.LIMIT: f"{row.missing} older not read",
+        }
+        return Text(words[row.mark], self.table.lines.tone("dim"))
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical():
+            yield self.head
+            with Horizontal():
+                yield self.table
+                yield self.diff
+            yield self.state
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.lines.focus()
+        what = "changes below " if self.folder else "compare " if self.other else "history of "
+        self.head.show(Text.assemble("1 Keys > ", what, safe(self.path or b"all keys", limit=300)))
+        self.action_refresh()
+
+    def action_refresh(self) -> None:
+        run = self._changes() if self.folder else self._compare() if self.other else self._versions()
+        self.run_worker(run, group="history", exclusive=True, exit_on_error=False)
+
+    async def _versions(self) -> None:
+        self.rows = []
+        try:
+            async with aclosing(history.versions(self.reads, self.path)) as found:
+                async for row in found:
+                    self.rows.append(row)
+                    self.table.set_rows(self.rows)
+                    if len(self.rows) in (1, 2):
+                        self._show_current()
+        except EtcdError as error:
+            self.state.show(error_line(error))
+            return
+        self.table.set_empty(Text("this key does not exist and no older version was found"))
+        many = sum(isinstance(row, Version) for row in self.rows)
+        gone = sum(row.missing for row in self.rows if isinstance(row, Break) and row.mark is Mark.COMPACTED)
+        words = "Only version 1." if many == 1 and not gone else f"{many} versions"
+        words += f", {gone} older ones compacted away" if gone else ""
+        self.state.show(Text(f"{words}   etcd stores no times"))
+        self._show_current()
+
+    async def _compare(self) -> None:
+        try:
+            one, two = [await browse.value_of(self.reads, key) for key in (self.path, self.other)]
+        except EtcdError as error:
+            self.state.show(error_line(error))
+            return
+        self.rows = [Version(kv) for kv in (one, two) if kv is not None]
+        self.table.set_rows(self.rows)
+        self._show(one, two)
+
+    async def _changes(self) -> None:
+        try:
+            reach = await history.reach(self.reads)
+            since = self.since or max(reach.oldest, reach.head - DEFAULT_BACK)
+            since = max(since, reach.oldest)
+            self.state.show(Text(f"comparing revision {since} with now…"))
+            result = await history.since(self.reads, self.path, since, within=self.within)
+        except Compacted as error:
+            self.state.show(error_line(error))
+            return
+        except EtcdError as error:
+            self.state.show(error_line(error))
+            return
+        order = {Change.DELETED: 0, Change.CHANGED: 1, Change.NEW: 2}
+        changes = sorted(result.changes, key=lambda change: (order[change.change], change.key))
+        self.rows = list(changes)
+        self.table.set_rows(self.rows)
+        self.table.set_empty(Text("nothing was deleted, changed or added"))
+        kept = f"history reaches back to revision {reach.oldest}"
+        kept += ", older ones are compacted away" if reach.compacted else ""
+        partly = "" if result.complete else f"   only the first {history.MAX_KEYS} keys were compared"
+        self.state.show(Text(f"{len(self.rows)} changes since revision {since}   f another revision   {kept}{partly}"))
+
+    # --- the difference ----------------------------------------------------------------------------------
+
+    def on_line_table_row_moved(self, event: LineTable.RowMoved) -> None:
+        self._show_current()
+
+    def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
+        row = self.table.current
+        if isinstance(row, KeyChange) and row.change is not Change.DELETED:
+            self.post_message(self.GoTo("keys", row.key))
+            self.dismiss()
+        else:
+            self.diff.focus()
+
+    def _show_current(self) -> None:
+        row = self.table.current
+        if isinstance(row, KeyChange):
+            self.run_worker(self._read_change(row), group="diff", exclusive=True, exit_on_error=False)
+        elif isinstance(row, Version) and not self.other:
+            self._show(self._older(row), row.kv)
+
+    def _older(self, row: Version) -> KeyValue | None:
+        at = self.rows.index(row)
+        return next((older.kv for older in self.rows[at + 1 :] if isinstance(older, Version)), None)
+
+    async def _read_change(self, row: KeyChange) -> None:
+        try:
+            old = await browse.value_of(self.reads, row.key, revision=row.old_revision) if row.old_revision else None
+            new = await browse.value_of(self.reads, row.key) if row.new_revision else None
+        except EtcdError as error:
+            self.state.show(error_line(error))
+            return
+        self._show(old, new)
+
+    def action_diff(self) -> None:
+        """The two marked versions, older first."""
+        chosen = (
+            [row.kv for row in self.table.selection() if isinstance(row, Version)]
+            if callable(self.table.selection)
+            else []
+        )
+        if len(chosen) == 2:
+            chosen.sort(key=lambda kv: kv.mod_revision)
+            self._show(*chosen)
+        else:
+            self.flash("mark two versions with space first")
+
+    def action_next_view(self) -> None:
+        """By lines or by fields."""
+        self.by_field = not self.by_field
+        self._show(*self.shown)
+
+    def action_reveal(self) -> None:
+        self.revealed = not self.revealed
+        self._show(*self.shown)
+
+    def action_find(self) -> None:
+        """Another revision to compare a prefix with."""
+        if not self.folder:
+            return
+
+        def answered(text: str | None) -> None:
+            if text and text.strip().isdigit():
+                self.since = int(text)
+                self.action_refresh()
+
+        self.app.push_screen(PromptDialog(Text("compare with revision"), placeholder="a revision number"), answered)
+
+    def _masked(self, kv: KeyValue | None) -> bool:
+        globs = (KeyGlob(pattern) for pattern in self.session.profile.mask.keys)
+        return kv is not None and not self.revealed and any(glob.matches(kv.key) for glob in globs)
+
+    def _lines(self, kv: KeyValue | None) -> list[str]:
+        if kv is None:
+            return []
+        mask = frozenset(self.session.profile.mask.fields)
+        decoded = self.decoders.decode(kv.key, kv.value, mask=mask, reveal=self.revealed)
+        return list(decoded.views[0].lines()[:DIFF_LINES]) if decoded.views else []
+
+    def _show(self, old: KeyValue | None, new: KeyValue | None) -> None:
+        self.shown = (old, new)
+        title = f"{old.version} (rev {old.mod_revision})" if old else "nothing"
+        title += f" -> {new.version} (rev {new.mod_revision})" if new else " -> deleted"
+        if self._masked(old) or self._masked(new):
+            self.diff.show([DiffLine(title, "dim"), DiffLine("masked by the profile: x shows it", "dim")])
+            return
+        fields = field_changes(old.value, new.value) if old and new else None
+        hidden = {name.lower() for name in self.session.profile.mask.fields} if not self.revealed else set()
+        if fields is not None:
+            fields = [f if not _names(f) & hidden else f.split("  ", 1)[0] + "  ******** -> ********" for f in fields]
+        lines = [DiffLine(title, "dim")]
+        if fields is not None:
+            told = "; ".join(fields[:FIELDS_TOLD]) + (" …" if len(fields) > FIELDS_TOLD else "")
+            many = "1 field changed" if len(fields) == 1 else f"{len(fields)} fields changed"
+            lines.append(DiffLine(f"{many}: {told}" if fields else "no field changed", "dim"))
+        if self.by_field and fields is not None:
+            lines += [DiffLine(field) for field in fields]
+        else:
+            lines += line_diff(self._lines(old), self._lines(new))
+        self.diff.show(lines)
+
+    def close_view(self) -> bool:
+        self.workers.cancel_group(self, "history")
+        self.dismiss()
+        return True
+
+
+def _names(change: str) -> set[str]:
+    """The parts of a changed field's path, lower case, without indexes."""
+    return {part.split("[", 1)[0].lower() for part in change.split("  ", 1)[0].split(".")}

@@ -1,0 +1,402 @@
+"""Keys: the tree of keys on the left, the selected key's value on the right."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.timer import Timer
+
+from etcdtui.core.decoding.registry import Decoders
+from etcdtui.core.errors import EtcdError, LeaseNotFound
+from etcdtui.core.keytree import KeyTree, Level, Row, State
+from etcdtui.core.search import KeyGlob
+from etcdtui.core.types import KeyValue
+from etcdtui.core.units import format_count, format_latency
+from etcdtui.services import browse, roots
+from etcdtui.services.browse import Listing
+from etcdtui.services.health import ClusterHealth
+from etcdtui.services.health import State as ClusterState
+from etcdtui.services.places import Places
+from etcdtui.services.reading import Reads
+from etcdtui.services.session import Session
+from etcdtui.ui.bindings import KEYS
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.keys_filter import FilterMixin
+from etcdtui.ui.screens.keys_go import GoMixin
+from etcdtui.ui.screens.keys_head import PaneHead
+from etcdtui.ui.screens.keys_levels import LevelsMixin
+from etcdtui.ui.screens.keys_value import SLOW_BYTES, ValuePane
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.keytree import KeyTreeView
+from etcdtui.ui.widgets.lines import LineView
+
+NARROW = 60
+"""Below this width the panes are stacked instead of side by side."""
+VALUE_PAUSE = 0.06
+TTL_EVERY = 5.0
+
+
+class KeysScreen(GoMixin, FilterMixin, LevelsMixin, ClusterScreen):
+    """The screen that people open first."""
+
+    screen_name: ClassVar[str] = KEYS
+    number: ClassVar[int] = 1
+    label: ClassVar[str] = "Keys"
+    about: ClassVar[str] = (
+        "Browse the key tree; only the level you look at is read.\nThe value of the selected key is shown beside it."
+    )
+
+    DEFAULT_CSS = """
+    KeysScreen #panes { layout: horizontal; height: 1fr; }
+    KeysScreen #tree-pane { width: 46%; min-width: 30; height: 1fr; }
+    KeysScreen #value-pane { width: 1fr; height: 1fr; border-left: solid $panel; }
+    KeysScreen.-stacked #panes { layout: vertical; }
+    KeysScreen.-stacked #tree-pane { width: 1fr; height: 1fr; min-width: 0; }
+    KeysScreen.-stacked #value-pane { height: 1fr; border-left: none; }
+    KeysScreen.-zoom-tree #value-pane { display: none; }
+    KeysScreen.-zoom-tree #tree-pane { width: 1fr; }
+    KeysScreen.-zoom-value #tree-pane { display: none; }
+    KeysScreen #filter { display: none; border: none; height: 1; padding: 0 1; background: $boost; }
+    KeysScreen #filter.-shown { display: block; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        profile = session.profile
+        self.separators = tuple(s.encode() for s in profile.separators if s)
+        self.reads = Reads(session.client, leaderless=lambda: session.health.state is ClusterState.NO_LEADER)
+        self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
+        self._mask_fields = frozenset(profile.mask.fields)
+        self._decoders = Decoders()
+        self._listings: dict[int, Listing] = {}
+        self.places = Places.from_profile(profile.bookmarks)
+        self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
+        self.pane = ValuePane(id="value-pane")
+        self.tree_head = PaneHead()
+        self.columns = PaneHead()
+        self.tree_foot = PaneHead()
+        self.filter_field = Field(
+            placeholder="part of a name; !not ~fuzzy ^/regex/ size:>10k", max_length=500, id="filter"
+        )
+        self._value_timer: Timer | None = None
+        self._value_generation = 0
+        self._shown_key: bytes | None = None
+        self.start_words = ""
+        self._started = False
+
+    def compose_body(self) -> ComposeResult:
+        with Container(id="panes"):
+            with Vertical(id="tree-pane"):
+                yield self.tree_head
+                yield self.columns
+                yield self.view
+                yield self.filter_field
+                yield self.tree_foot
+            yield self.pane
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.view.focus()
+        self.set_interval(TTL_EVERY, self._refresh_ttl)
+        self._fit(self.size.width)
+        self.run_worker(self._start(), group="start", exclusive=True, exit_on_error=False)
+
+    async def _start(self) -> None:
+        """Decide where the tree starts, then list it."""
+        profile = self.session.profile
+        given = tuple(text.encode() for text in profile.start or ())
+        try:
+            start = await roots.start_of(self.session.client, profile.auth.user or "", given)
+        except EtcdError as error:
+            start = roots.Start((), str(error))
+        self.start_words = start.words
+        if start.words and not start.roots:
+            self.flash(start.words, "warn")
+        if start.roots:
+            self.view.show_tree(KeyTree(self.separators, start.roots))
+        self._started = True
+        if not self.model.is_limited:
+            self.load_level(self.model.root)
+        self.place_changed()
+
+    # --- layout ------------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit(event.size.width)
+
+    def _fit(self, width: int) -> None:
+        self.set_class(0 < width < NARROW, "-stacked")
+
+    def action_zoom(self) -> None:
+        """Zoom the pane with the focus; again gives both panes back."""
+        for name in ("-zoom-tree", "-zoom-value"):
+            if self.has_class(name):
+                self.remove_class(name)
+                return
+        self.add_class("-zoom-value" if self.pane.viewer.has_focus else "-zoom-tree")
+
+    # --- what others ask of the screen -------------------------------------------------------------------
+
+    def selected_key(self) -> KeyValue | None:
+        """The key under the cursor with its value, once it is read."""
+        row = self.view.current
+        kv = self.pane.kv
+        return kv if row is not None and kv is not None and row.index >= 0 and row.path == kv.key else None
+
+    def selected_path(self) -> bytes | None:
+        """The key or folder prefix under the cursor."""
+        row = self.view.current
+        return None if row is None else row.path
+
+    def selected_prefix(self) -> bytes | None:
+        """The folder under the cursor, or the one that holds the key under the cursor."""
+        row = self.view.current
+        if row is None:
+            return b""
+        return row.path if row.is_folder or row.is_note else row.level.prefix
+
+    def marked(self) -> list[bytes]:
+        """Marked keys and prefixes, sorted."""
+        return sorted(self.view.marked)
+
+    def is_masked(self, key: bytes) -> bool:
+        return any(glob.matches(key) for glob in self._globs)
+
+    def reload(self, prefix: bytes) -> None:
+        """Something below ``prefix`` was written: show it as it is now."""
+        self.view.details.clear()
+        for level in list(self.model.root.walk()):
+            if level.prefix.startswith(prefix) or prefix.startswith(level.prefix):
+                self.run_worker(
+                    self._check_or_reload(level), group=f"check-{id(level)}", exclusive=True, exit_on_error=False
+                )
+        self._shown_key = None
+        self._want_value()
+
+    async def _check_or_reload(self, level: Level) -> None:
+        if level.state is State.READY and level.names:
+            try:
+                await self.check_level(level)
+            except EtcdError:
+                self.load_level(level)
+        else:
+            self.load_level(level)
+
+    # --- tree --------------------------------------------------------------------------------------------
+
+    def on_key_tree_view_wanted(self, event: KeyTreeView.Wanted) -> None:
+        event.stop()
+        row = event.row
+        if self.view.filtered is not None:
+            self.go_to(row.path)
+            return
+        self.load_level(row.level.opened.get(row.name) or row.level.open(row.index))
+
+    def on_key_tree_view_leaf_chosen(self, event: KeyTreeView.LeafChosen) -> None:
+        event.stop()
+        if self.view.filtered is not None:
+            self.go_to(event.row.path)
+            return
+        self.places.visit(event.row.path)
+        self.pane.viewer.focus()
+
+    def on_key_tree_view_end_wanted(self, event: KeyTreeView.EndWanted) -> None:
+        event.stop()
+        for listing in self._listings.values():
+            listing.from_end = True
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        if event.view is not self.view:
+            return
+        event.stop()
+        self.settle()
+        self._want_value()
+        self.place_changed()
+
+    def place_changed(self) -> None:
+        row = self.view.current
+        level = row.level if row is not None else self.model.root
+        tone = self.view.tone
+        where = level.prefix if level.prefix else b"all keys"
+        total = f"{format_count(level.total)} keys" if level.total >= 0 else ""
+        self.tree_head.show(safe(where, limit=300), safe(total))
+        self.columns.show(safe("     NAME", tone("dim")), safe("KEYS/SIZE    V", tone("dim")))
+        foot = [safe(f"{len(self.view.marked)} marked", tone("mark"))] if self.view.marked else []
+        if self.at_revision:
+            foot.append(safe(f"AS OF REV {self.at_revision}  (:rev live returns)", tone("bad")))
+        if self.model.is_limited:
+            foot.append(safe(self.start_words, tone("warn"), limit=400))
+        self.tree_foot.show(Text("  ").join(foot))
+        self.set_status(*self._status())
+
+    def _status(self) -> list[Text]:
+        row = self.view.current
+        tone = self.view.tone
+        words = self.view.filtered.words if self.view.filtered is not None else ""
+        parts = [safe(row.path if row is not None else b"", limit=300)]
+        if self.reads.stale:
+            parts.insert(0, safe("STALE: read from one member, may be behind", tone("bad")))
+        if words:
+            parts.append(safe(f"filter: {words}", tone("warn"), limit=200))
+        parts.append(safe(self.live_words, tone("good" if self.live_words == "live" else "dim")))
+        if self.last_read:
+            parts.append(safe(format_latency(self.last_read), tone("dim")))
+        if self.changes_seen:
+            many = "change" if self.changes_seen == 1 else "changes"
+            parts.append(safe(f"{format_count(self.changes_seen)} {many} since you looked", tone("warn")))
+        return parts
+
+    def health_changed(self, health: ClusterHealth) -> None:
+        """A cluster that answers again heals what could not be loaded."""
+        if health.answering:
+            for level in self.model.root.walk():
+                if level.state is State.FAILED and self._started:
+                    self.load_level(level)
+        self.place_changed()
+
+    # --- value -------------------------------------------------------------------------------------------
+
+    def _want_value(self) -> None:
+        if self._value_timer is not None:
+            self._value_timer.stop()
+        self._value_timer = self.set_timer(VALUE_PAUSE, self._read_value)
+
+    def _read_value(self, *, keep_view: bool = False) -> None:
+        row = self.view.current
+        self._value_generation += 1
+        if row is None or row.is_note:
+            note = row.level.note if row is not None else ""
+            self.pane.show_words(safe(row.path if row is not None else b""), safe(note, limit=400))
+            self._shown_key = None
+        elif row.is_folder:
+            self.pane.show_folder(row, self._folder_note(row))
+            self._shown_key = None
+        elif keep_view or row.path != self._shown_key:
+            self.run_worker(
+                self._show_value(row, self._value_generation, keep_view=keep_view),
+                group="value",
+                exclusive=True,
+                exit_on_error=False,
+            )
+
+    @staticmethod
+    def _folder_note(row: Row) -> str:
+        also = row.name and row.level.find(row.name.rstrip(b"/")) >= 0 and row.name.endswith(b"/")
+        return "there is also a key of this name, shown as a row of its own" if also else ""
+
+    async def _show_value(self, row: Row, generation: int, *, keep_view: bool) -> None:
+        key = row.path
+        if key != self._shown_key:
+            self.pane.revealed = False
+            self.pane.ttl = None
+        try:
+            kv = await browse.value_of(self.reads, key, revision=self.at_revision)
+        except EtcdError as error:
+            if generation == self._value_generation:
+                self.pane.show_words(safe(key, limit=400), error_line(error), safe("r to retry"))
+            return
+        if generation != self._value_generation:
+            return
+        if kv is None:
+            self.pane.show_words(safe(key, limit=400), safe("this key was deleted; H shows what it was"))
+            return
+        await self._show_decoded(kv, generation, keep_view=keep_view)
+        if kv.lease:
+            await self._read_ttl(kv.lease, generation)
+
+    async def _show_decoded(self, kv: KeyValue, generation: int, *, keep_view: bool) -> None:
+        reveal = self.pane.revealed
+        if len(kv.value) > SLOW_BYTES:
+            decoded = await asyncio.to_thread(
+                self._decoders.decode, kv.key, kv.value, mask=self._mask_fields, reveal=reveal
+            )
+        else:
+            decoded = self._decoders.decode(kv.key, kv.value, mask=self._mask_fields, reveal=reveal)
+        if generation != self._value_generation:
+            return
+        self._shown_key = kv.key
+        self.pane.as_of = f"as of revision {self.at_revision}" if self.at_revision else ""
+        self.view.add_details({kv.key: browse.detail_of(kv)})
+        self.pane.show_value(kv, decoded, hidden=self.is_masked(kv.key) and not reveal, keep_view=keep_view)
+        self.actions_changed()
+
+    async def _read_ttl(self, lease: int, generation: int) -> None:
+        try:
+            ttl = await self.session.client.lease.time_to_live(lease)
+        except (EtcdError, LeaseNotFound):
+            return
+        if generation == self._value_generation and self.pane.kv is not None and self.pane.kv.lease == lease:
+            self.pane.ttl = ttl
+            self.pane.show_facts()
+
+    def _refresh_ttl(self) -> None:
+        kv = self.pane.kv
+        if kv is not None and kv.lease and self.is_current and not self.at_revision:
+            self.run_worker(
+                self._read_ttl(kv.lease, self._value_generation), group="ttl", exclusive=True, exit_on_error=False
+            )
+
+    def key_changed(self, key: bytes) -> None:
+        if key == self._shown_key:
+            self._read_value(keep_view=True)
+
+    def action_next_view(self) -> None:
+        self.pane.next_view()
+
+    def action_reveal(self) -> None:
+        if self.pane.kv is not None:
+            self.pane.revealed = not self.pane.revealed
+            self._read_value(keep_view=True)
+
+    # --- look again --------------------------------------------------------------------------------------
+
+    def action_refresh(self) -> None:
+        self.view.details.clear()
+        self.changes_seen = 0
+        for level in self.model.root.walk():
+            level.changed.clear()
+        self._shown_key = None
+        if self.model.is_limited:
+            for level in self.model.root.opened.values():
+                self.reload_level(level)
+        else:
+            self.reload_level(self.model.root)
+        self._want_value()
+
+    def action_auto_refresh(self) -> None:
+        self.auto = not self.auto
+        self.live_words = "" if self.auto else "automatic refresh off"
+        self._follow()
+        self.place_changed()
+
+    def action_mark(self) -> None:
+        self.view.toggle_mark()
+        self.place_changed()
+
+    def action_mark_all(self) -> None:
+        """Mark every row of the level under the cursor, or every filtered row."""
+        row = self.view.current
+        if self.view.filtered is not None:
+            self.view.mark_rows(self.view.filtered.rows)
+        elif row is not None:
+            self.view.mark_rows(Row(row.level, index, 0) for index in range(len(row.level.names)))
+        self.place_changed()
+
+    def action_clear_marks(self) -> None:
+        self.view.clear_marks()
+        self.place_changed()
+
+    def go_back(self) -> bool:
+        if self.stop_loading() or self.clear_filter():
+            return True
+        if self.pane.viewer.has_focus:
+            self.view.focus()
+            return True
+        return self.leave_revision()

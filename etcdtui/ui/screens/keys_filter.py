@@ -1,0 +1,137 @@
+"""``/`` on the Keys screen: filter what is loaded, say what is not, and ask the server for the rest."""
+
+from __future__ import annotations
+
+import asyncio
+
+from etcdtui.core import ranges
+from etcdtui.core.keytree import Level, Row
+from etcdtui.core.listing import LEAF
+from etcdtui.core.search import TEXT, FilterError, Predicate, Record, compile_filter
+from etcdtui.core.search import Field as Kind
+from etcdtui.core.units import format_count
+from etcdtui.ui.screens.keys_levels import LevelsMixin
+from etcdtui.ui.screens.search import SearchScreen
+from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.keytree import Filtered
+
+ROWS_SHOWN = 50_000
+CHUNK = 5_000
+"""Rows tested before the screen gets its turn."""
+FIELDS = {"size": Kind.SIZE, "lease": Kind.FLAG, "ver": Kind.NUMBER, "mod": Kind.NUMBER}
+
+
+class FilterMixin(LevelsMixin):
+    """The filter line under the tree, and the list it leaves."""
+
+    separators: tuple[bytes, ...]
+    filter_field: Field
+
+    def selected_prefix(self) -> bytes | None:
+        return None
+
+    def go_to(self, path: bytes, *, remember: bool = True) -> None:
+        """Show a place."""
+
+    def action_filter(self) -> None:
+        """Open the filter line."""
+        field = self.filter_field
+        field.add_class("-shown")
+        field.focus()
+
+    def clear_filter(self) -> bool:
+        """Show everything again; False when nothing was filtered."""
+        field = self.filter_field
+        shown = field.has_class("-shown")
+        field.remove_class("-shown")
+        with field.prevent(Field.Changed):
+            field.value = ""
+        if self.view.filtered is None:
+            if shown:
+                self.view.focus()
+            return shown
+        row = self.view.current
+        self.view.filtered = None
+        self.workers.cancel_group(self, "filter")
+        self.view.model_changed()
+        if row is not None and (at := self.model.index_of(row.identity)) is not None:
+            self.view.cursor = at
+        self.view.focus()
+        self.place_changed()
+        return True
+
+    def on_input_changed(self, event: Field.Changed) -> None:
+        if event.input is self.filter_field:
+            event.stop()
+            self.run_worker(self._filter(event.value.strip()), group="filter", exclusive=True, exit_on_error=False)
+
+    def on_input_submitted(self, event: Field.Submitted) -> None:
+        """Enter asks the server for what is not loaded."""
+        if event.input is not self.filter_field:
+            return
+        event.stop()
+        words = event.value.strip()
+        if words and self._missing() > 0:
+            self.open_search(words)
+        else:
+            self.view.focus()
+
+    def open_search(self, words: str) -> None:
+        """The search over all keys below the prefix under the cursor, or what can be read of everything."""
+
+        row = self.view.current
+        within = row.level.within if row is not None else ranges.ALL
+        prefix = (self.selected_prefix() or b"") if self.view.filtered is None else b""
+        self.app.push_screen(SearchScreen(self.session, self.reads, prefix, words, within=within))
+
+    def _missing(self) -> int:
+        """Keys below what is shown that are not loaded as rows."""
+        root = self.model.root
+        loaded = sum(1 for level in root.walk() for count in level.counts if count == LEAF)
+        return max(0, root.total - loaded) if root.total >= 0 else 1
+
+    async def _filter(self, words: str) -> None:
+        if not words:
+            self.view.filtered = None
+            self.view.model_changed()
+            self.place_changed()
+            return
+        try:
+            wanted = compile_filter(words, FIELDS)
+        except FilterError as problem:
+            self.flash(str(problem), "warn")
+            return
+        rows: list[Row] = []
+        loaded = 0
+        for level in list(self.model.root.walk()):
+            for first in range(0, len(level.names), CHUNK):
+                last = min(first + CHUNK, len(level.names))
+                rows += self._matching(level, first, last, wanted)
+                loaded += last - first
+                await asyncio.sleep(0)
+            if len(rows) >= ROWS_SHOWN:
+                break
+        missing = self._missing()
+        told = f"{words}   {format_count(len(rows))} of {format_count(loaded)} loaded"
+        told += f"; {format_count(missing)} keys not loaded: enter asks the server" if missing else ""
+        rows.sort(key=lambda row: row.path)
+        self.view.filtered = Filtered(told, tuple(rows[:ROWS_SHOWN]), loaded)
+        self.view.model_changed()
+        self.settle()
+        self.place_changed()
+
+    def _matching(self, level: Level, first: int, last: int, wanted: Predicate) -> list[Row]:
+        found = []
+        for index in range(first, last):
+            path = level.prefix + level.names[index]
+            detail = self.view.details.get(path)
+            record: Record = {
+                TEXT: path,
+                "size": detail.size if detail else None,
+                "lease": bool(detail.lease) if detail else False,
+                "ver": detail.version if detail else None,
+                "mod": detail.mod_revision if detail else None,
+            }
+            if wanted(record):
+                found.append(Row(level, index, 0))
+        return found

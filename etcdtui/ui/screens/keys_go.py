@@ -1,0 +1,330 @@
+"""Ways around the Keys screen: find by path, back and forward, bookmarks, other screens, copies, other times."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rich.text import Text
+
+from etcdtui.core import ranges
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.keytree import Level, Root, State
+from etcdtui.core.listing import LEAF, UNKNOWN, Child, folders_of
+from etcdtui.core.types import KeyValue
+from etcdtui.core.units import format_size
+from etcdtui.services import browse, history
+from etcdtui.services.places import Places
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.modals.find import FindDialog, Suggestion
+from etcdtui.ui.modals.message import MessageDialog
+from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.screens.census import CensusScreen
+from etcdtui.ui.screens.history import HistoryScreen
+from etcdtui.ui.screens.keys_copy import Copy, choices, items
+from etcdtui.ui.screens.keys_levels import LevelsMixin
+from etcdtui.ui.screens.keys_value import ValuePane, lease_words
+from etcdtui.ui.text import safe
+
+COPY_LINES = 100_000
+WAIT_STEP = 0.05
+WAIT_STEPS = 1200
+"""How long going to a key waits for its level: one minute."""
+
+
+class GoMixin(LevelsMixin):
+    """Everything that moves the cursor to a place or away to another screen."""
+
+    separators: tuple[bytes, ...]
+    places: Places
+    pane: ValuePane
+
+    def selected_key(self) -> KeyValue | None:
+        return None
+
+    def selected_path(self) -> bytes | None:
+        return None
+
+    def selected_prefix(self) -> bytes | None:
+        return None
+
+    def clear_filter(self) -> bool:
+        return False
+
+    # --- going to a place --------------------------------------------------------------------------------
+
+    def show_place(self, place: bytes) -> None:
+        self.go_to(place)
+
+    def go_to(self, path: bytes, *, remember: bool = True) -> None:
+        """Open the folders on the way and put the cursor on a key or folder; say so when it does not exist."""
+        self.clear_filter()
+        if remember:
+            self.places.visit(path)
+        self.run_worker(self._go(path), group="go", exclusive=True, exit_on_error=False)
+
+    async def _go(self, path: bytes) -> None:
+        level = self._root_for(path)
+        if level is None:
+            self.flash("that place is outside of what you may read", "warn")
+            return
+        for folder in [f for f in folders_of(path, self.separators) if len(f) > len(level.prefix)]:
+            name = folder[len(level.prefix) :]
+            index = await self._wait_for(level, name)
+            if index < 0:
+                self._not_found(level, path)
+                return
+            if folder == path:
+                self.view.cursor = self.model.number(level, index)
+                self._enter(level, index)
+                return
+            level = self._enter(level, index)
+        index = await self._wait_for(level, path[len(level.prefix) :])
+        if index < 0 and path[len(level.prefix) :]:
+            self._not_found(level, path)
+        elif index >= 0:
+            self.view.cursor = self.model.number(level, index)
+
+    def _root_for(self, path: bytes) -> Level | None:
+        """The level to start from: the root, or the start place that holds ``path``."""
+        root = self.model.root
+        if not root.roots:
+            return root
+        for index, name in enumerate(root.names):
+            place: Root = root.roots[name]
+            if not place.readable:
+                continue
+            if place.within[1] == b"" and place.within[0] == path:
+                return root
+            if ranges.holds(place.within, path) or path == place.prefix:
+                return self._enter(root, index) if root.counts[index] != LEAF else root
+        return None
+
+    def _enter(self, level: Level, index: int) -> Level:
+        below = level.open(index)
+        if below.state in (State.NEW, State.FAILED):
+            self.load_level(below)
+        self.view.model_changed()
+        return below
+
+    async def _wait_for(self, level: Level, name: bytes) -> int:
+        for _ in range(WAIT_STEPS):
+            index = level.find(name)
+            if index >= 0 or level.state not in (State.NEW, State.LOADING):
+                return index
+            await asyncio.sleep(WAIT_STEP)
+        return -1
+
+    def _not_found(self, level: Level, path: bytes) -> None:
+        if level.parent is not None:
+            above = level.parent
+            name = next((n for n, below in above.opened.items() if below is level), b"")
+            if (index := above.find(name)) >= 0:
+                self.view.cursor = self.model.number(above, index)
+        self.flash(
+            Text.assemble("no such key: ", safe(path, limit=200), "  n creates it, H shows whether it was there")
+        )
+
+    # --- find, bookmarks, back and forward ---------------------------------------------------------------
+
+    def action_find(self) -> None:
+        """Ask for a path and go there."""
+        names = {path: f"bookmark {name}" for name, path in self.places.bookmarks.items()}
+        places = [Suggestion(path, note=name) for path, name in names.items()]
+        places += [Suggestion(path, note="recent") for path in self.places.recent() if path not in names]
+        start = self.selected_prefix() or b""
+
+        def found(path: bytes | None) -> None:
+            if path:
+                self.go_to(path)
+
+        self.app.push_screen(FindDialog(self._complete, self._folder_of, start=start, places=places), found)
+
+    def _folder_of(self, typed: bytes) -> bytes:
+        folders = folders_of(typed, self.separators)
+        return folders[-1] if folders else b""
+
+    async def _complete(self, folder: bytes) -> list[Suggestion]:
+        """The children of a folder: from the tree when it is loaded, else from the server."""
+        for level in self.model.root.walk():
+            if level.prefix == folder and level.state is State.READY and not level.roots:
+                return _suggestions(folder, level.children())
+        if self.model.is_limited and not folder:
+            return [Suggestion(root.prefix, note="your start place") for root in self.model.root.roots.values()]
+        root = self._root_for(folder)
+        within = ranges.ALL if root is None else root.within
+        found = await browse.children(self.reads, folder, self.separators, within=within, revision=self.at_revision)
+        return _suggestions(folder, found)
+
+    def action_bookmark(self) -> None:
+        path = self.selected_path()
+        if path is not None:
+            added = self.places.toggle(path)
+            words = (
+                "bookmarked until you quit (bookmarks: in the profile keeps it): "
+                if added
+                else "no bookmark any more: "
+            )
+            self.flash(Text.assemble(words, safe(path, limit=200)))
+
+    def action_history_back(self) -> None:
+        self._travel(self.places.back())
+
+    def action_history_forward(self) -> None:
+        self._travel(self.places.forward())
+
+    def action_last_view(self) -> None:
+        self._travel(self.places.swap())
+
+    def _travel(self, place: bytes | None) -> None:
+        if place is None:
+            self.flash("no further place")
+        else:
+            self.go_to(place, remember=False)
+
+    # --- other screens -----------------------------------------------------------------------------------
+
+    def action_watch(self) -> None:
+        path = self.selected_path()
+        if path is not None:
+            self.post_message(self.GoTo("watch", path))
+
+    def action_ttl(self) -> None:
+        kv = self.selected_key()
+        if kv is None or not kv.lease:
+            self.flash("this key has no lease" if kv is not None else "no key selected")
+            return
+        self.post_message(self.GoTo("leases", f"{kv.lease:x}".encode()))
+
+    def action_history(self) -> None:
+        row = self.view.current
+        if row is not None:
+            path = row.path
+            within = row.level.within
+            screen = HistoryScreen(self.session, self.reads, path, folder=row.is_folder or row.is_note, within=within)
+            self.app.push_screen(screen)
+
+    def action_diff(self) -> None:
+        """Two marked keys side by side; else the newest two versions of the key."""
+        keys = sorted(self.view.marked)
+        if len(keys) == 2:
+            self.app.push_screen(HistoryScreen(self.session, self.reads, keys[0], other=keys[1]))
+        else:
+            self.action_history()
+
+    def action_census(self) -> None:
+        row = self.view.current
+        prefix = self.selected_prefix()
+        within = row.level.within if row is not None else ranges.ALL
+        if prefix is not None:
+            self.app.push_screen(CensusScreen(self.session, self.reads, prefix, self.separators, within=within))
+
+    def action_info(self) -> None:
+        """Everything known about the selection, in words."""
+        row = self.view.current
+        if row is None:
+            return
+        kv = self.selected_key()
+        lines = [Text.assemble("path     ", safe(row.path, limit=2_000)), safe(f"bytes    {row.path.hex(' ')[:600]}")]
+        lines.append(safe(f"listed   at revision {row.level.revision}"))
+        if row.is_folder:
+            lines.append(safe(f"keys     {row.count if row.count != UNKNOWN else 'not counted'}"))
+        if kv is not None:
+            lines += [
+                safe(f"size     {format_size(len(kv.value))} ({len(kv.value)} bytes)"),
+                safe(f"version  {kv.version}, so it was written {kv.version} times since it was created"),
+                safe(f"created  in revision {kv.create_revision}"),
+                safe(f"changed  in revision {kv.mod_revision}"),
+                safe(lease_words(kv.lease, self.pane.ttl) or "no lease"),
+                safe(self.pane.decoded.how if self.pane.decoded else ""),
+            ]
+        self.app.push_screen(MessageDialog(Text("info"), Text("\n").join(lines)))
+
+    # --- copy --------------------------------------------------------------------------------------------
+
+    def action_copy(self) -> None:
+        row = self.view.current
+        if row is None:
+            return
+        pane = self.pane
+        kv = self.selected_key()
+        lines = "" if kv is None or pane.hidden else "\n".join(pane.lines()[:COPY_LINES])
+        copies = choices(kv, row.path, row.is_folder or row.is_note, pane.decoded, lines, pane.hidden, pane.view_name)
+        by_id = {copy.id: copy for copy in copies}
+
+        def picked(value: str | None) -> None:
+            if value:
+                self._copy(by_id[value])
+
+        self.app.push_screen(PickerDialog(Text("copy"), items(copies), typing=False), picked)
+
+    def _copy(self, copy: Copy) -> None:
+        if copy.refused:
+            self.flash(f"not copied: {copy.refused}", "warn")
+        elif copy.unsafe:
+            ask = [
+                Item("no", Text("do not copy"), Text("it holds control characters that a terminal obeys when pasted")),
+                Item("yes", Text("copy all the same")),
+            ]
+
+            def answered(value: str | None) -> None:
+                if value == "yes":
+                    self._to_clipboard(copy)
+
+            self.app.push_screen(PickerDialog(Text("control characters"), ask, typing=False), answered)
+        else:
+            self._to_clipboard(copy)
+
+    def _to_clipboard(self, copy: Copy) -> None:
+        self.app.copy_to_clipboard(copy.text)
+        self.flash(
+            f"sent to the terminal's clipboard: {copy.label}, {format_size(len(copy.text.encode('utf-8', 'replace')))}"
+        )
+
+    # --- other times -------------------------------------------------------------------------------------
+
+    def show_revision(self, revision: int) -> None:
+        """The whole tree as of ``revision`` (negative: that many before now; 0: now again)."""
+        self.run_worker(self._show_revision(revision), group="revision", exclusive=True, exit_on_error=False)
+
+    async def _show_revision(self, revision: int) -> None:
+        if revision == 0:
+            self.leave_revision()
+            return
+        try:
+            reach = await history.reach(self.reads)
+        except EtcdError as error:
+            self.flash(error_line(error), "bad")
+            return
+        wanted = reach.head + revision if revision < 0 else revision
+        if not reach.oldest <= wanted <= reach.head:
+            self.flash(
+                f"revision {wanted} cannot be shown: history reaches from {reach.oldest} to {reach.head}"
+                + (", older ones are compacted away" if reach.compacted else ""),
+                "warn",
+            )
+            return
+        self.at_revision = wanted
+        self.flash(f"as of revision {wanted}; history reaches back to revision {reach.oldest}", "warn")
+        self._reread()
+
+    def leave_revision(self) -> bool:
+        """Back to now; False when now is shown already."""
+        if not self.at_revision:
+            return False
+        self.at_revision = 0
+        self.flash("back to now")
+        self._reread()
+        return True
+
+    def _reread(self) -> None:
+        self._live_level = None
+        self.workers.cancel_group(self, "live")
+        self.action_refresh()
+        self.place_changed()
+
+    def action_refresh(self) -> None:
+        """Read again what is shown."""
+
+
+def _suggestions(folder: bytes, found: list[Child]) -> list[Suggestion]:
+    return [Suggestion(folder + child.name, child.count if child.count != LEAF else -1) for child in found]

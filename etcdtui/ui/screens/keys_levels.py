@@ -1,0 +1,318 @@
+"""How the Keys screen fills its tree: a worker a level, details of what is visible, news while it is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+
+from textual.timer import Timer
+
+from etcdtui.core import ranges
+from etcdtui.core.errors import Compacted, EtcdError, WatchCancelled
+from etcdtui.core.keytree import KeyTree, Level, Row, State
+from etcdtui.core.listing import LEAF, UNKNOWN
+from etcdtui.core.types import WatchBatch
+from etcdtui.core.units import format_count
+from etcdtui.services import browse
+from etcdtui.services.browse import Listing, Page
+from etcdtui.services.reading import Reads
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.widgets.keytree import KeyTreeView
+
+PAINT_EVERY = 0.1
+"""Seconds between two paints of a level that is loading."""
+SETTLE = 0.15
+"""Seconds the cursor rests before more is read for what it shows."""
+WATCH_KEYS = 5_000
+"""A level with no more keys below is watched; a larger one is checked again by its gaps."""
+REFRESH_ROWS = 2_000
+"""Rows of a level checked at once; of a longer one, those on the screen."""
+EMPTY = "No keys under {}. n creates one, f looks elsewhere."
+
+
+class LevelsMixin(ClusterScreen):
+    """Listing, details and live news. The screen gives ``reads``, ``view`` and ``key_changed``."""
+
+    reads: Reads
+    view: KeyTreeView
+    at_revision: int = 0
+    auto: bool = True
+    live_words: str = ""
+    changes_seen: int = 0
+    last_read: float = 0.0
+    _listings: dict[int, Listing]
+    _settle_timer: Timer | None = None
+    _live_level: Level | None = None
+
+    @property
+    def model(self) -> KeyTree:
+        return self.view.model
+
+    def key_changed(self, key: bytes) -> None:
+        """A key on the screen was seen to change."""
+
+    def place_changed(self) -> None:
+        """Words about the place have changed."""
+
+    # --- listing -----------------------------------------------------------------------------------------
+
+    def load_level(self, level: Level) -> None:
+        """List a level again; its rows stay until the first page arrives."""
+        if level.roots:
+            return
+        level.generation += 1
+        generation = level.generation
+        self.run_worker(self._load(level, generation), group=f"level-{id(level)}", exclusive=True, exit_on_error=False)
+
+    async def _load(self, level: Level, generation: int) -> None:
+        known = level.total if level.state is State.NEW else UNKNOWN
+        listing = Listing(
+            self.reads,
+            level.prefix,
+            level.separators,
+            within=level.within,
+            known_count=known,
+            revision=self.at_revision,
+            page_keys=browse.PAGE_KEYS,
+        )
+        level.state = State.LOADING
+        level.note = "loading…"
+        level.touch()
+        self.view.model_changed()
+        self._listings[id(level)] = listing
+        painted = started = time.perf_counter()
+        fresh = True
+        try:
+            async with aclosing(listing.pages()) as pages:
+                async for page in pages:
+                    if level.generation != generation:
+                        return
+                    if fresh or page.restarted:
+                        level.clear()
+                        fresh = False
+                    self._apply_page(level, page)
+                    now = time.perf_counter()
+                    if page.done or now - painted > PAINT_EVERY:
+                        painted = now
+                        self._paint()
+                    await asyncio.sleep(0)
+            self.last_read = time.perf_counter() - started
+        except EtcdError as error:
+            if level.generation == generation:
+                self._failed(level, error)
+        finally:
+            self._listings.pop(id(level), None)
+            if level.generation == generation:
+                self._paint()
+                self.place_changed()
+
+    def _apply_page(self, level: Level, page: Page) -> None:
+        if page.restarted:
+            self.flash("history was compacted while this level was read: reading it again", "warn")
+        for rows in page.rows:
+            level.insert(rows)
+        level.settle(page.counts)
+        level.total = page.total
+        level.revision = page.revision
+        level.hole = page.hole
+        if page.done:
+            level.state = State.READY
+            level.hole = None
+            level.note = "" if level.names else self._empty_words(level)
+        else:
+            level.note = (
+                f"{format_count(page.keys_seen)} of about {format_count(max(0, page.total))} keys read  esc stops"
+            )
+        level.touch()
+
+    def _empty_words(self, level: Level) -> str:
+        if not level.prefix:
+            return "No keys in this store. n creates one."
+        return EMPTY.format(level.prefix.decode("utf-8", "backslashreplace"))
+
+    def _failed(self, level: Level, error: EtcdError) -> None:
+        level.state = State.FAILED
+        level.hole = None
+        level.note = f"could not load: {error.title}: {error.message} · r to retry"
+        level.touch()
+
+    def stop_loading(self) -> bool:
+        """Stop listings that run; what is there stays usable. False when none ran."""
+        stopped = False
+        for level in self.model.root.walk():
+            if level.state is State.LOADING:
+                level.generation += 1
+                self.workers.cancel_group(self, f"level-{id(level)}")
+                level.state = State.STOPPED
+                level.note = f"stopped: {format_count(len(level.names))} rows loaded · r reads on"
+                level.touch()
+                stopped = True
+        if stopped:
+            self._paint()
+        return stopped
+
+    def reload_level(self, level: Level) -> None:
+        """Read a level again with what is open in it, keeping cursor and scroll."""
+        self.load_level(level)
+        for below in list(level.opened.values()):
+            self.reload_level(below)
+
+    def _paint(self) -> None:
+        self.view.model_changed()
+        self.settle()
+
+    # --- details and news --------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Once the cursor rests: read details of the rows on the screen and follow the level under it."""
+        if self._settle_timer is not None:
+            self._settle_timer.stop()
+        self._settle_timer = self.set_timer(SETTLE, self._settled)
+
+    def _settled(self) -> None:
+        if keys := self.view.visible_leaves():
+            self.run_worker(self._read_details(keys), group="details", exclusive=True, exit_on_error=False)
+        self._follow()
+
+    async def _read_details(self, keys: list[bytes]) -> None:
+        try:
+            async for found in browse.details(self.reads, keys, revision=self.at_revision):
+                self.view.add_details(found)
+        except EtcdError as error:
+            self.flash(f"sizes could not be read: {error.title}", "warn")
+
+    def _follow(self) -> None:
+        row = self.view.current
+        level = row.level if row is not None else self.model.root
+        while level.parent is not None and 0 <= level.parent.total <= WATCH_KEYS and not level.parent.roots:
+            level = level.parent
+        if self.at_revision or not self.auto:
+            self.workers.cancel_group(self, "live")
+            self._live_level = None
+            self.live_words = "" if self.at_revision else "automatic refresh off"
+            self.place_changed()
+            return
+        if level is self._live_level or level.roots or level.state is not State.READY:
+            return
+        self._live_level = level
+        self.run_worker(self._live(level), group="live", exclusive=True, exit_on_error=False)
+
+    async def _live(self, level: Level) -> None:
+        every = self.session.profile.refresh
+        try:
+            if 0 <= level.total <= WATCH_KEYS:
+                await self._watch(level)
+            elif every > 0:
+                self.live_words = f"checked every {every:g} s"
+                self.place_changed()
+                while True:
+                    await asyncio.sleep(every)
+                    if self.is_current:
+                        await self.check_level(level)
+        except (Compacted, WatchCancelled):
+            self.reload_level(level)
+        except EtcdError as error:
+            self.live_words = f"not live: {error.title}"
+            self.place_changed()
+        finally:
+            if self._live_level is level:
+                self._live_level = None
+
+    async def _watch(self, level: Level) -> None:
+        area = ranges.intersect(ranges.prefix_range(level.prefix), level.within)
+        if area is None:
+            return
+        shown = [below.revision for below in level.walk() if below.state is State.READY]
+        async with self.session.client.watch(
+            area[0], range_end=area[1] or None, start_revision=min(shown) + 1
+        ) as batches:
+            self.live_words = "live"
+            self.place_changed()
+            painted = 0.0
+            async for batch in batches:
+                if self._apply_batch(batch) and time.perf_counter() - painted > PAINT_EVERY / 2:
+                    painted = time.perf_counter()
+                self._paint_news()
+
+    def _apply_batch(self, batch: WatchBatch) -> bool:
+        changed = False
+        for event in batch.events:
+            self.view.details.pop(event.kv.key, None)
+            if self.model.apply(event):
+                changed = True
+                self.changes_seen += 1
+            self.key_changed(event.kv.key)
+        if batch.revision:
+            self.session.monitor.saw_revision(batch.revision)
+        self._news = self._news or changed
+        return changed
+
+    _news: bool = False
+    _news_timer: Timer | None = None
+
+    def _paint_news(self) -> None:
+        """At most one paint in ``PAINT_EVERY`` seconds, however many changes arrive."""
+        if self._news and self._news_timer is None:
+            self._news_timer = self.set_timer(PAINT_EVERY, self._news_painted)
+
+    def _news_painted(self) -> None:
+        self._news_timer = None
+        self._news = False
+        for level in self.model.root.walk():
+            if level.state is State.READY and not level.roots:
+                level.note = "" if level.names else self._empty_words(level)
+                level.touch()
+        self._paint()
+        self.place_changed()
+
+    async def check_level(self, level: Level) -> None:
+        """Check the rows of a level again by its gaps: all of them, or those on the screen when it is long."""
+        if level.state is not State.READY or level.roots or not level.names:
+            return
+        first, last = self._part(level)
+        area = ranges.intersect(ranges.prefix_range(level.prefix), level.within)
+        if area is None:
+            return
+        start = area[0] if first == 0 else level.path(first)
+        end = area[1] if last >= len(level.names) else level.path(last)
+        generation = level.generation
+        result = await browse.refresh(
+            self.reads, level.prefix, level.separators, level.children(first, last), start, end
+        )
+        if level.generation != generation:
+            return
+        if result.relist:
+            self.reload_level(level)
+            return
+        changed = False
+        for region in result.regions:
+            changed |= level.replace(region)
+            for name, mod_revision, _ in region.seen:
+                path = level.prefix + name
+                known = self.view.details.get(path)
+                if known is not None and known.mod_revision != mod_revision:
+                    del self.view.details[path]
+                    level.mark((name,))
+                    self.key_changed(path)
+                    changed = True
+        level.revision = max(level.revision, result.revision)
+        if changed:
+            self.changes_seen += 1
+            self._paint()
+        self.place_changed()
+
+    def _part(self, level: Level) -> tuple[int, int]:
+        """The half-open range of children to check."""
+        if len(level.names) <= REFRESH_ROWS:
+            return 0, len(level.names)
+        shown = [
+            row.index
+            for row in map(self.view.row_at, self.view.visible_rows())
+            if row.level is level and row.index >= 0
+        ]
+        return (min(shown), max(shown) + 1) if shown else (0, 0)
+
+    def first_key(self, row: Row) -> bytes:
+        """A key the row stands for."""
+        return row.path if row.count == LEAF else row.level.sample(row.index)

@@ -1,0 +1,245 @@
+"""The key tree on screen: name, keys or size, version; marks for what changed, has a lease, is masked or marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual.message import Message
+
+from etcdtui.core.keypath import SELF_LABEL
+from etcdtui.core.keytree import KeyTree, Row, State
+from etcdtui.core.listing import LEAF
+from etcdtui.core.units import format_count, format_size
+from etcdtui.services.browse import Detail
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.lines import LineView
+
+DETAILS_KEPT = 5_000
+INDENT = 2
+MARKERS = 3
+SIZE_WIDTH = 10
+VERSION_WIDTH = 5
+NAME_LEAST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What a filter left of the loaded rows."""
+
+    words: str
+    rows: tuple[Row, ...]
+    loaded: int
+
+
+class KeyTreeView(LineView):
+    """Rows of a ``KeyTree``. The screen changes the model and calls ``model_changed``."""
+
+    class Wanted(Message):
+        """A folder was opened that is not loaded."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    class LeafChosen(Message):
+        """Enter on a key."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    class EndWanted(Message):
+        """The end of the tree was asked for while a level is still loading."""
+
+        def __init__(self, row: Row) -> None:
+            super().__init__()
+            self.row = row
+
+    def __init__(self, tree: KeyTree, masked: Callable[[bytes], bool], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.model = tree
+        self.masked = masked
+        self.details: dict[bytes, Detail] = {}
+        self.marked: set[bytes] = set()
+        self.filtered: Filtered | None = None
+
+    # --- the model ---------------------------------------------------------------------------------------
+
+    @property
+    def row_count(self) -> int:
+        return self.model.size if self.filtered is None else len(self.filtered.rows)
+
+    def row_at(self, index: int) -> Row:
+        return self.model.row(index) if self.filtered is None else self.filtered.rows[index]
+
+    @property
+    def current(self) -> Row | None:
+        """The row under the cursor."""
+        return self.row_at(self.cursor) if 0 <= self.cursor < self.row_count else None
+
+    def row_key(self, index: int) -> Hashable | None:
+        return self.row_at(index).identity
+
+    def index_of(self, key: Hashable) -> int | None:
+        if self.filtered is None:
+            return self.model.index_of(key)
+        return next((i for i, row in enumerate(self.filtered.rows[:DETAILS_KEPT]) if row.identity == key), None)
+
+    def show_tree(self, tree: KeyTree) -> None:
+        """Show another tree; marks and details of the old one are dropped."""
+        self.model = tree
+        self.filtered = None
+        self.details.clear()
+        self.marked.clear()
+        self.model_changed()
+
+    def add_details(self, found: dict[bytes, Detail]) -> None:
+        if len(self.details) + len(found) > DETAILS_KEPT:
+            self.details.clear()
+        self.details.update(found)
+        self.repaint()
+
+    def repaint(self) -> None:
+        """Paint the visible rows again; the model has the same rows."""
+        for index in self.visible_rows():
+            self.row_changed(index)
+
+    def visible_leaves(self) -> list[bytes]:
+        """Keys on the screen whose details are not known yet."""
+        rows = (self.row_at(index) for index in self.visible_rows())
+        return [row.path for row in rows if row.index >= 0 and row.count == LEAF and row.path not in self.details]
+
+    # --- painting ----------------------------------------------------------------------------------------
+
+    def render_row(self, index: int, width: int) -> Text:
+        row = self.row_at(index)
+        if row.is_note:
+            return self._note(row, width)
+        indent = " " * (INDENT * row.depth)
+        left = Text.assemble(self._markers(row), indent, self._arrow(row))
+        wide = width >= NAME_LEAST + MARKERS + SIZE_WIDTH + VERSION_WIDTH
+        room = width - left.cell_len - ((SIZE_WIDTH + VERSION_WIDTH) if wide else 0)
+        name = self._label(row, max(NAME_LEAST, room))
+        name.truncate(max(1, room), overflow="ellipsis")
+        name.pad_right(max(0, room - name.cell_len))
+        return Text.assemble(left, name, self._columns(row) if wide else "", no_wrap=True, end="")
+
+    def _label(self, row: Row, limit: int) -> Text:
+        if self.filtered is not None:
+            return safe(row.path, limit=limit + 8)
+        root = row.level.roots.get(row.name)
+        if root is not None:
+            return safe(root.label, self.tone("key") if root.readable else self.tone("dim"), limit=limit + 8)
+        if not row.name:
+            return Text(SELF_LABEL, self.tone("dim"))
+        return safe(row.name, self.tone("key") if row.is_folder else "", limit=limit + 8)
+
+    def _markers(self, row: Row) -> Text:
+        path = row.path
+        detail = self.details.get(path)
+        text = Text()
+        text.append("+" if path in self.marked else " ", self.tone("mark"))
+        text.append("*" if row.name in row.level.changed else " ", self.tone("warn"))
+        text.append("L" if detail is not None and detail.lease and not row.is_folder else " ", self.tone("accent"))
+        return text
+
+    def _arrow(self, row: Row) -> Text:
+        if not row.is_folder:
+            return Text("  ")
+        return Text("v " if row.name in row.level.opened else "> ", self.tone("dim"))
+
+    def _columns(self, row: Row) -> Text:
+        style = self.tone("dim")
+        if row.is_folder:
+            return Text(
+                f"{format_count(row.count) if row.count >= 0 else '…':>{SIZE_WIDTH}}{'':{VERSION_WIDTH}}", style
+            )
+        detail = self.details.get(row.path)
+        if detail is None:
+            size, version = "", ""
+        else:
+            size, version = format_size(detail.size), str(detail.version) if detail.version < 10_000 else "9999+"
+        if self.masked(row.path):
+            size = "(masked)"
+        return Text(f"{size:>{SIZE_WIDTH}}{version:>{VERSION_WIDTH}}", style)
+
+    def _note(self, row: Row, width: int) -> Text:
+        tone = "bad" if row.level.state is State.FAILED else "dim"
+        indent = " " * (MARKERS + INDENT * row.depth + 2)
+        return Text.assemble(indent, safe(row.level.note, self.tone(tone), limit=max(10, width)), no_wrap=True, end="")
+
+    # --- keys --------------------------------------------------------------------------------------------
+
+    def action_choose(self) -> None:
+        row = self.current
+        if row is None:
+            return
+        if not row.is_folder:
+            self.post_message(self.LeafChosen(row))
+        elif row.name in row.level.opened and self.filtered is None:
+            self.close_row(row)
+        else:
+            self.open_row(row)
+
+    def action_cursor_right(self) -> None:
+        row = self.current
+        if row is None or not row.is_folder or self.filtered is not None:
+            return
+        if row.name not in row.level.opened:
+            self.open_row(row)
+        elif row.level.opened[row.name].size:
+            self.cursor += 1
+
+    def action_cursor_left(self) -> None:
+        row = self.current
+        if row is None or self.filtered is not None:
+            return
+        if row.is_folder and row.name in row.level.opened:
+            self.close_row(row)
+            return
+        above = row.level.parent
+        if above is not None:
+            name = next(name for name, level in above.opened.items() if level is row.level)
+            self.cursor = self.model.number(above, above.find(name))
+
+    def action_bottom(self) -> None:
+        super().action_bottom()
+        loading = [level for level in self.model.root.walk() if level.state is State.LOADING]
+        if loading and self.current is not None:
+            self.post_message(self.EndWanted(self.current))
+
+    def open_row(self, row: Row) -> None:
+        """Show what is below a folder; asks for it when it is not known."""
+        if self.filtered is not None:
+            self.post_message(self.Wanted(row))
+            return
+        root = row.level.roots.get(row.name)
+        if root is not None and not root.readable:
+            return
+        level = row.level.open(row.index)
+        if level.state in (State.NEW, State.FAILED):
+            self.post_message(self.Wanted(row))
+        self.model_changed()
+
+    def close_row(self, row: Row) -> None:
+        row.level.close(row.name)
+        self.model_changed()
+
+    def toggle_mark(self) -> None:
+        """Mark or unmark the row and go on to the next."""
+        row = self.current
+        if row is None or row.is_note:
+            return
+        self.marked ^= {row.path}
+        self.row_changed(self.cursor)
+        self.cursor += 1
+
+    def mark_rows(self, rows: Iterable[Row]) -> None:
+        self.marked.update(row.path for row in rows if not row.is_note)
+        self.repaint()
+
+    def clear_marks(self) -> None:
+        self.marked.clear()
+        self.repaint()
