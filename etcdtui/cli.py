@@ -29,7 +29,6 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.safe_text import safe_text
 
 OK, FAILED, USAGE, BAD_CONFIG, NO_TERMINAL = 0, 1, 2, 3, 4
-MIN_PYTHON = (3, 11)
 EPILOG = (
     "A flag wins over the profile, the profile over an ETCDCTL_* variable, a variable over the default; the variables"
     " count only when no profile is named. Return codes: 0 ok, 1 not reached or failed, 2 wrong command line,"
@@ -59,8 +58,6 @@ ETCDCTL_HELP: Mapping[str, str] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its code; wrong usage raises ``SystemExit(2)`` as argparse does."""
-    if sys.version_info < MIN_PYTHON:
-        return _fail("etcdtui needs Python 3.11 or newer", FAILED)
     os.environ.pop("TEXTUAL_LOG", None)  # it would record every key, typed passwords included
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -119,6 +116,7 @@ def _demo(words: Sequence[str]) -> int:
 
 
 def _load_ui() -> Callable[[Launch], int]:
+    """The user interface; nothing of it, of Textual or of gRPC is imported before this is called."""
     from etcdtui.ui.run import run_app
 
     return run_app
@@ -192,7 +190,7 @@ def _launch(args: argparse.Namespace, config: Config, choice: Choice, flags: Map
     profile = choice.profile
     if profile is not None and args.read_only:
         profile = replace(profile, read_only=True)
-    notices = [*config.notices, *choice.notices]
+    notices = [*(str(problem) for problem in config.included_problems), *config.notices, *choice.notices]
     if "password" in flags or ":" in flags.get("user", ""):
         notices.append("a password on the command line can be seen by everybody on this host (ps); prefer the prompt")
     launch = Launch(
@@ -225,6 +223,10 @@ def _look(launch: Launch, args: argparse.Namespace) -> Launch:
 
 def _check(launch: Launch) -> int:
     """Say what a start would do, connect once, and leave nothing behind."""
+    from etcdtui.ui.bindings import keymap_problems
+
+    if problems := keymap_problems(launch.config.keymap):
+        return _fail("\n".join(problems), BAD_CONFIG)
     _say("config", launch.config.file or "none")
     for notice in launch.notices:
         _say("note", notice)

@@ -143,7 +143,7 @@ class _Loader:
             report.add(root.line, "the file must be a section of name: value lines")
             return None
         if isinstance(root.entries.get("profiles"), Items):
-            report.problems[:] = [Problem(report.file, root.lines["profiles"], OTHER_PROGRAM)]
+            report.add(root.lines["profiles"], OTHER_PROGRAM)
             return None
         if readable_by_others(status) and (line := _sensitive_line(root)):
             report.add(
@@ -191,7 +191,7 @@ class _Loader:
         if len(files) > MAX_INCLUDED:
             main.report.add(line, f"include: more than {MAX_INCLUDED} files match")
         for name in files[:MAX_INCLUDED]:
-            report = Report(name, self.problems, self.notices)
+            report = Report(name, self.problems, self.notices, included=True)
             root = self._document(Path(name), report, required=True)
             if root is None:
                 continue

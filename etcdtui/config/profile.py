@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from etcdtui.config.schema import DEFAULT_ENDPOINT, Common, Defaults, Environmen
 from etcdtui.config.strict_yaml import Node, Section
 
 LOCAL = "local"
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 Lines = Callable[[str], int]
 
 
@@ -84,6 +86,8 @@ def _check_auth(profile: Profile, report: Report, line: int) -> None:
     given = [name for name, present in sources.items() if present]
     if len(given) > 1:
         report.add(line, f"auth: only one of {', '.join(given)} can be used")
+    if auth.password_env and not VARIABLE_NAME.match(auth.password_env):
+        report.add(line, "auth: password_env must be the name of a variable")
     if given and not auth.user:
         report.add(line, f"auth: {given[0]} is given without user")
     if auth.jwt_token_file and (auth.user or given):

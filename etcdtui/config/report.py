@@ -29,8 +29,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 class Report:
     """Problems and notices of one file; ``profile`` is the one being read, empty outside of profiles."""
 
-    def __init__(self, file: str, problems: list[Problem], notices: list[str]) -> None:
+    def __init__(self, file: str, problems: list[Problem], notices: list[str], *, included: bool = False) -> None:
         self.file = file
+        self.included = included
         self.profile = ""
         self.problems = problems
         self.notices = notices
@@ -39,7 +40,7 @@ class Report:
         """Note a problem; beyond ``MAX_PROBLEMS`` only the first of each profile still counts, as its verdict."""
         if len(self.problems) >= MAX_PROBLEMS and any(p.profile == self.profile for p in self.problems):
             return
-        self.problems.append(Problem(self.file, line, text, self.profile))
+        self.problems.append(Problem(self.file, line, text, self.profile, self.included))
 
     def unknown(self, line: int, what: str, name: str, known: Iterable[str]) -> None:
         """Note a name that means nothing, with the nearest that does."""

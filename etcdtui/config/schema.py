@@ -237,12 +237,16 @@ class Profile(Common):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong, as ``file:line: sentence``; ``profile`` is the profile it breaks, empty for the whole file."""
+    """One thing wrong, as ``file:line: sentence``; ``profile`` is the profile it breaks, empty for the whole file.
+
+    ``included`` is true for a problem of an included file, which can only add.
+    """
 
     file: str
     line: int
     text: str
     profile: str = ""
+    included: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
@@ -278,7 +282,12 @@ class Config:
     @property
     def file_problems(self) -> tuple[Problem, ...]:
         """Problems of the file as a whole; with any of them nothing of it should be trusted."""
-        return tuple(p for p in self.problems if not p.profile)
+        return tuple(p for p in self.problems if not p.profile and not p.included)
+
+    @property
+    def included_problems(self) -> tuple[Problem, ...]:
+        """Problems of included files that break no profile; their rest is used."""
+        return tuple(p for p in self.problems if not p.profile and p.included)
 
     def profile(self, name: str) -> Profile | None:
         """The usable profile of that name, from the file first, then from what was found on this host."""

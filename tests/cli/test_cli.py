@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -57,10 +58,11 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> list[Launch]:
     """Starts that reached the user interface, which is not started."""
     found: list[Launch] = []
 
-    def load_ui() -> object:
-        return lambda launch: found.append(launch) or 0
+    def run_app(launch: Launch) -> int:
+        found.append(launch)
+        return 0
 
-    monkeypatch.setattr(cli, "_load_ui", load_ui)
+    monkeypatch.setattr(cli, "_load_ui", lambda: run_app)
     monkeypatch.setattr(cli, "terminal_problem", lambda environ: "")
     return found
 
@@ -220,6 +222,17 @@ def test_the_key_log_of_the_toolkit_is_switched_off(
     monkeypatch.setenv("TEXTUAL_LOG", str(run.folder / "keys"))
     assert run() == 0
     assert "TEXTUAL_LOG" not in os.environ
+
+
+def test_check_refuses_a_keymap_that_means_nothing(run: Run) -> None:
+    assert run("--config", run.config("keymap: {nonsense: x}"), "--check") == 3
+    assert "'nonsense' is unknown" in run.err
+
+
+def test_an_old_python_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 10, 9))
+    with pytest.raises(SystemExit, match=r"^etcdtui needs Python 3.11 or newer$"):
+        runpy.run_module("etcdtui", run_name="__main__")
 
 
 def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:

@@ -173,6 +173,7 @@ def test_included_files_add_and_never_replace(loads: Loads, tmp_path: Path) -> N
     config = loads("include: [team/*.yaml, none.yaml]\nprofiles: {a: {endpoints: 127.0.0.1:1, environment: lab}}")
     assert {p.name: p.endpoints for p in config.profiles} == {"a": ("127.0.0.1:1",), "b": ("127.0.0.1:1",)}
     assert config.environments["prod"].read_only
+    assert len(config.included_problems) == 4 and [p.text[:9] for p in config.file_problems] == ["include: "]
     said = _texts(config)
     for words in (
         "profile 'a' exists already",
@@ -189,6 +190,7 @@ def test_included_files_add_and_never_replace(loads: Loads, tmp_path: Path) -> N
     [
         ("{user: u, password: x, password_env: Y}", "only one of password_env, password"),
         ("{password_env: Y}", "without user"),
+        ("{user: u, password_env: hunter2!}", "must be the name of a variable"),
         ("{user: u, jwt_token_file: f}", "takes the place"),
         ("{user: u, password_command: pass show x}", "must be a list"),
         ("{user: u, password_command: []}", "must be a list"),
