@@ -111,7 +111,9 @@ _KEYS = (
     Action("delete", "d", "delete", "Delete the key or the marked ones.", (KEYS,), "write", "del KEY", True, footer=30),
     Action("clone", "c", "clone", "Copy the key to a new name.", (KEYS,), "write", "put NEW", True),
     Action("move", "m", "rename", "Give the key another name.", (KEYS,), "write", "txn", True),
-    Action("watch", "w", "watch", "Watch this key or prefix.", (KEYS,), "do", "watch --prefix PREFIX", footer=40),
+    Action(
+        "watch", "w", "watch", "Watch this key or prefix.", (KEYS, LEASES), "do", "watch --prefix PREFIX", footer=40
+    ),
     Action("history", "H", "history", "Older versions of this key.", (KEYS,), "do", "get KEY --rev N", footer=45),
     Action("diff", "D", "diff", "Compare.", (KEYS, WATCH), "do"),
     Action("ttl", "t", "lease", "The lease of this key.", (KEYS,), "do", "lease timetolive ID --keys"),
@@ -141,6 +143,16 @@ _MEMBERS = (
     Action("edit", "e", "peer URLs", "Change the peer URLs.", (MEMBERS,), "write", "member update ID", True),
     Action("delete", "d", "remove", "Remove the member.", (MEMBERS,), "write", "member remove ID", True, footer=30),
     Action("move", "m", "leader", "Make it the leader.", (MEMBERS,), "write", "move-leader ID", True, footer=40),
+    Action(
+        "maintenance",
+        "M",
+        "maintain",
+        "Promote, defragment, compact, snapshot, hash check, alarms.",
+        (MEMBERS,),
+        "do",
+        "defrag | snapshot save | compact | alarm disarm",
+        footer=50,
+    ),
 )
 
 _AUTH = (

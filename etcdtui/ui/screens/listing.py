@@ -1,0 +1,169 @@
+"""ListScreen: what the screens with one main table share: reading again, filtering, copying, and guarded writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from rich.text import Text
+from textual.timer import Timer
+
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.plan import WritePlan
+from etcdtui.core.search import Field, FilterError, Record, compile_filter
+from etcdtui.services.session import Session
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.modals.confirm import confirm_write
+from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.table import LineTable
+
+RowT = TypeVar("RowT")
+
+FILTER_SHOWN = 40
+
+
+class ListScreen(ClusterScreen, Generic[RowT]):
+    """A subclass gives ``table``, ``filter_fields``, ``record_of`` and ``read``.
+
+    ``read`` runs when the screen is shown and every ``every`` seconds while it is.
+    """
+
+    every: ClassVar[float] = 5.0
+    filter_fields: ClassVar[Mapping[str, Field]] = {}
+    table: LineTable[RowT]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.filter_words = ""
+        self.automatic = True
+        self._beat: Timer | None = None
+
+    # --- what a subclass gives ---------------------------------------------------------------------------
+
+    async def read(self) -> None:
+        """Ask the cluster and show the answer; expected failures are shown, not raised."""
+
+    def record_of(self, row: RowT) -> Record:
+        """What a filter looks at."""
+        return {}
+
+    def copies(self) -> Sequence[tuple[str, str, str]]:
+        """``(letter, label, text)`` of what ``y`` can copy; the text is our own or made safe."""
+        return ()
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.table.lines.focus()
+        self._beat = self.set_interval(self.every, self._tick)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        self.read_again()
+
+    def _tick(self) -> None:
+        if self.automatic and self.is_current:
+            self.read_again()
+
+    def read_again(self) -> None:
+        """Start reading; a reading under way is dropped."""
+        self.begin(self.read(), "read")
+
+    def begin(self, work: Coroutine[None, None, None], group: str) -> None:
+        """Run ``work`` as the only one of its group."""
+        self.run_worker(work, group=group, exclusive=True)
+
+    def action_refresh(self) -> None:
+        self.read_again()
+        self.session.monitor.poll_soon()
+
+    def action_auto_refresh(self) -> None:
+        self.automatic = not self.automatic
+        self.flash(f"automatic refresh {'on' if self.automatic else 'off'}")
+
+    # --- filter ------------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        def apply(words: str | None) -> None:
+            if words is not None:
+                self.set_filter(words)
+
+        explain = Text("words, !not, ~fuzzy, ^/regex/, field:value", style="dim")
+        self.app.push_screen(PromptDialog(Text("filter"), explain, value=self.filter_words), apply)
+
+    def set_filter(self, words: str) -> None:
+        """Show only rows that the filter accepts; a mistake in it is said and changes nothing."""
+        try:
+            predicate = compile_filter(words, self.filter_fields)
+        except FilterError as error:
+            self.flash(str(error), "warn")
+            return
+        self.filter_words = words.strip()
+        self.table.set_filter((lambda row: predicate(self.record_of(row))) if self.filter_words else None)
+        self.show_status()
+
+    def go_back(self) -> bool:
+        if self.filter_words:
+            self.set_filter("")
+            return True
+        return super().go_back()
+
+    def filter_text(self) -> Text:
+        """For the status line: the filter and how many rows it leaves."""
+        if not self.filter_words:
+            return Text()
+        words = safe(self.filter_words, limit=FILTER_SHOWN)
+        return Text.assemble("filter: ", words, f" ({len(self.table.rows)} of {len(self.table.all_rows)})")
+
+    def show_status(self) -> None:
+        """Compose the status line again."""
+        self.set_status(self.filter_text())
+
+    # --- copying -----------------------------------------------------------------------------------------
+
+    def action_copy(self) -> None:
+        copies = list(self.copies())
+        if not copies:
+            self.flash("nothing to copy here", "warn")
+            return
+
+        def copy(letter: str | None) -> None:
+            chosen = next((c for c in copies if c[0] == letter), None)
+            if chosen is not None:
+                self.app.copy_to_clipboard(chosen[2])
+                self.flash(f"copied: {chosen[1]}", "good")
+
+        items = [Item(letter, Text(label), safe(text, limit=60), key=letter) for letter, label, text in copies]
+        self.app.push_screen(PickerDialog(Text("copy"), items, typing=False), copy)
+
+    # --- writes ------------------------------------------------------------------------------------------
+
+    async def ask(self, title: str, explain: str = "", *, value: str = "") -> str | None:
+        """One line from the person, ``None`` when the dialog was closed; call it from a worker."""
+        return await self.app.push_screen_wait(
+            PromptDialog(Text(title), safe(explain, "dim") if explain else None, value=value)
+        )
+
+    async def write(self, plan: WritePlan, send: Callable[[], Awaitable[str]], *, verb: str = "write") -> bool:
+        """Review, permit, send, record, say; ``send`` returns what to tell. Call it from a worker."""
+        guard, writes = self.session.guard, self.session.writes
+        if not await confirm_write(self.app, guard, plan, verb=verb):
+            return False
+        started = time.monotonic()
+        try:
+            with guard.permit(plan):
+                words = await send()
+        except EtcdError as error:
+            await writes.record(plan, (), f"error: {error.title}", started)
+            self.flash(error_line(error), "bad")
+            self.read_again()
+            return False
+        await writes.record(plan, (), "ok", started)
+        self.flash(safe(words), "good")
+        self.read_again()
+        return True
