@@ -21,11 +21,10 @@ from etcdtui.config.describe import config_text, login_words, mode, profile_line
 from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
 from etcdtui.config.launch import SCREENS, Launch
 from etcdtui.config.load import load
-from etcdtui.config.passwords import password_of, token_of
 from etcdtui.config.schema import Config, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
-from etcdtui.core.errors import EtcdError
+from etcdtui.core.errors import ConfigError, EtcdError
 from etcdtui.core.safe_text import safe_text
 
 OK, FAILED, USAGE, BAD_CONFIG, NO_TERMINAL = 0, 1, 2, 3, 4
@@ -228,7 +227,7 @@ def _check(launch: Launch) -> int:
     if problems := keymap_problems(launch.config.keymap):
         return _fail("\n".join(problems), BAD_CONFIG)
     _say("config", launch.config.file or "none")
-    for notice in launch.notices:
+    for notice in (*launch.notices, *(launch.profile.notices if launch.profile else ())):
         _say("note", notice)
     profile = launch.profile
     if profile is None:
@@ -254,21 +253,20 @@ def _say(word: str, text: str) -> None:
 
 
 async def _connect(profile: Profile, launch: Launch) -> str:
-    from etcdtui.services.session import Credentials, Overrides, Session
+    from etcdtui.services.session import Overrides, Session
 
-    ask: Callable[[str], Secret | None] = _ask if sys.stdin.isatty() else lambda user: None
-    credentials = Credentials(profile.auth.user, password_of(profile.auth, ask=ask), token_of(profile.auth))
-    session = await Session.open(profile, Overrides(read_only=True, dry_run=launch.dry_run), credentials)
+    password: Secret | None = None
+    if profile.auth.asks:
+        if not sys.stdin.isatty():
+            raise ConfigError("the password has to be asked for, and standard input is not a terminal")
+        password = Secret(getpass.getpass(f"password of {safe_text(profile.auth.user, limit=60).text}: "))
+    session = await Session.open(profile, Overrides(read_only=True, dry_run=launch.dry_run, password=password))
     try:
         health = session.health
         leader = safe_text(health.leader_name or "unknown", limit=60).text
         return f"ok: {health.members_up}/{health.members_total} up, leader {leader}, rev {health.revision}"
     finally:
         await session.aclose()
-
-
-def _ask(user: str) -> Secret | None:
-    return Secret(getpass.getpass(f"password of {safe_text(user, limit=60).text}: "))
 
 
 def _fail(text: str, code: int) -> int:

@@ -91,4 +91,4 @@ def _with_flags(config: Config, profile: Profile, flags: Mapping[str, str], noti
         changed = replace(settled, read_only=profile.read_only or settled.read_only)
     source = profile.where or f"preset {profile.preset}"
     provenance = [("profile", source), *((setting, f"--{setting}") for setting in flags)]
-    return Choice(changed, tuple(provenance), (*notices, *profile.notices))
+    return Choice(changed, tuple(provenance), tuple(notices))

@@ -13,7 +13,7 @@ import pytest
 from etcdtui import __version__, cli
 from etcdtui.config.environ import NAMES
 from etcdtui.config.launch import Launch
-from tests.support import PtyApp, Server
+from tests.support import PtyApp, Server, running_server
 
 SECRET = "hunter2swordfish"
 
@@ -179,6 +179,26 @@ def test_check_of_a_profile(run: Run, etcd: Server, monkeypatch: pytest.MonkeyPa
     assert run("--config", file, "--check", "-p", "a") == 0, run.err
     assert "environment prod, starts read-only" in run.out and "ignored" in run.out and f"{file}:1" in run.out
     assert run("--config", file, "--check") == 3
+
+
+def _auth_on(server: Server) -> None:
+    for words in (["user", "add", f"root:{SECRET}"], ["user", "grant-role", "root", "root"], ["auth", "enable"]):
+        server.etcdctl(*words)
+
+
+def test_check_logs_in_with_a_password_command(run: Run, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET + "\n")
+    with running_server(size=1) as server:
+        _auth_on(server)
+        auth = f"auth: {{user: root, password_command: [cat, {secret}]}}"
+        file = run.config(f"profiles: {{a: {{endpoints: '{server.endpoint}', {auth}}}}}")
+        assert run("--config", file, "--check") == 0, run.err
+        assert "password from password_command" in run.out and "1/1 up" in run.out
+        assert run("--check", "--endpoints", server.endpoint, "--user", "root:wrong") == 1
+        assert "wrong user name or password" in run.err
+        assert run("--check", "--endpoints", server.endpoint, "--user", "root") == 1
+        assert "has to be asked for" in run.err
 
 
 def test_check_of_what_does_not_answer_is_1(run: Run) -> None:
