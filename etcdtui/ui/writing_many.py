@@ -1,0 +1,271 @@
+"""Flows that write many keys: delete, move and clone, undo, undelete, export and import, cut moves."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.keypath import escape_key
+from etcdtui.core.plan import WritePlan, line
+from etcdtui.core.ranges import prefix_range
+from etcdtui.core.types import KeyValue
+from etcdtui.services import deleting, moving
+from etcdtui.services.deleting import Preview, TooLarge
+from etcdtui.services.journal import unfinished
+from etcdtui.services.restore import find_deleted, plan_undelete
+from etcdtui.services.transfer import TransferError, export_file, load_file, plan_import, run_import
+from etcdtui.services.trash import trash_of
+from etcdtui.services.undo import plan_undo, run_undo
+from etcdtui.services.undolog import UndoEntry
+from etcdtui.services.writes import BatchReport, Unknown
+from etcdtui.ui.modals.ask import AskDialog
+from etcdtui.ui.modals.confirm import confirm_write
+from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.text import safe
+from etcdtui.ui.writing import KeyWriting
+
+Failure = (EtcdError, OSError, TransferError, TooLarge)
+
+
+class ManyWriting(KeyWriting):
+    """Adds to the flows of one key those of many."""
+
+    # --- delete ------------------------------------------------------------------------------------------
+
+    async def delete_key(self, key: bytes) -> None:
+        try:
+            kv = await self.writes.get(key)
+            if kv is None:
+                self.flash("the key does not exist any more", "warn")
+                self.reload(key)
+                return
+            plan = deleting.plan_delete_key(self.writes.guard, kv, ttl=await self.writes.lease_ttl(kv.lease))
+            if await self._agreed(plan, "delete"):
+                await self._delete_listed(plan, [kv])
+        except Failure as error:
+            self.failed(error)
+
+    async def delete_marked(self, paths: Sequence[bytes], folders: frozenset[bytes]) -> None:
+        """Marked keys and folders: one plan for all keys found."""
+        found: dict[bytes, KeyValue] = {}
+        try:
+            for path in paths:
+                if path in folders:
+                    found |= {kv.key: kv for kv in (await deleting.preview_prefix(self.writes, path)).kvs}
+                elif (kv := await self.writes.get(path)) is not None:
+                    found[path] = kv
+            if not found:
+                self.flash("none of the marked keys exists any more", "warn")
+                return
+            kvs = [found[key] for key in sorted(found)]
+            plan = deleting.plan_delete_keys(self.writes.guard, kvs)
+            if await self._agreed(plan, "delete"):
+                await self._delete_listed(plan, kvs)
+        except Failure as error:
+            self.failed(error)
+
+    async def _delete_listed(self, plan: WritePlan, kvs: Sequence[KeyValue]) -> None:
+        if self.writes.guard.dry_run:
+            await self.writes.record(plan, (), "dry: THEN", self.writes.clock(), dry=True)
+            self.flash("dry run: nothing was sent", "warn")
+            return
+        report = await deleting.delete_keys(self.writes, plan, kvs, trash_of(self.writes))
+        self._tell(report, len(kvs), "deleted")
+        self.reload(b"" if len(kvs) > 1 else kvs[0].key)
+
+    async def delete_range(self, key: bytes, end: bytes, label: bytes) -> None:
+        """Everything in a range; ``label`` is what was asked for, a prefix or the first key."""
+        try:
+            found = await deleting.preview(self.writes, key, end)
+            trash = trash_of(self.writes)
+            path = trash.path_for(found.revision) if trash is not None else None
+            plan = deleting.plan_delete_range(self.writes.guard, found, label, path)
+            if not await self._agreed(plan, "delete"):
+                return
+            done = await deleting.delete_range(self.writes, plan, found, trash, path)
+        except Failure as error:
+            self.failed(error)
+            return
+        if done.dry:
+            self.flash("dry run: nothing was sent", "warn")
+        elif done.unknown:
+            self.flash(f"deleted or not is not known: {done.unknown}", "bad")
+        elif done.changed:
+            self.flash(f"a key changed since rev {found.revision}: {done.count} of {len(found.kvs)} deleted", "bad")
+        else:
+            self.flash(f"{done.count} keys deleted at rev {done.revision}; u brings them back", "good")
+        self.reload(label)
+
+    async def delete_prefix(self, prefix: bytes) -> None:
+        key, end = prefix_range(prefix)
+        await self.delete_range(key, end, prefix)
+
+    # --- move, clone -------------------------------------------------------------------------------------
+
+    async def move(self, source: bytes, *, folder: bool, keep: bool) -> None:
+        """Rename (or clone) a key or a folder to a name that is asked for."""
+        target = await self.ask_key(f"{'clone' if keep else 'rename or move'} to", escape_key(source))
+        if target is None:
+            return
+        try:
+            if folder:
+                found = await deleting.preview_prefix(self.writes, source)
+            else:
+                kv = await self.writes.get(source)
+                found = Preview(source, b"", (kv,) if kv else (), kv.mod_revision if kv else 0)
+            plan = moving.plan_move(self.writes.guard, found, source, target, keep=keep)
+            if not await self._agreed(plan.plan, "clone" if keep else "move"):
+                return
+            if self.writes.guard.dry_run:
+                await self.writes.record(plan.plan, (), "dry: THEN", self.writes.clock(), dry=True)
+                self.flash("dry run: nothing was sent", "warn")
+                return
+            report = await moving.run_move(self.writes, plan, journals=self.journals)
+        except Failure as error:
+            self.failed(error)
+            return
+        self._tell(report, plan.plan.changes, "cloned" if keep else "moved")
+        self.reload(b"")
+
+    @property
+    def journals(self) -> Path:
+        return self.writes.state / "journal"
+
+    async def recover(self) -> None:
+        """Offer to finish or roll back moves of this cluster that were cut."""
+        for journal in unfinished(self.journals, self.writes.guard.cluster_id):
+            try:
+                state = await moving.inspect(self.writes, journal)
+                lines = [
+                    line("a move was cut: ", journal.source, "  ->  ", journal.target, tone="head"),
+                    line(f"{len(state.moved)} keys have moved, {len(state.waiting)} have not, "
+                         f"{len(state.odd)} were changed by somebody else"),
+                ]  # fmt: skip
+                answers = [("r", "resume"), ("b", "roll back"), ("f", "forget it")]
+                answer = await self.screen.app.push_screen_wait(AskDialog(Text("unfinished move"), lines, answers))
+                if answer == "f":
+                    journal.drop()
+                if answer not in ("r", "b"):
+                    continue
+                move = moving.plan_recovery(self.writes.guard, journal, state, back=answer == "b")
+                if await self._agreed(move.plan, "run"):
+                    self._tell(await moving.recover(self.writes, journal, move), move.plan.changes, "moved")
+                    self.reload(b"")
+            except Failure as error:
+                self.failed(error)
+
+    # --- undo, undelete ----------------------------------------------------------------------------------
+
+    async def undo(self, entry: UndoEntry | None) -> None:
+        """Undo an entry, or the newest one."""
+        entry = entry or self.writes.undo.last()
+        if entry is None:
+            self.flash("there is nothing to undo in this run", "warn")
+            return
+        try:
+            made = await plan_undo(self.writes, entry)
+            if made.plan is None:
+                self.flash(f"cannot be undone: {made.reason}", "warn")
+                return
+            if not await self._agreed(made.plan, "undo"):
+                return
+            if self.writes.guard.dry_run:
+                self.flash("dry run: nothing was sent", "warn")
+                return
+            report = await run_undo(self.writes, made)
+        except Failure as error:
+            self.failed(error)
+            return
+        self._tell(report, made.plan.changes, "put back")
+        self.reload(b"")
+
+    async def undelete(self, prefix: bytes) -> None:
+        """Keys of a prefix that others deleted, found by walking back, created again."""
+        self.flash("looking for deleted keys ...")
+        try:
+            found = await find_deleted(self.writes, prefix)
+            made = await plan_undelete(self.writes, found)
+            if not await self._agreed(made.plan, "undelete"):
+                return
+            report = await self.writes.apply_batches(made.plan, made.groups)
+        except Failure as error:
+            self.failed(error)
+            return
+        self._tell(report, made.plan.changes, "created again")
+        self.reload(prefix)
+
+    # --- files -------------------------------------------------------------------------------------------
+
+    async def export(self, prefix: bytes, name: str = "") -> None:
+        """Every key under a prefix into a new 0600 file."""
+        if not name:
+            plain = re.sub(rb"[^A-Za-z0-9._-]", b"_", prefix.strip(b"/"))[:100].decode().lstrip(".-") or "all"
+            title = Text.assemble("export ", safe(prefix or b"all keys", "bold", limit=60), " to file")
+            name = await self.screen.app.push_screen_wait(PromptDialog(title, value=f"{plain}.jsonl")) or ""
+        if not name:
+            return
+        path = _path(name)
+        try:
+            export = await export_file(self.writes, prefix, path)
+        except FileExistsError:
+            self.flash("the file exists already and is not replaced", "warn")
+            return
+        except Failure as error:
+            self.failed(error)
+            return
+        words = f"{len(export.kvs)} keys of rev {export.header.revision} in "
+        self.flash(Text.assemble(words, safe(str(path), limit=100)), "good")
+
+    async def import_(self, name: str = "") -> None:
+        """A file of an export: dry run with differences, then the guarded writes."""
+        if not name:
+            name = await self.screen.app.push_screen_wait(PromptDialog(Text("import file"))) or ""
+        if not name:
+            return
+        try:
+            export = await asyncio.to_thread(load_file, _path(name))
+            made = await plan_import(self.writes, export)
+            if not made.groups:
+                self.flash(f"all {len(export.kvs)} keys are equal already; nothing to write", "good")
+                return
+            if not await self._agreed(made.plan, "import"):
+                return
+            if self.writes.guard.dry_run:
+                self.flash("dry run: nothing was sent", "warn")
+                return
+            report = await run_import(self.writes, made)
+        except Failure as error:
+            self.failed(error)
+            return
+        self._tell(report, made.plan.changes, "imported")
+        self.reload(b"")
+
+    # --- shared ------------------------------------------------------------------------------------------
+
+    async def _agreed(self, plan: WritePlan, verb: str) -> bool:
+        async def dry() -> str:
+            why = self.writes.guard.refusal(plan)
+            await self.writes.record(plan, (), "dry: refused" if why else "dry: THEN", self.writes.clock(), dry=True)
+            return why or f"{plan.changes} changes would be sent; the conditions are those read just now"
+
+        return await confirm_write(self.screen.app, self.writes.guard, plan, dry=dry, verb=verb)
+
+    def _tell(self, report: BatchReport, planned: int, done: str) -> None:
+        count = len(report.written)
+        if report.complete:
+            self.flash(f"{count} {done} at rev {report.revision}", "good")
+        elif report.error is not None:
+            self.flash(f"stopped after {count} of {planned}: {report.error}", "bad")
+        elif isinstance(report.stopped, Unknown):
+            self.flash(f"{count} of {planned} {done}; of the next it is not known: {report.stopped.reason}", "bad")
+        else:
+            self.flash(f"{count} of {planned} {done}; the rest was changed by somebody else and is not written", "bad")
+
+
+def _path(name: str) -> Path:
+    return Path(name).expanduser()
