@@ -34,6 +34,20 @@ def _encrypted(value: bytes) -> Decoded | None:
     return Decoded("Kubernetes encrypted", "prefix k8s:enc:", (hex_view(value),), facts=facts, managed_by=OWNER)
 
 
+def unwrap(value: bytes) -> tuple[str, str, bytes] | None:
+    """apiVersion, kind and body of an envelope, ``None`` when it is none."""
+    if not value.startswith(MAGIC):
+        return None
+    try:
+        outer = parse(value[len(MAGIC) :])
+    except NotProtobufError:
+        return None
+    type_meta, raw = outer.first(1), outer.first(2)
+    if type_meta is None or not isinstance(type_meta.value, Message):
+        return None
+    return type_meta.value.text(1), type_meta.value.text(2), raw.raw if raw else b""
+
+
 def _envelope(request: Request) -> Decoded | None:
     """Kind, apiVersion and body: fields 1 (1 apiVersion, 2 kind), 2 body, 3 encoding, 4 content type."""
     try:

@@ -55,7 +55,7 @@ class Decoders:
 def _decode(request: Request) -> Decoded:
     problem = ""
     if request.hooks.profile is not None and not request.nested:
-        made = request.hooks.profile(request.key, request.value)
+        made = request.hooks.profile(request)
         if made is not None and made.views:
             return made
         problem = made.problem if made else ""

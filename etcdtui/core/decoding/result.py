@@ -69,7 +69,7 @@ class Hooks:
     greatest result size, and raises ``ValueError``.
     """
 
-    profile: Callable[[bytes, bytes], Decoded | None] | None = None
+    profile: Callable[[Request], Decoded | None] | None = None
     parse_yaml: Callable[[str], Tree] | None = None
     describe_certificate: Callable[[bytes], Sequence[Fact]] | None = None
     inflate_zstd: Callable[[bytes, int], bytes] | None = None
