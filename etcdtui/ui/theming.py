@@ -102,7 +102,7 @@ def environment_style(colour: str, variables: Mapping[str, str]) -> Style:
 
 _ASCII = str.maketrans(
     {
-        **dict.fromkeys("─━═╌┄┈╴╶▔▁▂▄▀", "-"),
+        **dict.fromkeys("─━═╌┄┈╴╶▔▁▂▃▄▅▆▇▀", "-"),
         **dict.fromkeys("│┃║╎┆┊▏▎▍▌▋▐▕▊▉", "|"),
         **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯┏┓┗┛╔╗╚╝╠╣╦╩╬▗▖▘▝▟▙▜▛", "+"),
         **dict.fromkeys("▸▶›→❯", ">"),

@@ -99,7 +99,7 @@ class HelpDialog(Dialog[None]):
     DEFAULT_CSS = """
     HelpDialog > .dialog { width: 110; height: 100%; margin: 1 2; }
     HelpDialog .help-about { height: auto; margin-bottom: 1; }
-    HelpDialog Field { border: none; height: 1; padding: 0; margin-bottom: 1; }
+    HelpDialog Field { margin-bottom: 1; }
     HelpDialog .help-facts { height: auto; max-height: 2; margin-top: 1; color: $foreground; }
     """
     hints = (("/", "search"), ("j k", "scroll"), ("esc", "close"))

@@ -14,7 +14,7 @@ from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
-MOST_ROWS = 16
+LABEL_WIDTH = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ItemLines(LineView):
         off = bool(item.reason)
         line = Text(f" {item.key:<10}" if any(i.key for i in self.items) else " ", self.tone("accent"), no_wrap=True)
         label = item.label.copy()
-        label.truncate(28, overflow="ellipsis", pad=True)
+        label.truncate(LABEL_WIDTH, overflow="ellipsis", pad=True)
         if off:
             label.stylize(self.tone("dim"))
         line.append_text(label).append("  ").append_text(
@@ -91,7 +91,8 @@ class PickerDialog(Dialog[str]):
         Binding("slash", "narrow", show=False),
     ]
     DEFAULT_CSS = """
-    PickerDialog Field { display: none; border: none; height: 1; padding: 0; margin-bottom: 1; }
+    PickerDialog .dialog { width: 100; }
+    PickerDialog Field { display: none; margin-bottom: 1; }
     PickerDialog.-typing Field { display: block; }
     """
     hints = (("enter", "pick"), ("esc", "close"))

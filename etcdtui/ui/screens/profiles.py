@@ -73,7 +73,7 @@ class ProfilesScreen(Screen[None]):
     DEFAULT_CSS = """
     ProfilesScreen > .profiles-top { height: 1; background: $panel; }
     ProfilesScreen > .profiles-sub { height: 1; background: $surface; }
-    ProfilesScreen > Field { display: none; border: none; height: 1; padding: 0 1; }
+    ProfilesScreen > Field { display: none; }
     ProfilesScreen.-filtering > Field { display: block; }
     """
 
@@ -83,7 +83,7 @@ class ProfilesScreen(Screen[None]):
         self.opener = opener
         self.current = current
         self.force_read_only = False
-        self.seen: dict[str, str] = {}
+        self.seen: dict[str, str] = {current: "in use"} if current else {}
         self.table: LineTable[ProfileRow] = LineTable(self._columns(), lambda row: (row.found, row.name), marks=False)
         self.filter_field = Field(placeholder="filter", max_length=100)
         self.status_line = StatusLine()
@@ -190,7 +190,10 @@ class ProfilesScreen(Screen[None]):
         name = safe(profile.name, limit=60)
         self.status_line.set_parts(Text.assemble("connecting to ", name, "; esc cancels"))
         try:
-            password: Secret | None = await ask_password(self, wanted) if wanted.auth.asks else None
+            password: Secret | None = None
+            if wanted.auth.asks and (password := await ask_password(self, wanted)) is None:
+                self.status_line.set_parts(Text("cancelled"))
+                return
             session = await self.opener(wanted, password)
         except EtcdError as error:
             self._note(profile.name, error.title)

@@ -10,6 +10,13 @@ from textual.widgets import Input
 class Field(Input):
     """Textual's input with its rough edges off; ``password=True`` hides what is typed and refuses to copy it."""
 
+    DEFAULT_CSS = """
+    Field {
+        border: none; height: 1; padding: 0 1; width: 1fr; background: $panel;
+        &:focus { border: none; background: $panel; }
+    }
+    """
+
     class PasteCut(Message):
         """What was pasted had several lines; only the first was taken (none of it into a password)."""
 
