@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from etcdtui.demo.keeper import FOLDER_PREFIX
+from tests.demo.nothing_left import assert_nothing_left, folders
 from tests.demo.standin import QUIT_CODE
 from tests.support import PtyApp, wait_until
-from tests.support.processes import alive, descendants, table
+from tests.support.processes import descendants, table
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = 3
@@ -25,19 +25,10 @@ def start(tmp_path: Path, *args: str) -> PtyApp:
     return PtyApp.start(argv, env={"TMPDIR": str(tmp_path)}, cwd=ROOT)
 
 
-def folders(tmp_path: Path) -> list[Path]:
-    return list(tmp_path.glob(f"{FOLDER_PREFIX}*"))
-
-
 def keeper_of(app: PtyApp) -> int:
     """The one direct child."""
     (pid,) = (child for child, (parent, _) in table().items() if parent == app.pid)
     return pid
-
-
-def assert_nothing_left(tmp_path: Path, pids: set[int]) -> None:
-    wait_until(lambda: not alive(pids), 10, what=f"the end of {pids}")
-    wait_until(lambda: not folders(tmp_path), 10, what="the end of the folder")
 
 
 ENDINGS: dict[str, tuple[Callable[[PtyApp], None], int]] = {
