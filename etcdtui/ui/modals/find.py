@@ -82,7 +82,6 @@ class FindDialog(Dialog[bytes]):
         complete: Complete,
         folder_of: Callable[[bytes], bytes],
         *,
-        start: bytes = b"",
         places: Sequence[Suggestion] = (),
     ) -> None:
         super().__init__()
@@ -90,7 +89,7 @@ class FindDialog(Dialog[bytes]):
         self._folder_of = folder_of
         self._places = tuple(places)
         self._levels: dict[bytes, list[Suggestion]] = {}
-        self.field = Field(escape_key(start), placeholder="/path/of/a/key", max_length=4096)
+        self.field = Field(placeholder="/path/of/a/key", max_length=4096)
         self.list = SuggestionList()
         self.note = Static(Text(), markup=False)
 
@@ -104,7 +103,6 @@ class FindDialog(Dialog[bytes]):
 
     def on_mount(self) -> None:
         self.field.focus()
-        self.field.cursor_position = len(self.field.value)
         self._suggest()
 
     def on_input_changed(self, event: Field.Changed) -> None:

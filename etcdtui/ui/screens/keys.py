@@ -87,6 +87,7 @@ class KeysScreen(GoMixin, FilterMixin, LevelsMixin, ClusterScreen):
         )
         self._value_timer: Timer | None = None
         self._value_generation = 0
+        self._value_for: object = None
         self._shown_key: bytes | None = None
         self.start_words = ""
         self._started = False
@@ -105,6 +106,8 @@ class KeysScreen(GoMixin, FilterMixin, LevelsMixin, ClusterScreen):
         super().on_mount()
         self.view.focus()
         self.set_interval(TTL_EVERY, self._refresh_ttl)
+        if self.session.profile.refresh > 0:
+            self.set_interval(self.session.profile.refresh, self.poll)
         self._fit(self.size.width)
         self.run_worker(self._start(), group="start", exclusive=True, exit_on_error=False)
 
@@ -260,6 +263,13 @@ class KeysScreen(GoMixin, FilterMixin, LevelsMixin, ClusterScreen):
                 if level.state is State.FAILED and self._started:
                     self.load_level(level)
         self.place_changed()
+
+    def rows_changed(self) -> None:
+        row = self.view.current
+        identity = None if row is None else row.identity
+        if identity != self._value_for:
+            self._value_for = identity
+            self._want_value()
 
     # --- value -------------------------------------------------------------------------------------------
 

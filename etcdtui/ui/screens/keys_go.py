@@ -131,13 +131,12 @@ class GoMixin(LevelsMixin):
         names = {path: f"bookmark {name}" for name, path in self.places.bookmarks.items()}
         places = [Suggestion(path, note=name) for path, name in names.items()]
         places += [Suggestion(path, note="recent") for path in self.places.recent() if path not in names]
-        start = self.selected_prefix() or b""
 
         def found(path: bytes | None) -> None:
             if path:
                 self.go_to(path)
 
-        self.app.push_screen(FindDialog(self._complete, self._folder_of, start=start, places=places), found)
+        self.app.push_screen(FindDialog(self._complete, self._folder_of, places=places), found)
 
     def _folder_of(self, typed: bytes) -> bytes:
         folders = folders_of(typed, self.separators)

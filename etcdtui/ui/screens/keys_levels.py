@@ -28,6 +28,7 @@ WATCH_KEYS = 5_000
 """A level with no more keys below is watched; a larger one is checked again by its gaps."""
 REFRESH_ROWS = 2_000
 """Rows of a level checked at once; of a longer one, those on the screen."""
+POLLED_LEVELS = 20
 EMPTY = "No keys under {}. n creates one, f looks elsewhere."
 
 
@@ -161,6 +162,10 @@ class LevelsMixin(ClusterScreen):
     def _paint(self) -> None:
         self.view.model_changed()
         self.settle()
+        self.rows_changed()
+
+    def rows_changed(self) -> None:
+        """The tree has other rows; the cursor may be on one that was not there before."""
 
     # --- details and news --------------------------------------------------------------------------------
 
@@ -193,6 +198,8 @@ class LevelsMixin(ClusterScreen):
             self.live_words = "" if self.at_revision else "automatic refresh off"
             self.place_changed()
             return
+        if self._live_level is not None and level in self._live_level.walk() and self.live_words == "live":
+            return
         if level is self._live_level or level.roots or level.state is not State.READY:
             return
         self._live_level = level
@@ -203,21 +210,33 @@ class LevelsMixin(ClusterScreen):
         try:
             if 0 <= level.total <= WATCH_KEYS:
                 await self._watch(level)
-            elif every > 0:
-                self.live_words = f"checked every {every:g} s"
-                self.place_changed()
-                while True:
-                    await asyncio.sleep(every)
-                    if self.is_current:
-                        await self.check_level(level)
+            self.live_words = f"checked every {every:g} s" if every > 0 else ""
+            self.place_changed()
         except (Compacted, WatchCancelled):
+            self._live_level = None
             self.reload_level(level)
+        except EtcdError as error:
+            self._live_level = None
+            self.live_words = f"not live: {error.title}"
+            self.place_changed()
+
+    def poll(self) -> None:
+        """Check again what is on the screen and not watched; call it every ``refresh`` seconds."""
+        if self.auto and self.is_current and not self.at_revision:
+            self.run_worker(self._poll(), group="poll", exclusive=True, exit_on_error=False)
+
+    async def _poll(self) -> None:
+        shown = {id(row.level): row.level for row in map(self.view.row_at, self.view.visible_rows())}
+        watched = (
+            {id(level) for level in self._live_level.walk()} if self.live_words == "live" and self._live_level else ()
+        )
+        try:
+            for key, level in list(shown.items())[:POLLED_LEVELS]:
+                if key not in watched:
+                    await self.check_level(level)
         except EtcdError as error:
             self.live_words = f"not live: {error.title}"
             self.place_changed()
-        finally:
-            if self._live_level is level:
-                self._live_level = None
 
     async def _watch(self, level: Level) -> None:
         area = ranges.intersect(ranges.prefix_range(level.prefix), level.within)
