@@ -24,7 +24,7 @@ MAX_THEMES = 100
 
 @dataclass(frozen=True, slots=True)
 class ThemeSpec:
-    """A validated theme: every role has a colour. ``accessible`` names and roles are the file's keys."""
+    """A validated theme: every role has a colour; the roles are the keys of the file."""
 
     name: str
     dark: bool
