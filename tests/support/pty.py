@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -21,6 +22,8 @@ import pyte
 
 READ_SIZE = 65536
 SHELL = "/bin/sh"
+PRIVATE = re.compile(rb"\x1b\[[<=>][0-9;]*[a-zA-Z]")
+UNFINISHED = re.compile(rb"\x1b(\[([<=>][0-9;]*)?)?$")
 KEPT_ENV = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV")
 KEYS = {
     "enter": "\r",
@@ -65,6 +68,7 @@ class PtyApp:
         self._master = master
         self._slave = slave
         self.raw = b""
+        self._held = b""
         self._terminal = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._terminal)
 
@@ -133,8 +137,17 @@ class PtyApp:
                 break
             got = True
             self.raw += data
-            self._stream.feed(data)
+            self._draw(data)
         return got
+
+    def _draw(self, data: bytes) -> None:
+        """Feed the emulator, without the private sequences that it would print as text."""
+        data = self._held + data
+        cut = len(data)
+        if (unfinished := UNFINISHED.search(data)) is not None:
+            cut = unfinished.start()
+        self._held = data[cut:]
+        self._stream.feed(PRIVATE.sub(b"", data[:cut]))
 
     def lines(self) -> list[str]:
         self.read(0)

@@ -166,3 +166,15 @@ def test_pty_resizes_and_hangs_up() -> None:
         app.wait_for("now", "columns=70, lines=9")
         app.hang_up()
         assert app.wait() == -signal.SIGHUP
+
+
+PRIVATE_CODES = r"""
+import sys
+sys.stdout.write("a\x1b[<u\x1b[>1ub\x1b[=1;2uc"); sys.stdout.flush()
+"""
+
+
+def test_private_codes_are_not_text_on_the_screen() -> None:
+    with PtyApp.start([sys.executable, "-c", PRIVATE_CODES], size=(20, 3)) as app:
+        assert app.wait() == 0
+        assert app.lines()[0] == "abc"
