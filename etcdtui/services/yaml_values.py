@@ -74,7 +74,8 @@ def _documents(events: Iterator[yaml.Event]) -> list[Tree]:
 
 def _scalar(event: yaml.ScalarEvent) -> Tree:
     text = str(event.value)
-    if event.style is not None or event.tag is not None:
+    # A plain scalar's style is None or empty, by parser.
+    if event.style or event.tag is not None:
         return text
     if text in _NULL:
         return None

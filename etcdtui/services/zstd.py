@@ -51,7 +51,7 @@ def _checked(out: bytes, limit: int, complete: bool, rest: bytes) -> bytes:
 
 
 def inflater() -> Callable[[bytes, int], bytes] | None:
-    """A function of the frame and the greatest size of the result, that raises ``ValueError``; ``None`` without zstd."""
+    """A function of the frame and the greatest size of its content, raising ``ValueError``; ``None`` without zstd."""
     if _STDLIB is not None:
         return partial(_with_stdlib, _STDLIB)
     return partial(_with_extra, _EXTRA) if _EXTRA is not None else None
