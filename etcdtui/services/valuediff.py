@@ -6,7 +6,11 @@ import difflib
 import json
 from typing import TypeAlias
 
+from etcdtui.core.decoding import json_text
+from etcdtui.core.merge import Merged
+from etcdtui.core.merge import merge as merge_values
 from etcdtui.core.plan import PlanLine, line
+from etcdtui.core.tree import Tree
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 DIFF_BYTES = 256 * 1024
@@ -105,88 +109,13 @@ def line_diff(before: bytes, after: bytes) -> list[PlanLine]:
 
 
 def merge(base: bytes, mine: bytes, theirs: bytes) -> bytes | None:
-    """Both changes together when they touch different lines (for JSON: different fields), else ``None``.
-
-    The text of both sides is kept; a JSON result is only taken when it holds exactly both sides' fields.
-    """
+    """Both changes together when they touch different places (for JSON: different fields), else ``None``."""
     if max(len(base), len(mine), len(theirs)) > DIFF_BYTES:
         return None
-    loaded = [_load(value) for value in (base, mine, theirs)]
-    structured = all(ok and isinstance(value, dict | list) for ok, value in loaded)
-    merged = merge_lines(base.split(b"\n"), mine.split(b"\n"), theirs.split(b"\n"), touching=structured)
-    if not structured:
-        return None if merged is None else b"\n".join(merged)
-    try:
-        wanted = _merge_json(loaded[0][1], loaded[1][1], loaded[2][1])
-    except _Meet:
-        return None
-    value = b"\n".join(merged) if merged is not None else b""
-    ok, got = _load(value)
-    if merged is not None and ok and got == wanted:
-        return value
-    if base.count(b"\n") <= 1:
-        compact = b": " not in base
-        text = json.dumps(wanted, ensure_ascii=False, separators=(",", ":") if compact else (", ", ": "))
-        return text.encode() + (b"\n" if mine.endswith(b"\n") else b"")
-    return None
+    structured = all(ok and isinstance(value, dict | list) for ok, value in map(_load, (base, mine, theirs)))
+    made = merge_values(base, mine, theirs, _parse_json if structured else None)
+    return made.value if isinstance(made, Merged) else None
 
 
-class _Meet(Exception):
-    """Both sides changed the same field differently."""
-
-
-def _merge_json(base: Json, mine: Json, theirs: Json) -> Json:
-    if mine == theirs or theirs == base:
-        return mine
-    if mine == base:
-        return theirs
-    if not (isinstance(base, dict) and isinstance(mine, dict) and isinstance(theirs, dict)):
-        raise _Meet
-    out: dict[str, Json] = {}
-    for key in [*mine, *(k for k in theirs if k not in mine)]:
-        if key in base and (key not in mine or key not in theirs):
-            kept = mine.get(key, theirs.get(key))
-            if kept != base[key]:
-                raise _Meet
-        elif key in mine and key in theirs:
-            if key not in base and mine[key] != theirs[key]:
-                raise _Meet
-            out[key] = _merge_json(base.get(key), mine[key], theirs[key])
-        else:
-            out[key] = mine[key] if key in mine else theirs[key]
-    return out
-
-
-def merge_lines(
-    base: list[bytes], mine: list[bytes], theirs: list[bytes], *, touching: bool = False
-) -> list[bytes] | None:
-    """Three-way merge by lines; edits that meet are a conflict, and those that touch unless ``touching``."""
-    if max(len(base), len(mine), len(theirs)) > DIFF_LINES:
-        return None
-    edits = sorted(
-        [(a1, a2, 0, mine[b1:b2]) for a1, a2, b1, b2 in _edits(base, mine)]
-        + [(a1, a2, 1, theirs[b1:b2]) for a1, a2, b1, b2 in _edits(base, theirs)],
-        key=lambda e: (e[0], e[1], e[2]),
-    )
-    out: list[bytes] = []
-    at = 0
-    last: tuple[int, int, int, list[bytes]] | None = None
-    for edit in edits:
-        start, stop, side, text = edit
-        apart = last is None or last[2] == side or start > last[1]
-        if last is not None and not apart and touching and start == last[1] and last[0] < last[1] and start < stop:
-            apart = True
-        if last is not None and not apart:
-            if (start, stop, text) == (last[0], last[1], last[3]):
-                continue
-            return None
-        out += base[at:start]
-        out += text
-        at = stop
-        last = edit
-    return out + base[at:]
-
-
-def _edits(base: list[bytes], other: list[bytes]) -> list[tuple[int, int, int, int]]:
-    matcher = difflib.SequenceMatcher(None, base, other, autojunk=False)
-    return [(a1, a2, b1, b2) for tag, a1, a2, b1, b2 in matcher.get_opcodes() if tag != "equal"]
+def _parse_json(value: bytes) -> Tree:
+    return json_text.parse(value.decode())
