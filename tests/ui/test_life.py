@@ -1,0 +1,169 @@
+"""The terminal is given back whatever ends the program, and nothing that ends it tells a secret."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import PtyApp, Server, wait_until
+from tests.ui.life_app import PLANTED
+
+RESET = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
+"""Leave the alternate screen, show the cursor, mouse off, bracketed paste off."""
+UP = ("1/1 up", "rev ", "? help")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> dict[str, str]:
+    return {
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+    }
+
+
+def start(etcd: Server, env: dict[str, str], mode: str = "action", size: tuple[int, int] = (120, 40)) -> PtyApp:
+    return PtyApp.start([sys.executable, "-m", "tests.ui.life_app", etcd.endpoint, mode], env=env, size=size)
+
+
+@pytest.fixture
+def app(etcd: Server, state: dict[str, str]) -> Iterator[PtyApp]:
+    with start(etcd, state) as started:
+        yield started
+
+
+def assert_given_back(app: PtyApp, before: list[int]) -> None:
+    assert app.terminal_modes() == before
+    for sequence in RESET:
+        assert sequence in app.raw, sequence
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
+def test_a_signal_gives_the_terminal_back_and_the_code_tells_it(
+    etcd: Server, state: dict[str, str], number: signal.Signals
+) -> None:
+    with start(etcd, state) as app:
+        before = app.terminal_modes()
+        app.wait_for(*UP)
+        assert app.terminal_modes() != before
+        app.signal(number)
+        assert app.wait() == 128 + number
+        assert_given_back(app, before)
+
+
+def test_quitting_gives_the_terminal_back(app: PtyApp) -> None:
+    before = app.terminal_modes()
+    app.wait_for(*UP)
+    app.keys("q")
+    app.wait_for("q again to quit")
+    app.keys("q")
+    assert app.wait() == 0
+    assert_given_back(app, before)
+
+
+def test_a_dropped_connection_ends_the_program(app: PtyApp) -> None:
+    app.wait_for(*UP)
+    app.hang_up()
+    assert app.wait() != 0
+
+
+@pytest.mark.parametrize("mode", ["action", "task", "worker"])
+def test_a_crash_is_one_line_without_a_secret_and_a_private_file(
+    etcd: Server, state: dict[str, str], tmp_path: Path, mode: str
+) -> None:
+    with start(etcd, state, mode) as app:
+        before = app.terminal_modes()
+        app.wait_for(*UP)
+        app.keys("r")
+        assert app.wait() == 1
+        assert_given_back(app, before)
+        assert PLANTED.encode() not in app.raw
+        last_words = app.raw.rpartition(b"\x1b[?1049l")[2].decode()
+        assert "etcdtui stopped: internal error" in last_words
+        assert "Traceback" not in last_words
+    (file,) = (tmp_path / "state" / "etcdtui").glob("crash-*.txt")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = file.read_text()
+    assert "Traceback" in text
+    assert PLANTED not in text
+
+
+def test_the_variable_that_logs_typed_keys_is_dropped(etcd: Server, state: dict[str, str], tmp_path: Path) -> None:
+    code = "import sys; from etcdtui.cli import main; sys.exit(main(sys.argv[1:]))"
+    variables = {**state, "TEXTUAL_LOG": str(tmp_path / "textual.log")}
+    with PtyApp.start([sys.executable, "-c", code, "--endpoints", etcd.endpoint], env=variables) as app:
+        app.wait_for(*UP)
+        app.keys("j", "ctrl+q")
+        assert app.wait() == 0
+    assert not (tmp_path / "textual.log").exists()
+
+
+def test_native_noise_goes_to_the_log_and_not_to_the_screen(
+    etcd: Server, state: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "state" / "etcdtui" / "etcdtui.log"
+    with start(etcd, state, "noise") as app:
+        app.wait_for(*UP)
+        app.keys("r")
+        wait_until(lambda: "complains" in log.read_text())
+        app.keys("ctrl+q")
+        assert app.wait() == 0
+        assert b"complains" not in app.raw
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_after_ctrl_z_and_fg_the_whole_screen_is_painted_again(app: PtyApp) -> None:
+    app.wait_for(*UP)
+    shown = app.lines()[0]
+    app.keys("ctrl+z")
+    wait_until(lambda: Path(f"/proc/{app.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    app.read(0)
+    app.screen().reset()
+    assert not app.text().strip()
+    app.signal(signal.SIGCONT)
+    app.wait_for(*UP)
+    assert app.lines()[0].split()[:2] == shown.split()[:2]
+    app.keys("ctrl+q")
+    assert app.wait() == 0
+
+
+def test_a_storm_of_resizes_settles_and_tiny_is_said(app: PtyApp) -> None:
+    app.wait_for(*UP)
+    for step in range(60):
+        app.resize(2 + (step * 37) % 150, 2 + (step * 13) % 50)
+        app.read(0)
+    app.resize(30, 8)
+    app.wait_for("too small")
+    app.resize(80, 24)
+    app.wait_for(*UP, gone=["too small"])
+    app.keys("ctrl+q")
+    assert app.wait() == 0
+
+
+def test_without_a_terminal_it_refuses_at_once(etcd: Server, state: dict[str, str]) -> None:
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ui.life_app", etcd.endpoint],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, **state},
+        timeout=20,
+    )
+    assert done.returncode == 4
+    assert b"not a terminal" in done.stderr
+    assert b"\x1b" not in done.stderr + done.stdout
+    assert time.monotonic() - started < 15
+
+
+def test_a_dumb_terminal_is_refused_in_plain_words(etcd: Server, state: dict[str, str]) -> None:
+    with start(etcd, {**state, "TERM": "dumb"}) as app:
+        assert app.wait() == 4
+        assert b"TERM=dumb" in app.raw
+        assert b"\x1b" not in app.raw
