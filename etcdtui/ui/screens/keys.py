@@ -55,7 +55,7 @@ class KeysScreen(GoMixin, FilterMixin, LevelsMixin, ClusterScreen):
 
     DEFAULT_CSS = """
     KeysScreen #panes { layout: horizontal; height: 1fr; }
-    KeysScreen #tree-pane { width: 46%; min-width: 30; height: 1fr; }
+    KeysScreen #tree-pane { width: 48%; min-width: 30; height: 1fr; }
     KeysScreen #value-pane { width: 1fr; height: 1fr; border-left: solid $panel; }
     KeysScreen.-stacked #panes { layout: vertical; }
     KeysScreen.-stacked #tree-pane { width: 1fr; height: 1fr; min-width: 0; }

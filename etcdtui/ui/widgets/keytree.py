@@ -19,8 +19,10 @@ from etcdtui.ui.widgets.lines import LineView
 DETAILS_KEPT = 5_000
 INDENT = 2
 MARKERS = 3
-SIZE_WIDTH = 10
+SIZE_WIDTH = 9
 VERSION_WIDTH = 5
+NARROW = 48
+"""Below this width the columns stand closer."""
 NAME_LEAST = 12
 
 
@@ -80,7 +82,8 @@ class KeyTreeView(LineView):
         return self.row_at(self.cursor) if 0 <= self.cursor < self.row_count else None
 
     def row_key(self, index: int) -> Hashable | None:
-        return self.row_at(index).identity
+        row = self.row_at(index)
+        return None if row.is_note else row.identity
 
     def index_of(self, key: Hashable) -> int | None:
         if self.filtered is None:
@@ -120,15 +123,17 @@ class KeyTreeView(LineView):
         indent = " " * (INDENT * row.depth)
         left = Text.assemble(self._markers(row), indent, self._arrow(row))
         wide = width >= NAME_LEAST + MARKERS + SIZE_WIDTH + VERSION_WIDTH
-        room = width - left.cell_len - ((SIZE_WIDTH + VERSION_WIDTH) if wide else 0)
+        columns = self._columns(row, tight=width < NARROW) if wide else Text()
+        room = width - left.cell_len - columns.cell_len - 1
         name = self._label(row, max(NAME_LEAST, room))
         name.truncate(max(1, room), overflow="ellipsis")
         name.pad_right(max(0, room - name.cell_len))
-        return Text.assemble(left, name, self._columns(row) if wide else "", no_wrap=True, end="")
+        return Text.assemble(left, name, columns, no_wrap=True, end="")
 
     def _label(self, row: Row, limit: int) -> Text:
         if self.filtered is not None:
-            return safe(row.path, limit=limit + 8)
+            path = row.path if len(row.path) <= limit else "…".encode() + row.path[-max(1, limit - 1) :]
+            return safe(path, limit=limit + 8)
         root = row.level.roots.get(row.name)
         if root is not None:
             return safe(root.label, self.tone("key") if root.readable else self.tone("dim"), limit=limit + 8)
@@ -150,20 +155,19 @@ class KeyTreeView(LineView):
             return Text("  ")
         return Text("v " if row.name in row.level.opened else "> ", self.tone("dim"))
 
-    def _columns(self, row: Row) -> Text:
+    def _columns(self, row: Row, *, tight: bool) -> Text:
         style = self.tone("dim")
+        wide, narrow = SIZE_WIDTH, VERSION_WIDTH - (1 if tight else 0)
         if row.is_folder:
-            return Text(
-                f"{format_count(row.count) if row.count >= 0 else '…':>{SIZE_WIDTH}}{'':{VERSION_WIDTH}}", style
-            )
+            return Text(f"{format_count(row.count) if row.count >= 0 else '…':>{wide}}{'':{narrow}}", style)
         detail = self.details.get(row.path)
         if detail is None:
             size, version = "", ""
         else:
-            size, version = format_size(detail.size), str(detail.version) if detail.version < 10_000 else "9999+"
+            size, version = format_size(detail.size), str(detail.version) if detail.version < 1_000 else "999+"
         if self.masked(row.path):
             size = "(masked)"
-        return Text(f"{size:>{SIZE_WIDTH}}{version:>{VERSION_WIDTH}}", style)
+        return Text(f"{size:>{wide}}{version:>{narrow}}", style)
 
     def _note(self, row: Row, width: int) -> Text:
         tone = "bad" if row.level.state is State.FAILED else "dim"
