@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from etcdtui.client import Client
 from etcdtui.core.errors import (
     AuthFailed,
+    ClusterMismatch,
     EtcdError,
     NotSupported,
     PermissionDenied,
@@ -90,6 +91,11 @@ class ClusterHealth:
         return self.members_up > 0
 
     @property
+    def mismatch(self) -> bool:
+        """True when another cluster answers at one of the endpoints."""
+        return any(isinstance(endpoint.error, ClusterMismatch) for endpoint in self.endpoints)
+
+    @property
     def well(self) -> bool:
         return self.state is State.CONNECTED and self.members_up == self.members_total and not self.alarms
 
@@ -135,7 +141,7 @@ class HealthMonitor:
         self.health = self._judge(list(answers))
         return self.health
 
-    async def updates(self) -> AsyncIterator[ClusterHealth]:
+    async def updates(self) -> AsyncGenerator[ClusterHealth, None]:
         """Poll for ever, sooner while something is wrong, and give every result."""
         while True:
             yield await self.poll()
@@ -243,10 +249,10 @@ class HealthMonitor:
         if not any(answer.up for answer in answers):
             self._lost_at = self._lost_at or self.health.as_of or self._now()
             clock = time.strftime("%H:%M:%S", time.localtime(self._lost_at))
-            for kind in (TlsError, AuthFailed):
+            for kind, state in ((ClusterMismatch, State.LOST), (TlsError, State.TLS), (AuthFailed, State.DENIED)):
                 for error in errors:
                     if isinstance(error, kind):
-                        return (State.TLS if kind is TlsError else State.DENIED), f"{error.title}: {error.message}"
+                        return state, f"{error.title}: {error.message}"
             return State.LOST, f"no answer since {clock}, retrying"
         self._lost_at = 0.0
         if not statuses:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,12 +159,14 @@ class Session:
         guard.observe_cluster(health.cluster_id)
         return session
 
-    async def health_updates(self) -> AsyncIterator[ClusterHealth]:
+    async def health_updates(self) -> AsyncGenerator[ClusterHealth, None]:
         """Health for ever; a lost connection and another cluster behind the endpoints lock writes on the way."""
         async for health in self.monitor.updates():
             if not health.answering:
                 self.guard.connection_lost()
             self.guard.observe_cluster(health.cluster_id)
+            if health.mismatch and self.guard.writable:
+                self.guard.lock("another cluster answers at these endpoints")
             yield health
 
     async def aclose(self) -> None:
