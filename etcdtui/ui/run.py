@@ -25,6 +25,7 @@ from etcdtui.config.state import state_folder
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.config.themes import ThemeSpec, load_themes, packaged_folder
 from etcdtui.services.session import Overrides, Session
+from etcdtui.ui.hangup import hup_when_terminal_goes
 from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, open_log, terminal_apart
 
 NO_TERMINAL = 4
@@ -92,6 +93,7 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
     ending.main = asyncio.current_task()
     for number in ENDING:
         loop.add_signal_handler(number, ending.by_signal, int(number))
+    hup_when_terminal_goes()
     try:
         return await _open_and_show(launch, folder, crash, ending)
     except asyncio.CancelledError:

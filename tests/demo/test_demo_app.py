@@ -17,9 +17,9 @@ PROGRAM = Path(sys.executable).with_name("etcdtui")
 START_TIMEOUT = 40
 
 
-def start(tmp_path: Path, members: int, size: tuple[int, int] = (120, 40)) -> PtyApp:
+def start(tmp_path: Path, members: int, size: tuple[int, int] = (120, 40), before: tuple[str, ...] = ()) -> PtyApp:
     homes = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
-    argv: list[str | Path] = [PROGRAM, "demo", "--members", str(members)]
+    argv: list[str | Path] = [*before, PROGRAM, "demo", "--members", str(members)]
     return PtyApp.start(argv, env={**homes, "TMPDIR": str(tmp_path)}, size=size)
 
 
@@ -55,6 +55,17 @@ def test_nothing_is_left_of_the_real_program_after(ending: str, tmp_path: Path) 
         end(app)
         ended = app.wait()
         assert code is None or ended == code
+        assert_nothing_left(tmp_path, pids)
+
+
+DEAF = "import signal, subprocess, sys; signal.signal(signal.SIGHUP, lambda *_: None); subprocess.run(sys.argv[1:])"
+
+
+def test_it_ends_with_the_terminal_below_a_parent_that_outlives_sighup(tmp_path: Path) -> None:
+    with start(tmp_path, 1, before=(sys.executable, "-c", DEAF)) as app:
+        app.wait_for("1/1 up", "WRITES ON", timeout=START_TIMEOUT)
+        pids = descendants(app.pid)
+        app.hang_up()
         assert_nothing_left(tmp_path, pids)
 
 
