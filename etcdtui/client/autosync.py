@@ -47,7 +47,8 @@ class AutoSync:
         url_ids = await asyncio.gather(*(self._member_at(url) for url in urls))
         seen: set[int] = set()
         for url, member in zip(urls, url_ids, strict=True):
-            if member in voters and member not in seen:
+            down_for_now = member == 0 and url in self._caller.endpoints
+            if down_for_now or (member in voters and member not in seen):
                 seen.add(member)
                 kept.append(url)
         if kept:

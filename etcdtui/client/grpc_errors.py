@@ -196,7 +196,7 @@ def classify(code: str, details: str, endpoint: str = "") -> Failure:
 def _resource(bare: str, lowered: str, code: str, endpoint: str) -> e.EtcdError:
     if "larger than max" not in lowered:
         return _make(e.ServerError, bare, code, endpoint, _MAYBE)
-    if lowered.startswith("sent message"):
+    if "sent message" in lowered:
         limit = "the client's max_request_bytes; nothing was sent"
         return _make(e.MessageTooLarge, f"{bare} ({limit})", code, endpoint, _NO)
     if lowered.startswith("grpc:"):

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TypeVar
 
-from etcdtui.client.calls import Calls
+from etcdtui.client.calls import Calls, StreamCall
 from etcdtui.client.grpc_errors import Failure
 from etcdtui.client.methods import Effect, Method
 from etcdtui.client.retry import Action, Backoff, decide
-from etcdtui.client.streams import Stream
 from etcdtui.core import errors as e
 
 Req = TypeVar("Req")
@@ -32,7 +31,7 @@ async def messages(
 
 async def _first(
     caller: Calls, method: Method[Req, Resp], request: Req, endpoint: str | None
-) -> tuple[Stream[Req, Resp], Resp | None]:
+) -> tuple[StreamCall[Req, Resp], Resp | None]:
     options = caller.options
     loop = asyncio.get_running_loop()
     until = loop.time() + options.command_timeout if options.command_timeout else float("inf")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
+import tempfile
 
 from etcdtui.client.endpoints import Endpoint
 from etcdtui.client.tls import TlsMaterial
@@ -139,11 +139,8 @@ def _only_certificates(pem: bytes) -> str:
 
 
 def _load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
-    """``ssl`` reads pairs from files only; an anonymous memory file keeps the key off the disk."""
-    handle = os.memfd_create("pair", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(os.dup(handle), "wb") as file:
-            file.write(cert.rstrip() + b"\n" + key)
-        context.load_cert_chain(f"/proc/self/fd/{handle}")
-    finally:
-        os.close(handle)
+    """``ssl`` reads pairs from files only: a private one that exists for this moment."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(cert.rstrip() + b"\n" + key)
+        file.flush()
+        context.load_cert_chain(file.name)

@@ -13,8 +13,6 @@ from etcdtui.core import errors as e
 
 STREAM_AGE = 60.0
 """Seconds; a stream keeps its token for life, so an older one is renewed before the stream opens."""
-YOUNG = 1.0
-"""Seconds; a token fetched this recently is fresh enough for whoever wants a fresh one."""
 _RENEW_AT = 0.8
 """Part of a JWT's life after which it is renewed in advance."""
 
@@ -55,7 +53,7 @@ class TokenSource:
         if not self.can_login:
             return
         old = self.current is not None and self._clock() - self._fetched_at > STREAM_AGE
-        if old or (fresh and self._clock() - self._fetched_at > YOUNG):
+        if old or fresh:
             await self._login()
 
     async def renew(self) -> None:
