@@ -24,8 +24,10 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.services.guard import UnlockKind
 from etcdtui.services.session import Session
 from etcdtui.ui.bindings import APP, bindings_for
+from etcdtui.ui.commanding import Commander
 from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
 from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
@@ -45,7 +47,7 @@ QUIT_SECONDS = 2.0
 FACT_LIMIT = 200
 APP_ACTIONS = frozenset(
     """
-    help palette menu profiles unlock theme back close quit suspend next_pane previous_pane last_view
+    help palette menu command profiles unlock theme back close quit suspend next_pane previous_pane last_view
     go_1 go_2 go_3 go_4 go_5 go_6 go_7 go_8 go_9
     """.split()  # noqa: SIM905 - a list literal of that many words is no easier to read
 )
@@ -93,6 +95,7 @@ class EtcdtuiApp(App[int]):
         self._last_number = 0
         self._asked_to_quit = float("-inf")
         self._keymap = dict(launch.config.keymap)
+        self._commands: list[str] = []
         specs = dict(themes or {})
         for spec in specs.values():
             self.register_theme(textual_theme(spec))
@@ -332,6 +335,29 @@ class EtcdtuiApp(App[int]):
     def _use_theme(self, name: str | None) -> None:
         if name is not None:
             self.theme = name
+
+    def action_command(self) -> None:
+        """Ask for a command line and run it."""
+        if self.shown is not None and self.screen is self.shown:
+            self.run_worker(self._command(self.shown), group="command", exclusive=True, exit_on_error=False)
+
+    async def _command(self, screen: ClusterScreen) -> None:
+        text = await self.push_screen_wait(CommandDialog(self._commands))
+        if text:
+            self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
+            await Commander(screen, self._go_to_name, self.run_action, self._connect_to).run(text)
+
+    async def _go_to_name(self, name: str) -> ClusterScreen | None:
+        number = next((n for n, kind in self.screen_types.items() if kind.screen_name == name), 0)
+        if not number:
+            return None
+        self.action_go(number)
+        return self.deck.get(number)
+
+    async def _connect_to(self, name: str) -> None:
+        screen = self._profiles_screen()
+        await self.push_screen(screen)
+        screen.connect_to(name)
 
     def action_profiles(self) -> None:
         if not any(isinstance(screen, ProfilesScreen) for screen in self.screen_stack):

@@ -162,6 +162,14 @@ _AUTH = (
     Action("clone", "c", "can I", "Try whether a user may do something.", (AUTH,), "do", footer=40),
 )
 
+_TXN = (
+    Action("new", "n", "add", "Add a condition or a request to this part.", (TXN,), "write", footer=10),
+    Action("edit", "e", "edit", "Edit the row; on a heading, the whole text.", (TXN,), "write", footer=20),
+    Action("delete", "d", "drop", "Drop the row.", (TXN,), "write", footer=30),
+    Action("diff", "D", "dry run", "Evaluate the conditions with reads; nothing is sent.", (TXN,), "do", footer=40),
+    Action("run", "ctrl+x", "review and run", "Review, then run.", (TXN,), "write", "txn", True, footer=45),
+)
+
 _PROFILES = (
     Action("toggle_read_only", "R", "read-only", "Connect without any write.", (PROFILES,), "do", footer=20),
     Action("edit", "e", "edit file", "Open the config in $EDITOR.", (PROFILES,), "do", footer=30),
@@ -174,6 +182,7 @@ ACTIONS: tuple[Action, ...] = (
     *_LEASES,
     *_MEMBERS,
     *_AUTH,
+    *_TXN,
     *_PROFILES,
     *_COMMON,
     *_MOVE,

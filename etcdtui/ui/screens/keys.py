@@ -32,6 +32,7 @@ from etcdtui.ui.screens.keys_go import GoMixin
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.keys_value import SLOW_BYTES, ValuePane
+from etcdtui.ui.screens.keys_write import KeysWriteMixin
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import KeyTreeView
@@ -43,7 +44,7 @@ VALUE_PAUSE = 0.06
 TTL_EVERY = 5.0
 
 
-class KeysScreen(GoMixin, FilterMixin, LevelsMixin, ClusterScreen):
+class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScreen):
     """The screen that people open first."""
 
     screen_name: ClassVar[str] = KEYS

@@ -1,0 +1,220 @@
+"""What a command line does: reading goes to a screen, writing to the reviewed flow of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from rich.text import Text
+
+from etcdtui.core.etcdctl_grammar import GROUPS, SCREENS, Command, Del, Get, Put, Txn, Verb, WatchKeys, parse_line
+from etcdtui.core.keypath import KeySyntaxError, parse_key
+from etcdtui.services.drafts import drafts_of
+from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.txn import TxnScreen
+from etcdtui.ui.text import safe
+from etcdtui.ui.writing_many import ManyWriting
+
+SCREEN_OF_GROUP = {
+    "lease": "leases", "member": "members", "endpoint": "members", "alarm": "members", "compact": "members",
+    "compaction": "members", "defrag": "members", "move-leader": "members", "snapshot": "members", "user": "auth",
+    "role": "auth", "auth": "auth", "lock": "locks", "elect": "locks",
+}  # fmt: skip
+GROUP = "write"
+
+
+class Commander:
+    """Runs commands for the screen on show. ``go`` shows a screen by name and returns it, ``act`` runs an app action,
+    ``profile`` connects to another one."""
+
+    def __init__(
+        self,
+        screen: ClusterScreen,
+        go: Callable[[str], Coroutine[object, object, ClusterScreen | None]],
+        act: Callable[[str], Coroutine[object, object, object]],
+        profile: Callable[[str], Coroutine[object, object, None]],
+    ) -> None:
+        self.screen = screen
+        self.go = go
+        self.act = act
+        self.profile = profile
+
+    def flash(self, words: str | Text, tone: str = "accent") -> None:
+        self.screen.flash(words, tone)
+
+    async def run(self, text: str) -> None:
+        """Run a line; notices first, so that ignored flags are never ignored silently."""
+        parsed = parse_line(text)
+        if parsed.notices:
+            self.screen.app.notify("; ".join(parsed.notices), severity="warning")
+        if parsed.command is None:
+            self.flash(parsed.error, "warn")
+            return
+        await self._do(parsed.command)
+
+    async def _do(self, command: Command) -> None:
+        if isinstance(command, Get):
+            await self._get(command)
+        elif isinstance(command, Put):
+            self._write(self._put(command))
+        elif isinstance(command, Del):
+            writing = self._writing()
+            if command.end:
+                self._write(writing.delete_range(command.key, command.end, command.key))
+            else:
+                self._write(writing.delete_key(command.key))
+        elif isinstance(command, Txn):
+            screen = await self.go("txn")
+            if isinstance(screen, TxnScreen) and command.text:
+                screen.load_text(command.text)
+        elif isinstance(command, WatchKeys):
+            self.screen.post_message(ClusterScreen.GoTo("watch", command.key))
+        else:
+            await self._verb(command)
+
+    def _writing(self) -> ManyWriting:
+        screen = self.screen
+        return ManyWriting(screen, screen.reload if isinstance(screen, KeysScreen) else lambda _: None)
+
+    def _write(self, flow: Coroutine[object, object, None]) -> None:
+        """A write while locked says so and starts nothing."""
+        guard = self.screen.session.guard
+        if not guard.writable:
+            flow.close()
+            self.flash("READ-ONLY: press ! to unlock writes", "warn")
+            return
+        self.screen.run_worker(flow, group=GROUP, exit_on_error=False)
+
+    async def _get(self, command: Get) -> None:
+        screen = await self.go("keys")
+        if not isinstance(screen, KeysScreen):
+            return
+        if command.revision:
+            screen.show_revision(command.revision)
+        if command.key != b"\0":
+            screen.go_to(command.key)
+
+    async def _put(self, command: Put) -> None:
+        writing = self._writing()
+        if command.value is not None:
+            await writing.put(command.key, command.value, lease=command.lease)
+        elif command.file == "-":
+            await writing.edit(command.key)
+        else:
+            await writing.put_file(command.key, Path(command.file), lease=command.lease)
+
+    async def _verb(self, verb: Verb) -> None:
+        handlers: dict[str, Callable[[Verb], Coroutine[object, object, None]]] = {
+            "f": self._find, "go": self._go, "profile": self._profile, "rev": self._rev, "at": self._rev,
+            "census": self._census, "export": self._export, "import": self._import, "filter": self._filter,
+            "w": self._drafts, "q": self._quit, "q!": self._quit, "help": self._help, "theme": self._theme,
+            "keys": self._keys,
+        }  # fmt: skip
+        if verb.name in handlers:
+            await handlers[verb.name](verb)
+        elif verb.name in GROUPS:
+            name = SCREEN_OF_GROUP[verb.name]
+            if await self.go(name) is None:
+                self.flash(f"there is no screen for {verb.name} yet", "warn")
+            else:
+                self.screen.app.notify(f"{verb.name}: choose it here; o shows every action")
+        else:
+            self.flash(f":{verb.name} is not there yet", "warn")
+
+    def _key(self, verb: Verb) -> bytes:
+        """The words as one key; a typed key reads its escapes."""
+        raw = b" ".join(verb.words)
+        try:
+            return parse_key(raw.decode())
+        except (UnicodeDecodeError, KeySyntaxError):
+            return raw
+
+    async def _keys(self, verb: Verb) -> None:
+        profiles = [w[1:].decode("utf-8", "replace") for w in verb.words if w.startswith(b"@")]
+        await self._find(Verb("f", tuple(w for w in verb.words if not w.startswith(b"@"))))
+        if profiles:
+            await self.profile(profiles[0])
+
+    async def _find(self, verb: Verb) -> None:
+        screen = await self.go("keys")
+        if isinstance(screen, KeysScreen) and verb.words:
+            screen.go_to(self._key(verb))
+
+    async def _go(self, verb: Verb) -> None:
+        name = verb.text
+        wanted = next((s for s in SCREENS if name and s.startswith(name)), "")
+        if name.isdigit() and 1 <= int(name) <= len(SCREENS):
+            wanted = SCREENS[int(name) - 1]
+        if not wanted or await self.go(wanted) is None:
+            self.flash(Text.assemble("there is no screen ", safe(name, limit=40)), "warn")
+
+    async def _profile(self, verb: Verb) -> None:
+        if verb.words:
+            await self.profile(verb.text)
+        else:
+            await self.act("profiles")
+
+    async def _rev(self, verb: Verb) -> None:
+        text = verb.text
+        screen = await self.go("keys")
+        if not isinstance(screen, KeysScreen):
+            return
+        if text == "live":
+            screen.show_revision(0)
+        elif text.lstrip("-").isdigit() and int(text):
+            number = int(text)
+            screen.show_revision(number if verb.name == "rev" else -abs(number))
+        else:
+            self.flash(":rev N, :rev live, or :at -N", "warn")
+
+    async def _census(self, verb: Verb) -> None:
+        screen = await self.go("keys")
+        if isinstance(screen, KeysScreen):
+            if verb.words:
+                screen.go_to(self._key(verb))
+                screen.call_after_refresh(screen.action_census)
+            else:
+                screen.action_census()
+
+    async def _export(self, verb: Verb) -> None:
+        prefix = verb.words[0] if verb.words else b""
+        name = verb.words[1].decode("utf-8", "surrogateescape") if len(verb.words) > 1 else ""
+        self.screen.run_worker(self._writing().export(prefix, name), group=GROUP, exit_on_error=False)
+
+    async def _import(self, verb: Verb) -> None:
+        name = verb.words[0].decode("utf-8", "surrogateescape") if verb.words else ""
+        self._write(self._writing().import_(name))
+
+    async def _filter(self, verb: Verb) -> None:
+        screen = self.screen
+        if not isinstance(screen, KeysScreen):
+            await self.act("filter")
+            return
+        screen.action_filter()
+        screen.filter_field.value = verb.text
+
+    async def _drafts(self, verb: Verb) -> None:
+        drafts = drafts_of(self.screen.session.writes).all()
+        if not drafts:
+            self.flash("there is no draft")
+            return
+        self._write(self._writing().edit(drafts[0].key))
+
+    async def _quit(self, verb: Verb) -> None:
+        await self.act("quit")
+
+    async def _help(self, verb: Verb) -> None:
+        await self.act("help")
+
+    async def _theme(self, verb: Verb) -> None:
+        app = self.screen.app
+        if verb.text in app.available_themes:
+            app.theme = verb.text
+        else:
+            await self.act("theme")
+
+    async def ask(self, title: str) -> str:
+        """One more line from the person."""
+        return await self.screen.app.push_screen_wait(PromptDialog(Text(title))) or ""

@@ -1,0 +1,141 @@
+"""The command line ``:``: history with up and down, a ghost of the likely rest that right or tab takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
+from textual.widgets import Static, TextArea
+
+from etcdtui.core.etcdctl_grammar import complete, parse_line
+from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.field import Field
+
+LINE_LIMIT = 64 * 1024
+HISTORY_LIMIT = 200
+
+
+class _Ghost(Suggester):
+    def __init__(self, history: Sequence[str]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self.history = tuple(history)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        rest = complete(value, self.history)
+        return value + rest if rest and rest.isprintable() else None
+
+
+class CommandDialog(Dialog[str]):
+    """Dismisses with the line; pasted lines become one text, so that a pasted ``txn`` stays whole."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "older", show=False, priority=True),
+        Binding("down", "newer", show=False, priority=True),
+        Binding("tab", "take", show=False, priority=True),
+    ]
+    DEFAULT_CSS = """
+    CommandDialog { align: center bottom; }
+    CommandDialog > .dialog { width: 100%; }
+    """
+    hints = (("enter", "run"), ("up/down", "history"), ("right/tab", "complete"), ("esc", "cancel"))
+
+    def __init__(self, history: Sequence[str] = (), value: str = "") -> None:
+        super().__init__()
+        self.past = list(history)[-HISTORY_LIMIT:]
+        self.at = len(self.past)
+        self.typed = value
+        self.pasted = ""
+        self.field = Field(value, placeholder="get put del txn go rev export ... or an etcdctl line", id="command")
+        self.field.suggester = _Ghost(self.past)
+        self.notice = Static(Text(), markup=False)
+
+    def title_text(self) -> Text:
+        return Text(":")
+
+    def compose_dialog(self) -> ComposeResult:
+        yield self.field
+        yield self.notice
+
+    def on_mount(self) -> None:
+        self.field.focus()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Several lines: keep them all, show the first."""
+        if len(event.text.splitlines()) > 1 and len(event.text) <= LINE_LIMIT:
+            event.stop()
+            event.prevent_default()
+            self._take_text(event.text)
+
+    def on_field_paste_cut(self, event: Field.PasteCut) -> None:
+        event.stop()
+        self.notice.update(Text("several lines: open the builder with :txn and paste there"))
+
+    def _take_text(self, text: str) -> None:
+        self.pasted = text
+        self.notice.update(Text.assemble("pasted ", str(len(text.splitlines())), " lines; enter runs them as one"))
+        self.field.value = text.splitlines()[0]
+
+    def on_input_submitted(self, event: Field.Submitted) -> None:
+        event.stop()
+        text = self.pasted if self.pasted and event.value == self.pasted.splitlines()[0] else event.value
+        if not text.strip():
+            self.dismiss(None)
+            return
+        parsed = parse_line(text)
+        if parsed.command is None:
+            self.notice.update(safe(parsed.error, limit=300))
+            return
+        self.dismiss(text)
+
+    def action_older(self) -> None:
+        self._show(self.at - 1)
+
+    def action_newer(self) -> None:
+        self._show(self.at + 1)
+
+    def _show(self, index: int) -> None:
+        if self.at == len(self.past):
+            self.typed = self.field.value
+        self.at = max(0, min(index, len(self.past)))
+        self.field.value = self.past[self.at] if self.at < len(self.past) else self.typed
+        self.field.cursor_position = len(self.field.value)
+
+    def action_take(self) -> None:
+        rest = complete(self.field.value, tuple(self.past))
+        if rest and rest.isprintable():
+            self.field.value += rest
+            self.field.cursor_position = len(self.field.value)
+
+
+class TextDialog(Dialog[str]):
+    """Several lines typed or pasted, such as the text of a transaction; dismisses with them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "done", show=False, priority=True)]
+    DEFAULT_CSS = """
+    TextDialog TextArea { height: 16; border: none; }
+    """
+    hints = (("ctrl+s", "take it"), ("esc", "cancel"))
+
+    def __init__(self, title: Text, text: str = "") -> None:
+        super().__init__()
+        self._heading = title
+        self.area = TextArea(text, soft_wrap=False, tab_behavior="indent")
+        self.area.cursor_blink = False
+
+    def title_text(self) -> Text:
+        return self._heading
+
+    def compose_dialog(self) -> ComposeResult:
+        yield self.area
+
+    def on_mount(self) -> None:
+        self.area.focus()
+
+    def action_done(self) -> None:
+        self.dismiss(self.area.text)

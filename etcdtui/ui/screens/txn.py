@@ -1,0 +1,270 @@
+"""Txn: a transaction put together row by row, evaluated against the cluster before it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.plan import PlanLine, line
+from etcdtui.core.steps import MAX_OPS
+from etcdtui.core.txn_text import (
+    CompareSpec,
+    OpSpec,
+    TxnSpec,
+    TxnSyntaxError,
+    compare_text,
+    op_text,
+    parse_compare,
+    parse_op,
+    parse_txn,
+    txn_text,
+)
+from etcdtui.core.units import format_size
+from etcdtui.services.etcdctl import txn_command
+from etcdtui.services.session import Session
+from etcdtui.services.txns import Evaluated, evaluate, plan_txn, run_txn
+from etcdtui.ui.bindings import TXN
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.modals.ask import AskDialog
+from etcdtui.ui.modals.command import TextDialog
+from etcdtui.ui.modals.confirm import confirm_write
+from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.lines import LineView
+
+T = TypeVar("T", CompareSpec, OpSpec)
+TEXT_LIMIT = 200
+IF, THEN, ELSE = "IF", "THEN", "ELSE"
+PARTS = (IF, THEN, ELSE)
+
+
+@dataclass(frozen=True, slots=True)
+class TxnRow:
+    """A heading (``index`` -1) or one compare or request of a part."""
+
+    part: str
+    index: int
+    text: str
+    now: str = ""
+
+
+class TxnLines(LineView):
+    """The three parts below each other."""
+
+    def __init__(self) -> None:
+        super().__init__(id="txn")
+        self.rows: list[TxnRow] = []
+
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    def render_row(self, index: int, width: int) -> Text:
+        row = self.rows[index]
+        if row.index < 0:
+            return safe(row.text, self.tone("head"))
+        tone = "good" if row.now.endswith("true") else "warn" if row.now else "dim"
+        return Text.assemble(f"  {row.index + 1:>2}  ", safe(row.text, limit=TEXT_LIMIT), "   ",
+                             safe(row.now, self.tone(tone), limit=60))  # fmt: skip
+
+    @property
+    def current(self) -> TxnRow | None:
+        return self.rows[self.cursor] if 0 <= self.cursor < len(self.rows) else None
+
+
+class TxnScreen(ClusterScreen):
+    """IF all of these hold THEN do this ELSE that, in one revision."""
+
+    screen_name: ClassVar[str] = TXN
+    number: ClassVar[int] = 8
+    label: ClassVar[str] = "Txn"
+    about: ClassVar[str] = (
+        "One transaction: conditions, then, else. D evaluates it with reads; ctrl+x reviews and runs."
+    )
+    DEFAULT_CSS = """
+    TxnScreen #txn { height: 1fr; }
+    TxnScreen #as-etcdctl { height: auto; max-height: 12; border-top: solid $panel; color: $text-muted; }
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.spec = TxnSpec()
+        self.seen: Evaluated | None = None
+        self.lines = TxnLines()
+        self.command = Static(Text(), markup=False, id="as-etcdctl")
+
+    def compose_body(self) -> ComposeResult:
+        with Vertical():
+            yield self.lines
+            yield self.command
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.lines.focus()
+        self._show()
+
+    # --- what is shown -----------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        rows: list[TxnRow] = []
+        spec, seen = self.spec, self.seen
+        for part in PARTS:
+            items = self._part(part)
+            many = f"{part} all of ({len(items)})" if part == IF else f"{part} ({len(items)})"
+            rows.append(TxnRow(part, -1, many))
+            for i, item in enumerate(items):
+                now = ""
+                if isinstance(item, CompareSpec):
+                    if seen is not None and i < len(seen.holds):
+                        value = seen.now[i]
+                        shown = "missing" if value is None else value if isinstance(value, int) else "another value"
+                        now = f"now {shown}  {str(seen.holds[i]).lower()}"
+                    rows.append(TxnRow(part, i, compare_text(item), now))
+                elif isinstance(item, OpSpec):
+                    rows.append(TxnRow(part, i, op_text(item)))
+        self.lines.rows = rows
+        self.lines.model_changed()
+        words = f"{spec.ops} of {MAX_OPS} operations, {format_size(spec.size)} of 1.5 MiB"
+        branch = f"now: {seen.branch} would run" if seen is not None else "D evaluates the conditions"
+        self.set_status(Text(words), Text(branch), safe(spec.problem(), limit=100) if spec.ops else Text())
+        self.command.update(safe(txn_text(spec), limit=2000, keep_newlines=True) if spec.ops else Text(
+            "n adds a row, : txn and ctrl+v (or P here) takes pasted etcdctl txn text"))  # fmt: skip
+
+    def _part(self, part: str) -> tuple[CompareSpec, ...] | tuple[OpSpec, ...]:
+        if part == IF:
+            return self.spec.compares
+        return self.spec.success if part == THEN else self.spec.failure
+
+    def set_spec(self, spec: TxnSpec) -> None:
+        self.spec, self.seen = spec, None
+        self._show()
+        if spec.ops:
+            self.action_diff()
+
+    def load_text(self, text: str) -> None:
+        """Take the text that ``etcdctl txn`` reads."""
+        try:
+            self.set_spec(parse_txn(text))
+        except TxnSyntaxError as error:
+            self.flash(str(error), "warn")
+
+    # --- rows --------------------------------------------------------------------------------------------
+
+    def action_new(self) -> None:
+        row = self.lines.current
+        self.run_worker(self._edit(row.part if row else IF, None), group="row", exclusive=True, exit_on_error=False)
+
+    def action_edit(self) -> None:
+        row = self.lines.current
+        if row is None or row.index < 0:
+            self.run_worker(self._edit_text(), group="row", exclusive=True, exit_on_error=False)
+        else:
+            self.run_worker(self._edit(row.part, row.index), group="row", exclusive=True, exit_on_error=False)
+
+    async def _edit_text(self) -> None:
+        text = await self.app.push_screen_wait(TextDialog(Text("transaction as etcdctl text"), txn_text(self.spec)))
+        if text is not None:
+            self.load_text(text)
+
+    async def _edit(self, part: str, index: int | None) -> None:
+        items = self._part(part)
+        old = items[index] if index is not None else None
+        value = compare_text(old) if isinstance(old, CompareSpec) else op_text(old) if old is not None else ""
+        example = 'mod("/a/key") = "5"' if part == IF else "put KEY VALUE, del KEY, get KEY"
+        text = await self.app.push_screen_wait(PromptDialog(Text(f"{part}: {example}"), value=value))
+        if not text:
+            return
+        try:
+            if part == IF:
+                self.set_spec(replace(self.spec, compares=_put(self.spec.compares, index, parse_compare(text))))
+            elif part == THEN:
+                self.set_spec(replace(self.spec, success=_put(self.spec.success, index, parse_op(text))))
+            else:
+                self.set_spec(replace(self.spec, failure=_put(self.spec.failure, index, parse_op(text))))
+        except TxnSyntaxError as error:
+            self.flash(str(error), "warn")
+
+    def action_delete(self) -> None:
+        row = self.lines.current
+        if row is None or row.index < 0:
+            return
+        spec, i = self.spec, row.index
+        if row.part == IF:
+            spec = replace(spec, compares=spec.compares[:i] + spec.compares[i + 1 :])
+        elif row.part == THEN:
+            spec = replace(spec, success=spec.success[:i] + spec.success[i + 1 :])
+        else:
+            spec = replace(spec, failure=spec.failure[:i] + spec.failure[i + 1 :])
+        self.set_spec(spec)
+
+    # --- running -----------------------------------------------------------------------------------------
+
+    def action_diff(self) -> None:
+        """Dry run: evaluate with reads."""
+        self.run_worker(self._evaluate(), group="evaluate", exclusive=True, exit_on_error=False)
+
+    async def _evaluate(self) -> Evaluated | None:
+        try:
+            self.seen = await evaluate(self.session.writes, self.spec)
+        except EtcdError as error:
+            self.flash(error_line(error), "bad")
+            return None
+        self._show()
+        return self.seen
+
+    def action_run(self) -> None:
+        self.run_worker(self._run(), group="write", exclusive=True, exit_on_error=False)
+
+    async def _run(self) -> None:
+        if problem := self.spec.problem():
+            self.flash(problem, "warn")
+            return
+        seen = await self._evaluate()
+        if seen is None:
+            return
+        writes = self.session.writes
+        plan = plan_txn(self.spec, seen)
+
+        async def dry() -> str:
+            again = await evaluate(writes, self.spec)
+            await writes.record(plan, (), f"dry: {again.branch}", writes.clock(), dry=True)
+            return f"{again.branch} would run"
+
+        if not await confirm_write(self.app, self.session.guard, plan, dry=dry, verb="run"):
+            return
+        try:
+            done = await run_txn(writes, plan, seen)
+        except EtcdError as error:
+            self.flash(error_line(error), "bad")
+            return
+        if done.lost:
+            self.flash(f"the answer was lost; it may have run or not: {done.lost}", "bad")
+        elif done.result is None:
+            self.flash("dry run: nothing was sent", "warn")
+        else:
+            branch = "THEN" if done.result.succeeded else "ELSE"
+            self.flash(f"{branch} ran at rev {done.revision}", "good")
+            lines: list[PlanLine] = [line(str(answer)[:TEXT_LIMIT]) for answer in done.result.responses[:50]]
+            if any(o.kind == "get" for o in (*self.spec.success, *self.spec.failure)):
+                await self.app.push_screen_wait(AskDialog(Text(f"{branch} answered"), lines, []))
+        await self._evaluate()
+
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(txn_command(self.spec))
+        self.flash("copied as etcdctl", "good")
+
+
+def _put(items: tuple[T, ...], index: int | None, item: T) -> tuple[T, ...]:
+    out = list(items)
+    if index is None:
+        out.append(item)
+    else:
+        out[index] = item
+    return tuple(out)
