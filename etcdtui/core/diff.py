@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -80,19 +82,61 @@ def split_lines(data: bytes) -> list[bytes]:
 def changed_blocks(a: Sequence[bytes], b: Sequence[bytes]) -> list[Block]:
     """The regions that differ, in order and never touching each other.
 
-    Beyond ``MAX_MATCHED_LINES`` everything between the common start and end is one region.
+    Many lines are first aligned by those that are unique on both sides; a stretch of more than
+    ``MAX_MATCHED_LINES`` without such a line is one region.
     """
     head = _common(a, b)
     tail = _common(a[head:][::-1], b[head:][::-1])
     a_end, b_end = len(a) - tail, len(b) - tail
-    if head == a_end and head == b_end:
+    anchors: list[tuple[int, int]] = []
+    if max(a_end, b_end) - head > MAX_MATCHED_LINES:
+        anchors = [(i + head, j + head) for i, j in _anchors(a[head:a_end], b[head:b_end])]
+    blocks: list[Block] = []
+    a0, b0 = head, head
+    for a1, b1 in [*anchors, (a_end, b_end)]:
+        for block in _match(a, b, a0, a1, b0, b1):
+            if blocks and blocks[-1][1] == block[0] and blocks[-1][3] == block[2]:
+                blocks[-1] = (blocks[-1][0], block[1], blocks[-1][2], block[3])
+            else:
+                blocks.append(block)
+        a0, b0 = a1, b1
+    return blocks
+
+
+def _match(a: Sequence[bytes], b: Sequence[bytes], a0: int, a1: int, b0: int, b1: int) -> list[Block]:
+    head = _common(a[a0:a1], b[b0:b1])
+    a0, b0 = a0 + head, b0 + head
+    if a0 == a1 and b0 == b1:
         return []
-    if head in (a_end, b_end) or max(a_end, b_end) - head > MAX_MATCHED_LINES:
-        return [(head, a_end, head, b_end)]
-    matcher = SequenceMatcher(None, a[head:a_end], b[head:b_end], autojunk=max(a_end, b_end) - head > 1000)
-    return [
-        (a0 + head, a1 + head, b0 + head, b1 + head) for op, a0, a1, b0, b1 in matcher.get_opcodes() if op != "equal"
-    ]
+    if a0 == a1 or b0 == b1 or max(a1 - a0, b1 - b0) > MAX_MATCHED_LINES:
+        return [(a0, a1, b0, b1)]
+    codes = SequenceMatcher(None, a[a0:a1], b[b0:b1], autojunk=a1 - a0 > 1000).get_opcodes()
+    return [(x0 + a0, x1 + a0, y0 + b0, y1 + b0) for op, x0, x1, y0, y1 in codes if op != "equal"]
+
+
+def _anchors(a: Sequence[bytes], b: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Positions of lines that occur once on each side, in the longest order that both sides share."""
+    counts_a, counts_b = Counter(a), Counter(b)
+    place = {line: at for at, line in enumerate(b) if counts_b[line] == 1}
+    pairs = [(i, place[line]) for i, line in enumerate(a) if counts_a[line] == 1 and line in place]
+    tops: list[int] = []
+    top_pairs: list[int] = []
+    previous: list[int] = []
+    for at, (_, j) in enumerate(pairs):
+        pile = bisect_left(tops, j)
+        previous.append(top_pairs[pile - 1] if pile else -1)
+        if pile == len(tops):
+            tops.append(j)
+            top_pairs.append(at)
+        else:
+            tops[pile] = j
+            top_pairs[pile] = at
+    chain: list[tuple[int, int]] = []
+    at = top_pairs[-1] if top_pairs else -1
+    while at >= 0:
+        chain.append(pairs[at])
+        at = previous[at]
+    return chain[::-1]
 
 
 def _common(a: Sequence[bytes], b: Sequence[bytes]) -> int:

@@ -59,7 +59,7 @@ class ValueDecoders:
         """What the value is; a rule of the profile that does not fit is told in ``problem``. May block on a command."""
         made = self._decoders.decode(key, value, mask=self._mask, reveal=reveal, force=force)
         rule = self._rule(key)
-        if rule and rule.use in _PROVEN and not made.problem:
+        if rule and rule.use in _PROVEN and not rule.set and not made.problem:
             wanted = _NAMES.get(rule.use, rule.use)
             if value and wanted not in made.kind.lower():
                 return replace(made, problem=f"The profile says {rule.use}, but the value is not.")

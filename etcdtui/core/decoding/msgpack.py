@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_DEPTH = 64
+_WORDS = ("true", "false", "null")
+_NUMBER = re.compile(r"[0-9][0-9_]*(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
 _SIZED = {0xC4: "bin1", 0xC5: "bin2", 0xC6: "bin4", 0xD9: "str1", 0xDA: "str2", 0xDB: "str4"}
 _NUMBERS = {
     0xCA: ">f",
@@ -176,10 +179,8 @@ def scalar(item: Item) -> str:
 
 def quote(text: str) -> str:
     """Text as it is when that cannot be misread, else in double quotes on one line."""
-    plain = (
-        text and text.isprintable() and text.strip() == text and not text[0].isdigit() and text[0] not in "-+.{[\"'#"
-    )
-    if plain and ": " not in text and not text.endswith(":") and text not in ("true", "false", "null"):
+    plain = text and text.isprintable() and text.strip() == text and text[0] not in "-+.{[\"'#" and text not in _WORDS
+    if plain and ": " not in text and not text.endswith(":") and not _NUMBER.fullmatch(text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return '"' + escaped.replace("\r", "\\r") + '"'
