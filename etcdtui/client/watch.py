@@ -30,10 +30,10 @@ START_TIMEOUT = 2.0
 """Seconds entering a watcher waits for its creation; after that it goes on in the background."""
 
 PROGRESS_TIMEOUT = 5.0
-PROGRESS_REPEAT = 0.25
-PROGRESS_ALONE_AFTER = 1.0
+PROGRESS_REPEAT = 0.1
+PROGRESS_ALONE_AFTER = 0.2
 """Seconds without an answer after which a watcher that wants progress gets a stream of its own: a server keeps
-silent while any other watcher of the stream is behind or waits for a future revision."""
+silent while any watcher of the stream is behind or begins above the current revision."""
 
 
 class Watcher:
@@ -211,16 +211,21 @@ class WatchHub:
             stream.end_all(errors.WatchCancelled("the watch stream ended unexpectedly"))
             self._forget(stream)
 
+    def endpoints_in_use(self) -> tuple[str, ...]:
+        """Where the open streams are, one entry per stream."""
+        return tuple(stream.endpoint for stream in self._tasks if stream.endpoint)
+
     def leave(self, subscription: Subscription) -> None:
         if subscription.stream is not None:
             subscription.stream.detach(subscription)
 
     def ask_progress(self, subscription: Subscription, *, alone: bool) -> None:
-        """Ask the server once; ``alone``: on a stream of the watcher's own."""
+        """Ask the server once; ``alone``: on a stream of the watcher's own, where it does not begin in the future."""
         stream = subscription.stream
         if stream is None:
             return
-        if alone and len(stream.subscriptions) > 1:
+        if alone and not (subscription.cursor.step_back and len(stream.subscriptions) == 1):
+            subscription.cursor.step_back = True
             self.isolate(subscription)
         else:
             stream.request_progress()

@@ -57,19 +57,22 @@ class WatchSpec:
 class Cursor:
     """One watcher's place in history: ``next`` is the first revision not yet handed over (0: not known yet)."""
 
-    __slots__ = ("_held", "_held_bytes", "next", "spec")
+    __slots__ = ("_held", "_held_bytes", "next", "spec", "step_back")
 
     def __init__(self, spec: WatchSpec) -> None:
         self.spec = spec
         self.next = spec.start_revision
+        self.step_back = False
         self._held: list[Event] = []
         self._held_bytes = 0
 
-    def create_request(self) -> rpc_pb2.WatchRequest:
-        """The create that resumes here.
+    def create_request(self, watch_id: int = 0) -> rpc_pb2.WatchRequest:
+        """The create that resumes here, under an id of our choice (0: the server's).
 
         Fragments are always asked for (they bound the size of a message) and so is progress (it keeps the resume
-        revision of an idle watcher above compactions); what is handed over of it is another matter.
+        revision of an idle watcher above compactions); what is handed over of it is another matter. ``step_back``
+        begins one revision earlier and drops what is known: a server from 3.5.8 on answers no request for progress
+        while a watcher on the stream begins above its current revision.
         """
         spec = self.spec
         filters = [CreateRequest.NOPUT] * spec.no_put + [CreateRequest.NODELETE] * spec.no_delete
@@ -78,10 +81,11 @@ class Cursor:
             create_request=CreateRequest(
                 key=spec.key,
                 range_end=spec.range_end,
-                start_revision=self.next,
+                start_revision=self.next - 1 if self.step_back and self.next > 1 else self.next,
                 progress_notify=True,
                 filters=filters,
                 prev_kv=spec.prev_kv,
+                watch_id=watch_id,
                 fragment=True,
             )
         )
@@ -139,19 +143,24 @@ class Ledger(Generic[Owner]):
     """Whose answer is whose on one stream.
 
     Creates are answered in the order they were sent, and a refused one carries an id that means nothing (-1, or 0 on
-    etcd 3.4.0-3.4.21 and 3.5.0-3.5.5): answers are matched by order, never by id.
+    etcd 3.4.0-3.4.21 and 3.5.0-3.5.5): answers are matched by order, never by id. The ids are ours all the same: those
+    versions, when they refuse a create that left the id to them, stop sending to the watcher that has id 0.
     """
 
     def __init__(self) -> None:
         self.live: dict[int, Owner] = {}
         self._pending: deque[Owner | None] = deque()
+        self._last_id = 0
 
     @property
     def unanswered(self) -> int:
         return len(self._pending)
 
-    def asked(self, owner: Owner) -> None:
+    def asked(self, owner: Owner) -> int:
+        """A create is about to be sent; returns the id to ask for."""
         self._pending.append(owner)
+        self._last_id += 1
+        return self._last_id
 
     def answered(self, response: rpc_pb2.WatchResponse) -> Owner | None:
         """The owner of a created answer, registered unless it was refused; ``None`` when it went away meanwhile."""

@@ -128,6 +128,11 @@ class WatchStream:
         self._stalled = False
         self._watchdog: asyncio.TimerHandle | None = None
 
+    @property
+    def endpoint(self) -> str:
+        """Where the stream is open; empty between two openings."""
+        return self._stream.endpoint if self._stream is not None else ""
+
     # ------------------------------------------------------------------ watchers come and go
 
     def attach(self, subscription: Subscription) -> None:
@@ -155,8 +160,8 @@ class WatchStream:
             self._send(rpc_pb2.WatchRequest(progress_request=rpc_pb2.WatchProgressRequest()))
 
     def _create(self, subscription: Subscription) -> None:
-        self._ledger.asked(subscription)
-        self._send(subscription.cursor.create_request())
+        watch_id = self._ledger.asked(subscription)
+        self._send(subscription.cursor.create_request(watch_id))
         self._watch_for_answer()
 
     def _cancel(self, watch_id: int) -> None:
@@ -269,6 +274,11 @@ class WatchStream:
         error = cancel_error(response, endpoint=endpoint)
         if isinstance(error, errors.Compacted):
             self._cancel(response.watch_id)  # the server keeps the id, and answers no progress request until it is gone
+            cursor = subscription.cursor
+            if cursor.step_back and error.compact_revision <= cursor.next:
+                cursor.step_back = False
+                self._create(subscription)
+                return
         subscription.end(error)
         self.detach(subscription)
 

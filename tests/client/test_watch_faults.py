@@ -1,0 +1,192 @@
+"""Watching through real faults: restarts, frozen and dying members, a cluster without a leader."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from etcdtui.client import Client, ClientOptions, connect, errors
+from etcdtui.client.watch import Watcher
+from tests.conftest import ServerFactory
+from tests.support.poll import eventually
+from tests.support.server import Server
+
+RESTARTS = 20
+WRITE_PAUSE = 0.002
+
+
+class Writers:
+    """Writes without end; what was acknowledged is known."""
+
+    def __init__(self, client: Client) -> None:
+        self.acknowledged: set[int] = set()
+        self._client = client
+
+    @asynccontextmanager
+    async def running(self, count: int = 2) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._write(number)) for number in range(count)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _write(self, number: int) -> None:
+        while True:
+            try:
+                put = await self._client.kv.put(f"w/{number}", "v", timeout=2.0)
+            except errors.EtcdError:
+                continue
+            finally:
+                await asyncio.sleep(WRITE_PAUSE)
+            assert put.header is not None
+            self.acknowledged.add(put.header.revision)
+
+
+class Reader:
+    """Collects the revisions a watcher brings."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.revisions: list[int] = []
+        self.first = watcher.next_revision
+        self._task = asyncio.create_task(self._read(watcher))
+
+    async def _read(self, watcher: Watcher) -> None:
+        async for batch in watcher:
+            self.revisions += [event.kv.mod_revision for event in batch.events]
+
+    async def caught_up(self, client: Client) -> None:
+        header = (await client.kv.get("any")).header
+        assert header is not None
+        last = header.revision
+        await eventually(lambda: bool(self.revisions) and self.revisions[-1] >= last, 10.0, what="the watch caught up")
+        assert self.revisions == list(range(self.first, last + 1)), "a revision is missing or came twice"
+
+
+@pytest.mark.matrix
+async def test_twenty_restarts_under_load_leave_no_gap_and_no_double(etcd_server: ServerFactory) -> None:
+    server = await etcd_server()
+    keeps_all = not (3, 5, 0) <= server.version < (3, 5, 3)  # those lose acknowledged writes when killed
+    async with (
+        connect(ClientOptions(endpoints=server.endpoints)) as client,
+        client.watch("w/", prefix=True) as watcher,
+    ):
+        reader, writers = Reader(watcher), Writers(client)
+        async with writers.running():
+            for number in range(RESTARTS):
+                known = len(writers.acknowledged)
+                await eventually(lambda: len(writers.acknowledged) > known + 10, 10.0)  # noqa: B023  awaited here
+                member = server.members[0]
+                await (member.kill() if number % 2 and keeps_all else member.stop())
+                await member.start()
+        await reader.caught_up(client)
+        assert writers.acknowledged <= set(reader.revisions)
+
+
+async def test_many_watchers_are_all_there_again_after_a_restart(etcd_server: ServerFactory) -> None:
+    """78"""
+    server = await etcd_server()
+    async with connect(ClientOptions(endpoints=server.endpoints)) as client:
+        watchers = [client.watch(f"k/{n}") for n in range(200)]
+        await asyncio.gather(*(w.__aenter__() for w in watchers))
+        await server.members[0].kill()
+        await server.members[0].start()
+        began = time.monotonic()
+        await asyncio.gather(*(server.put(f"k/{n}", "v") for n in range(200)))
+        batches = await asyncio.wait_for(asyncio.gather(*(anext(w) for w in watchers)), 10.0)
+        assert time.monotonic() - began < 5.0
+        assert [len(b.events) for b in batches] == [1] * 200
+
+
+async def test_watch_leaves_a_member_that_shuts_down(cluster3: Server) -> None:
+    """84: a shut down member ends its streams within 7 s."""
+    async with (
+        connect(ClientOptions(endpoints=cluster3.endpoints)) as client,
+        client.watch("w/", prefix=True) as watcher,
+    ):
+        reader, writers = Reader(watcher), Writers(client)
+        async with writers.running():
+            await eventually(lambda: len(reader.revisions) > 10)
+            serving = client._watches.endpoints_in_use()[0]
+            member = next(m for m in cluster3.members if m.endpoint == serving)
+            stopping = asyncio.create_task(member.stop())
+            await eventually(lambda: serving not in client._watches.endpoints_in_use(), 8.5, what="the watch moved")
+            await stopping
+            known = len(reader.revisions)
+            await eventually(lambda: len(reader.revisions) > known + 10)
+        await reader.caught_up(client)
+
+
+async def test_a_frozen_member_is_noticed_and_left(cluster3: Server) -> None:
+    async with (
+        connect(ClientOptions(endpoints=cluster3.endpoints)) as client,
+        client.watch("idle") as idle,
+    ):
+        serving = client._watches.endpoints_in_use()[0]
+        member = next(m for m in cluster3.members if m.endpoint == serving)
+        other = next(m for m in cluster3.members if m.endpoint != serving)
+        began = time.monotonic()
+        member.pause()
+        try:
+            reading = asyncio.create_task(anext(idle))
+            await eventually(lambda: serving not in client._watches.endpoints_in_use(), 20.0, what="the watch moved")
+            assert time.monotonic() - began < 18.0
+            await eventually(lambda: client._watches.endpoints_in_use(), 5.0)
+            await eventually(lambda: _put(cluster3, other.endpoint), 10.0)
+            assert len((await asyncio.wait_for(reading, 5.0)).events) == 1
+        finally:
+            member.resume()
+
+
+async def _put(server: Server, endpoint: str) -> bool:
+    async with connect(ClientOptions(endpoints=(endpoint,))) as client:
+        try:
+            await client.kv.put("idle", "v", timeout=3.0)
+        except errors.EtcdError:
+            return False
+    return True
+
+
+async def test_quorum_lost_ends_only_the_watch_that_requires_a_leader(cluster3: Server) -> None:
+    """80, and both kinds are separate streams (79)."""
+    await cluster3.put("k", "v")
+    async with (
+        connect(ClientOptions(endpoints=cluster3.endpoints)) as client,
+        client.watch("k", require_leader=True) as strict,
+        client.watch("k") as patient,
+    ):
+        assert len(client._watches.endpoints_in_use()) == 2
+        await asyncio.gather(*(m.kill() for m in cluster3.members[1:]))
+        began = time.monotonic()
+        with pytest.raises(errors.NoLeader):
+            await asyncio.wait_for(anext(strict), 15.0)
+        assert time.monotonic() - began < 6.5
+        reading = asyncio.create_task(anext(patient))
+        await asyncio.gather(*(m.start() for m in cluster3.members[1:]))
+        await cluster3.put("k", "again")
+        assert len((await asyncio.wait_for(reading, 15.0)).events) == 1
+
+
+async def test_a_watch_that_requires_a_leader_survives_an_election(cluster3: Server) -> None:
+    async with (
+        connect(ClientOptions(endpoints=cluster3.endpoints)) as client,
+        client.watch("w/", prefix=True, require_leader=True) as watcher,
+    ):
+        reader = Reader(watcher)
+        await client.kv.put("w/1", "v")
+        await (await cluster3.leader()).kill()
+        await eventually(lambda: _written(client), 15.0)
+        await reader.caught_up(client)
+
+
+async def _written(client: Client) -> bool:
+    try:
+        await client.kv.put("w/2", "v", timeout=2.0)
+    except errors.EtcdError:
+        return False
+    return True
