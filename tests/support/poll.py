@@ -14,15 +14,15 @@ POLL = 0.02
 
 @overload
 async def eventually(
-    predicate: Callable[[], Coroutine[object, object, T]], timeout: float = 5.0, *, what: str = ""
+    predicate: Callable[..., Coroutine[object, object, T]], timeout: float = 5.0, *, what: str = ""
 ) -> T: ...
 
 
 @overload
-async def eventually(predicate: Callable[[], T], timeout: float = 5.0, *, what: str = "") -> T: ...
+async def eventually(predicate: Callable[..., T], timeout: float = 5.0, *, what: str = "") -> T: ...
 
 
-async def eventually(predicate: Callable[[], object], timeout: float = 5.0, *, what: str = "") -> object:
+async def eventually(predicate: Callable[..., object], timeout: float = 5.0, *, what: str = "") -> object:
     """Call ``predicate`` until its answer is true, and return that answer; fails after ``timeout`` seconds.
 
     An ``AssertionError`` raised by it means "not yet"; the last one is the cause of the failure.
@@ -44,7 +44,7 @@ async def eventually(predicate: Callable[[], object], timeout: float = 5.0, *, w
         await asyncio.sleep(POLL)
 
 
-def wait_until(predicate: Callable[[], T], timeout: float = 5.0, *, what: str = "") -> T:
+def wait_until(predicate: Callable[..., T], timeout: float = 5.0, *, what: str = "") -> T:
     """``eventually`` for tests without an event loop."""
     deadline = time.monotonic() + timeout
     while not (answer := predicate()):
