@@ -268,7 +268,7 @@ def user_add(name: str, *, no_password: bool) -> WritePlan:
 
 def user_delete(user: User, view: AccessView, me: str) -> WritePlan:
     blocked = "the user root cannot be deleted while authentication is on" if user.name == ROOT and view.enabled else ""
-    lines = [line("roles it has: " + (", ".join(user.roles) or "none"))]
+    lines = [line("roles it has: ", (", ".join(user.roles) or "none").encode())]
     if user.name == me:
         lines.append(line("this is the user you are logged in as", tone="warn"))
     if ROOT in user.roles and sum(ROOT in other.roles for other in view.users) == 1:
@@ -315,7 +315,7 @@ def role_delete(role: Role, view: AccessView) -> WritePlan:
     blocked = "the role root cannot be deleted while authentication is on" if role.name == ROOT and view.enabled else ""
     return _plan(
         "role delete", role.name, "RoleDelete", f"role delete {shell_quote(role.name.encode())}",
-        (line("used by: " + (", ".join(users) or "nobody"), tone="warn" if users else "plain"),), blocked=blocked,
+        (line("used by: ", (", ".join(users) or "nobody").encode(), tone="warn" if users else "plain"),), blocked=blocked,
     )  # fmt: skip
 
 

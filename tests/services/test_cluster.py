@@ -1,0 +1,104 @@
+"""Members: quorum arithmetic, what is blocked, and rows of a real cluster."""
+
+from __future__ import annotations
+
+import pytest
+
+from etcdtui.client import Client, ClientOptions
+from etcdtui.core.types import Alarm, AlarmType, EndpointStatus, Member, ResponseHeader
+from etcdtui.services import cluster
+from etcdtui.services.cluster import ClusterView, MemberRow, Quorum
+from etcdtui.services.health import ClusterHealth, HealthMonitor
+from tests.support import Server, eventually
+
+
+def status(member: int, leader: int, *, db: int = 100, quota: int = 0, index: int = 50) -> EndpointStatus:
+    return EndpointStatus(
+        "e", ResponseHeader(9, member, 10, 2), "3.5.1", db, db // 2, leader, index, 2, index, db_size_quota=quota
+    )
+
+
+def row(member: int, *, up: bool = True, learner: bool = False, leader: int = 1, lag: int = 0) -> MemberRow:
+    known = Member(member, f"m{member}", (f"http://p{member}:2380",), (f"http://c{member}:2379",), learner)
+    return MemberRow(known, f"c{member}:2379", up, status(member, leader) if up else None, lag=lag)
+
+
+def view(*rows: MemberRow, alarms: tuple[Alarm, ...] = ()) -> ClusterView:
+    return ClusterView(ClusterHealth(leader_id=1, revision=5000), rows, alarms)
+
+
+@pytest.mark.parametrize(
+    ("voters", "up", "spare"), [(1, 1, 0), (2, 2, 0), (3, 3, 1), (3, 2, 0), (3, 1, -1), (4, 4, 1), (5, 5, 2)]
+)
+def test_quorum(voters: int, up: int, spare: int) -> None:
+    assert Quorum(voters, up).spare == spare
+
+
+def test_removing_is_blocked_when_the_rest_would_have_no_majority() -> None:
+    healthy, down = row(1), row(3, up=False)
+    assert cluster.remove_plan(view(healthy, row(2), down), healthy).blocked
+    assert not cluster.remove_plan(view(healthy, row(2), down), down).blocked
+    assert cluster.remove_plan(view(healthy), healthy).blocked
+    assert not cluster.remove_plan(view(healthy, row(2), row(3)), row(2)).blocked
+
+
+def test_the_leader_moves_only_to_a_member_that_can_lead() -> None:
+    rows = view(row(1), row(2), row(3, learner=True), row(4, up=False), row(5, lag=5000))
+    assert [bool(cluster.move_leader_plan(rows, r).blocked) for r in rows.rows[1:]] == [False, True, True, True]
+
+
+def test_a_member_is_added_as_a_learner_and_not_while_one_is_down() -> None:
+    plan = cluster.add_plan(view(row(1), row(2), row(3)), "new", ("http://p4:2380",))
+    assert "--learner" in plan.etcdctl and not plan.blocked
+    assert "remove it first" in cluster.add_plan(view(row(1), row(2, up=False)), "new", ("http://p:2380",)).blocked
+    lines = cluster.add_environment(view(row(1)), "new", ("http://p4:2380",))
+    assert 'ETCD_INITIAL_CLUSTER="m1=http://p1:2380,new=http://p4:2380"' in lines
+
+
+def test_a_corrupt_alarm_is_not_disarmed_and_a_full_member_neither() -> None:
+    full = MemberRow(row(1).member, "c1", True, status(1, 1, db=95, quota=100))
+    assert cluster.disarm_plan(view(full), Alarm(1, AlarmType.CORRUPT)).blocked
+    assert cluster.disarm_plan(view(full), Alarm(1, AlarmType.NOSPACE)).blocked
+    assert not cluster.disarm_plan(view(row(1)), Alarm(1, AlarmType.NOSPACE)).blocked
+
+
+def test_compaction_outside_of_the_history_is_blocked_and_keeping_little_is_the_worst_class() -> None:
+    assert cluster.compact_plan(view(row(1)), 9000, 1000).blocked
+    assert (
+        cluster.compact_plan(view(row(1)), 4900, 1000).action_class
+        > cluster.compact_plan(view(row(1)), 3000, 1000).action_class
+    )
+
+
+async def test_rows_of_a_real_cluster_follow_a_killed_member(cluster3: Server) -> None:
+    client = await Client.open(ClientOptions(endpoints=tuple(cluster3.endpoints)))
+    try:
+        monitor = HealthMonitor(client)
+
+        async def shown() -> ClusterView:
+            return cluster.view_of(await monitor.poll())
+
+        async def all_known() -> bool:
+            rows = (await shown()).rows
+            return len(rows) == 3 and all(r.up and r.status and r.name for r in rows)
+
+        await eventually(all_known, timeout=15)
+        leader = await cluster3.leader()
+        now = await shown()
+        assert now.quorum == Quorum(3, 3)
+        assert sum(r.role == "LEADER" for r in now.rows) == 1
+        hashes = await cluster.check_hashes(client, now)
+        assert hashes.verdict == "equal"
+
+        victim = next(m for m in cluster3.members if m is not leader)
+        await victim.kill()
+
+        async def one_down() -> bool:
+            rows = (await shown()).rows
+            return sum(r.state == "DOWN" for r in rows) == 1 and sum(r.up for r in rows) == 2
+
+        await eventually(one_down, timeout=15)
+        await victim.restart()
+        await eventually(all_known, timeout=20)
+    finally:
+        await client.aclose()
