@@ -202,19 +202,26 @@ def _bytes_finder(needle: bytes, ignore_case: bool) -> Finder:
 class KeyGlob:
     """A pattern over whole keys: ``*`` and ``?`` stay within one ``/`` part, ``**`` alone is any number of parts.
 
-    ``/registry/**`` covers everything below ``/registry/``; ``**/token`` any key whose last part is ``token``.
+    ``/registry/**`` covers everything below ``/registry/``; ``**/token`` any key whose last part is ``token``. Where
+    ``**`` is glued to other text, as in ``/app**``, every star of the pattern crosses slashes.
     """
 
     pattern: str
     parts: tuple[re.Pattern[bytes] | None, ...]
+    whole: re.Pattern[bytes] | None
 
     def __init__(self, pattern: str) -> None:
         object.__setattr__(self, "pattern", pattern)
-        parts = pattern.encode("utf-8", "surrogateescape").split(b"/")
-        object.__setattr__(self, "parts", tuple(None if part == b"**" else _part(part, pattern) for part in parts))
+        data = pattern.encode("utf-8", "surrogateescape")
+        parts = data.split(b"/")
+        glued = any(b"**" in part and part != b"**" for part in parts)
+        object.__setattr__(self, "whole", _stars(data) if glued else None)
+        object.__setattr__(self, "parts", tuple(None if part == b"**" else _stars(part) for part in parts))
 
     def matches(self, key: bytes) -> bool:
         """Linear in the key for one ``**``, never worse than key parts times pattern parts."""
+        if self.whole is not None:
+            return self.whole.fullmatch(key) is not None
         names = key.split(b"/")
         at = wild = 0
         star = -1
@@ -236,11 +243,9 @@ class KeyGlob:
         return all(part is None for part in self.parts[at:])
 
 
-def _part(part: bytes, pattern: str) -> re.Pattern[bytes]:
-    if b"**" in part:
-        raise FilterError(f"In the pattern {pattern!r}, ** must stand alone between slashes.")
-    # Atomic groups keep the cost linear: with only `*` the earliest match is always good enough.
-    pieces = [re.escape(piece).replace(rb"\?", b".") for piece in part.split(b"*")]
+def _stars(part: bytes) -> re.Pattern[bytes]:
+    # Atomic groups keep the cost linear: with stars of one kind the earliest match is always good enough.
+    pieces = [re.escape(piece).replace(rb"\?", b".") for piece in re.split(rb"\*+", part)]
     head, tail = pieces[0], pieces[1:]
     if not tail:
         return re.compile(head, re.DOTALL)

@@ -84,6 +84,9 @@ def test_any_text_is_a_filter_or_a_sentence(expression: str) -> None:
         ("/a*b*c", b"/aXbYbc", True),
         ("/a", b"/a/", False),
         ("", b"", True),
+        ("/app**", b"/apple/a/b", True),
+        ("/app**/x*", b"/apple/a/b/xy/z", True),
+        ("/app**", b"/ap", False),
         ("/\xff*", "/\xff1".encode(), True),
     ],
 )
@@ -95,6 +98,7 @@ def test_key_globs(pattern: str, key: bytes, matches: bool) -> None:
     "work",
     [
         lambda: KeyGlob("**/*a*a*a*a*b").matches(b"a" * 100_000),
+        lambda: KeyGlob("a**a*a**b").matches(b"a" * 100_000),
         lambda: KeyGlob("**/a/**/a/**/b").matches(b"a/" * 20_000),
         lambda: compile_filter("^/.*a.*a.*b/", {})({"text": "a" * 100_000}),
         lambda: finder("regex", "a.*b")(b"a" * 1_500_000),

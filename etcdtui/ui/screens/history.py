@@ -14,12 +14,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from etcdtui.core import ranges
-from etcdtui.core.decoding.registry import Decoders
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.services import browse, history
+from etcdtui.services.decoders import ValueDecoders
 from etcdtui.services.history import Break, Change, KeyChange, Mark, Version
 from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
@@ -152,7 +152,7 @@ class HistoryScreen(ClusterScreen):
         self.by_field = False
         self.since = 0
         self.revealed = False
-        self.decoders = Decoders()
+        self.decoders = ValueDecoders(session.profile.decoders, session.profile.mask.fields)
         self.head = PaneHead()
         self.state = PaneHead()
         self.diff = DiffView()
@@ -349,8 +349,7 @@ class HistoryScreen(ClusterScreen):
     def _lines(self, kv: KeyValue | None) -> list[str]:
         if kv is None:
             return []
-        mask = frozenset(self.session.profile.mask.fields)
-        decoded = self.decoders.decode(kv.key, kv.value, mask=mask, reveal=self.revealed)
+        decoded = self.decoders.decode_now(kv.key, kv.value, reveal=self.revealed)
         return list(decoded.views[0].lines()[:DIFF_LINES]) if decoded.views else []
 
     def _show(self, old: KeyValue | None, new: KeyValue | None) -> None:

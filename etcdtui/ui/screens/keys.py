@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,7 +10,6 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.timer import Timer
 
-from etcdtui.core.decoding.registry import Decoders
 from etcdtui.core.errors import EtcdError, LeaseNotFound
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.search import KeyGlob
@@ -19,6 +17,7 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count, format_latency
 from etcdtui.services import browse, roots
 from etcdtui.services.browse import Listing
+from etcdtui.services.decoders import ValueDecoders
 from etcdtui.services.health import ClusterHealth
 from etcdtui.services.health import State as ClusterState
 from etcdtui.services.places import Places
@@ -31,7 +30,7 @@ from etcdtui.ui.screens.keys_filter import FilterMixin
 from etcdtui.ui.screens.keys_go import GoMixin
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.screens.keys_levels import LevelsMixin
-from etcdtui.ui.screens.keys_value import SLOW_BYTES, ValuePane
+from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.screens.keys_write import KeysWriteMixin
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
@@ -74,8 +73,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self.separators = tuple(s.encode() for s in profile.separators if s)
         self.reads = Reads(session.client, leaderless=lambda: session.health.state is ClusterState.NO_LEADER)
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
-        self._mask_fields = frozenset(profile.mask.fields)
-        self._decoders = Decoders()
+        self._decoders = ValueDecoders(profile.decoders, profile.mask.fields)
         self._listings: dict[int, Listing] = {}
         self.places = Places.from_profile(profile.bookmarks)
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
@@ -324,12 +322,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
 
     async def _show_decoded(self, kv: KeyValue, generation: int, *, keep_view: bool) -> None:
         reveal = self.pane.revealed
-        if len(kv.value) > SLOW_BYTES:
-            decoded = await asyncio.to_thread(
-                self._decoders.decode, kv.key, kv.value, mask=self._mask_fields, reveal=reveal
-            )
-        else:
-            decoded = self._decoders.decode(kv.key, kv.value, mask=self._mask_fields, reveal=reveal)
+        decoded = await self._decoders.decode(kv.key, kv.value, reveal=reveal)
         if generation != self._value_generation:
             return
         self._shown_key = kv.key

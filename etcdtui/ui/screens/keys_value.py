@@ -18,8 +18,6 @@ from etcdtui.ui.widgets.toned import Toned
 from etcdtui.ui.widgets.viewer import ValueViewer
 
 MASKED_WORDS = "masked by the profile: x shows it"
-SLOW_BYTES = 64 * 1024
-"""A larger value is decoded in a thread."""
 GAP = "  "
 
 
