@@ -43,9 +43,9 @@ contracts: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
-test-matrix: $(STAMP) ## the conformance suite on every etcd in ETCD_BINARIES (one folder a version)
+test-matrix: $(STAMP) ## the tests marked matrix on every etcd in ETCD_BINARIES (one folder a version)
 	@test -n "$$ETCD_BINARIES" || { echo "set ETCD_BINARIES=DIR, one folder a version, each with etcd and etcdctl"; exit 2; }
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/conformance
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m matrix tests
 
 protos: $(STAMP) ## make etcdtui/pb from protos/
 	cd protos && ../$(BIN)/python -m grpc_tools.protoc -I . --python_out=.. --pyi_out=.. etcdtui/pb/*.proto

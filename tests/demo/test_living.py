@@ -28,6 +28,7 @@ from etcdtui.demo.writer import (
 )
 from tests.support import Server
 
+pytestmark = pytest.mark.matrix
 PAIRS = list(sample.at_rest())
 
 

@@ -16,6 +16,8 @@ from tests.conftest import ServerFactory
 from tests.support import PtyApp, Server, TcpProxy, TlsMaterial, eventually, requires_server
 from tests.support.versions import matches
 
+pytestmark = pytest.mark.matrix
+
 
 async def test_one_member_answers_by_gateway_and_etcdctl(etcd: Server) -> None:
     revision = await etcd.put("a", b"\x00\xff")
@@ -152,10 +154,10 @@ def test_pty_is_a_real_terminal() -> None:
 
 SIZES = """
 import os, signal
-signal.signal(signal.SIGWINCH, lambda *_: print("now", os.get_terminal_size(), flush=True))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})
 print("ready", os.get_terminal_size(), flush=True)
-while True:
-    signal.pause()
+while signal.sigwait({signal.SIGWINCH}):
+    print("now", os.get_terminal_size(), flush=True)
 """
 
 
