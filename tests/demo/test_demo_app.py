@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.demo.nothing_left import assert_nothing_left, folders
-from tests.support import PtyApp
+from tests.support import PtyApp, running_server
 from tests.support.processes import descendants
 
 PROGRAM = Path(sys.executable).with_name("etcdtui")
@@ -56,6 +57,18 @@ def test_nothing_is_left_of_the_real_program_after(ending: str, tmp_path: Path) 
         ended = app.wait()
         assert code is None or ended == code
         assert_nothing_left(tmp_path, pids)
+
+
+def test_a_killed_member_and_its_return_show_without_a_key_pressed(tmp_path: Path) -> None:
+    homes = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    with running_server(3) as server:
+        argv: list[str | Path] = [PROGRAM, "--endpoints", ",".join(server.endpoints)]
+        with PtyApp.start(argv, env=homes) as app:
+            app.wait_for("3/3 up", timeout=START_TIMEOUT)
+            asyncio.run(server.members[0].kill())
+            app.wait_for("2/3 up", timeout=START_TIMEOUT)
+            asyncio.run(server.members[0].start())
+            app.wait_for("3/3 up", timeout=START_TIMEOUT)
 
 
 DEAF = "import signal, subprocess, sys; signal.signal(signal.SIGHUP, lambda *_: None); subprocess.run(sys.argv[1:])"
