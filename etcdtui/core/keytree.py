@@ -173,7 +173,7 @@ class Level:
         stop = bisect_left(self.names, region.end[size:]) if inside else len(self.names)
         old = self.names[at:stop]
         if old == [row.name for row in region.rows]:
-            return False
+            return self._same(at, region.rows)
         kept = {name: self.counts[at + i] for i, name in enumerate(old)}
         before = set(old)
         self.mark(row.name for row in region.rows if row.name not in before)
@@ -185,6 +185,18 @@ class Level:
             self._forget(name)
         self._replace(at, stop, rows)
         return True
+
+    def _same(self, at: int, rows: Sequence[Child]) -> bool:
+        """The rows stay; a folder's known key, and its count when it was taken, may be others now."""
+        changed = False
+        for index, row in enumerate(rows, at):
+            if row.count == LEAF:
+                continue
+            self.samples[row.name] = row.sample[len(self.prefix) + len(row.name) :]
+            if row.count not in (UNKNOWN, self.counts[index]):
+                self.counts[index] = row.count
+                changed = True
+        return changed
 
     def remove(self, name: bytes) -> None:
         index = self.find(name)

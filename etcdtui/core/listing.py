@@ -19,6 +19,8 @@ READ_ALL = 5_000
 """A range known to hold no more keys than this is read in one piece."""
 FIRST_LIMIT = 64
 PROBE_LIMIT = 200
+END_LIMIT = 32
+"""Keys asked of a span of unknown size while the end of a listing is looked for."""
 REST_LIMIT = 500
 PIECE = 10_000
 """No piece is asked to return more keys than this."""
@@ -219,6 +221,7 @@ class Survey:
         area = ranges.intersect(ranges.prefix_range(prefix), within)
         self.total = 0 if area is None else UNKNOWN
         self.keys_seen = 0
+        self._greatest = b""
         self.pending: list[Span] = []
         self._alphabet = Alphabet(_USUAL + prefix)
         if area is None:
@@ -258,6 +261,8 @@ class Survey:
         cost = 0
         while self.pending and len(taken) < ops:
             span = self.pending[-1 if from_end else 0]
+            if from_end and span.count == UNKNOWN:
+                span.limit = min(span.limit, END_LIMIT)
             price = span.limit if span.count == UNKNOWN else min(span.limit, span.count)
             if taken and cost + price > budget and not span.first:
                 break
@@ -275,6 +280,11 @@ class Survey:
         """Where the first part not listed yet begins; ``None`` when nothing is pending."""
         return self.pending[0].start if self.pending else None
 
+    @property
+    def end_known(self) -> bool:
+        """Whether the last keys of the range are among those seen."""
+        return not self.pending or self.pending[-1].start <= self._greatest
+
     def answer(self, span: Span, keys: Sequence[bytes], count: int) -> Delta:
         """Digest the first ``keys`` of ``span`` and the exact ``count`` of keys in it."""
         delta = Delta()
@@ -285,6 +295,7 @@ class Survey:
         if not keys:
             return delta
         self.keys_seen += len(keys)
+        self._greatest = max(self._greatest, keys[-1])
         last = self._rows(keys, delta)
         self._alphabet.learn(keys[0][len(self.prefix) :][:64])
         if last is not None:

@@ -100,7 +100,9 @@ class Listing:
 
     def _start(self) -> None:
         """Fill the free slots; before the revision is known there is one."""
-        free = (AT_ONCE if self.revision else 1) - len(self._running)
+        if self.from_end and self.revision and not self._running and self.survey.end_known:
+            self.from_end = False
+        free = (AT_ONCE if self.revision and not self.from_end else 1) - len(self._running)
         while free > 0 and self.survey.pending:
             share = -(-len(self.survey.pending) // free) if self.revision else len(self.survey.pending)
             size = self._reads.max_ops if not self.revision else max(8, min(self._reads.max_ops, share))

@@ -6,6 +6,7 @@ Never by a watch from an old revision: that makes the server read every revision
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,8 +19,9 @@ from etcdtui.services.scan import scan
 MAX_VERSIONS = 500
 MAX_KEYS = 200_000
 """Keys of a prefix compared between two revisions."""
-PROBES = 24
-"""Doubling steps that look for an earlier life of a key."""
+NEAR = 64
+PROBES = 32
+"""Revisions looked at one by one, then doubling steps, to find an earlier life of a key."""
 
 
 class Mark(Enum):
@@ -58,21 +60,16 @@ async def versions(
     result = await reads.one(Want(key, values=True), revision)
     head = revision or (result.header.revision if result.header else 0)
     kv = result.kvs[0] if result.kvs else None
-    found = 0
     if kv is None:
         yield Break(Mark.DELETED, head)
         kv = await _earlier_life(reads, key, head)
+        if kv is None:
+            return
+        yield Version(kv)
     else:
         yield Version(kv, current=not revision)
-        found = 1
-        kv = kv if kv.mod_revision > 1 else None
-        async for item in _older(reads, key, kv, limit - 1):
-            yield item
-        return
-    if kv is not None:
-        yield Version(kv)
-        found += 1
-        async for item in _older(reads, key, kv, limit - found):
+    async with aclosing(_older(reads, key, kv, limit - 1)) as older:
+        async for item in older:
             yield item
 
 
@@ -104,35 +101,25 @@ async def _at(reads: Reads, key: bytes, revision: int) -> KeyValue | None:
 
 
 async def _earlier_life(reads: Reads, key: bytes, below: int) -> KeyValue | None:
-    """A version from before ``below``, looked for at doubling distances; a short life in between can be missed.
-
-    When one is found, its last version is narrowed down by bisection.
-    """
-    absent = below
-    for step in range(PROBES):
-        probe = below - (1 << step) + 1
-        if probe < 1:
-            probe = 1
+    """The last version from before ``below``: looked for at every one of the nearest revisions, then at doubling
+    distances, all in one request; a short life far back, between two probes, can be missed."""
+    distances = [*range(NEAR), *(NEAR + (1 << step) for step in range(PROBES))]
+    oldest = 1
+    for _ in range(2):
+        probes = sorted({max(oldest, below - distance) for distance in distances if below >= oldest}, reverse=True)
         try:
-            kv = await _at(reads, key, probe)
+            results = await reads.many([Want(key, revision=probe) for probe in probes])
         except Compacted:
-            return await _oldest_kept(reads, key, probe, absent)
-        if kv is not None:
-            return await _last_version(reads, key, kv, probe, absent)
-        absent = probe
-        if probe == 1:
-            return None
-    return None
-
-
-async def _oldest_kept(reads: Reads, key: bytes, compacted: int, kept: int) -> KeyValue | None:
-    """The key at the oldest revision that still exists between a compacted and a kept one."""
-    oldest = await _first_kept(reads, compacted, kept)
-    try:
-        kv = await _at(reads, key, oldest)
-    except Compacted:
+            head = await reads.one(Want(key))
+            oldest = await _first_kept(reads, 1, head.header.revision if head.header else below)
+            continue
+        for index, result in enumerate(results):
+            if result.kvs:
+                absent = probes[index - 1] if index else below + 1
+                found = await _at(reads, key, probes[index])
+                return None if found is None else await _last_version(reads, key, found, probes[index], absent)
         return None
-    return None if kv is None else await _last_version(reads, key, kv, oldest, kept)
+    return None
 
 
 async def _last_version(reads: Reads, key: bytes, kv: KeyValue, present: int, absent: int) -> KeyValue:

@@ -26,13 +26,17 @@ STALE_FOR = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """One range to read; an empty ``end`` is the single key. Without ``values`` only the keys come."""
+    """One range to read; an empty ``end`` is the single key. Without ``values`` only the keys come.
+
+    ``revision`` 0 is the one all of a request are read at.
+    """
 
     key: bytes
     end: bytes = b""
     limit: int = 0
     values: bool = False
     count_only: bool = False
+    revision: int = 0
 
 
 class Reads:
@@ -82,7 +86,7 @@ class Reads:
                 want.key,
                 range_end=want.end or None,
                 limit=want.limit,
-                revision=revision,
+                revision=want.revision or revision,
                 serializable=stale,
                 keys_only=not want.values and not want.count_only,
                 count_only=want.count_only,
@@ -122,7 +126,7 @@ class Reads:
             want.key,
             range_end=want.end or None,
             limit=want.limit,
-            revision=revision,
+            revision=want.revision or revision,
             serializable=stale,
             keys_only=not want.values and not want.count_only,
             count_only=want.count_only,

@@ -54,13 +54,14 @@ def start_from(permissions: list[Permission]) -> Start:
         return Start()
     roots = [_root(one) for one in merged]
     blind = [one for one in ranges.merge(write) if not any(ranges.contains(r, one) for r in merged)]
-    roots += [Root(f"{_label(one)}  you may write here but not read", _base(one), one, False) for one in blind]
+    roots += [_root(one, "  you may write here but not read") for one in blind]
     names = ", ".join(root.label for root in roots if root.readable) or "nothing"
     return Start(tuple(roots), f"You may read {names} (from your roles). Everything else is hidden from you.")
 
 
-def _root(one: tuple[bytes, bytes]) -> Root:
-    return Root(_label(one), one[0] if one[1] in (b"", ranges.prefix_end(one[0])) else _base(one), one)
+def _root(one: tuple[bytes, bytes], unreadable: str = "") -> Root:
+    prefix = one[0] if one[1] in (b"", ranges.prefix_end(one[0])) else _base(one)
+    return Root(_label(one) + unreadable, prefix, one, not unreadable)
 
 
 def _label(one: tuple[bytes, bytes]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from etcdtui.core import ranges
-from etcdtui.core.listing import PIECE, Span, Survey
+from etcdtui.core.listing import PIECE, UNKNOWN, Span, Survey
 from etcdtui.core.types import KeyValue, RangeResult
 from etcdtui.services.reading import Reads, Want
 
@@ -87,11 +87,15 @@ async def scan(
     after: bytes = b"",
 ) -> AsyncGenerator[Batch, None]:
     """Batches in key order until all is read. ``throttle`` counts keys, or bytes of values when they are read."""
-    survey = Survey(prefix, (), within=within, start=ranges.next_key(after) if after else b"")
+    start = ranges.next_key(after) if after else b""
+    survey = Survey(prefix, (), within=within, start=start)
     order = _Order()
     running: deque[tuple[list[Span], asyncio.Task[list[RangeResult]]]] = deque()
     keys_at_once = VALUES_AT_ONCE if values else KEYS_AT_ONCE
     pinned = revision
+    total = UNKNOWN
+    if values and survey.pending:
+        total, pinned = await _count(reads, survey, revision)
     try:
         while survey.pending or running:
             while survey.pending and len(running) < (AT_ONCE if pinned else 1):
@@ -113,7 +117,7 @@ async def scan(
             holes = [survey.hole] if survey.hole is not None else []
             holes += [min(span.start for span in waiting) for waiting, _ in running]
             for kvs in order.take(min(holes, default=None)):
-                yield Batch(kvs, survey.total, pinned)
+                yield Batch(kvs, survey.total if total == UNKNOWN else total, pinned)
             if throttle is not None:
                 await throttle.spend(read)
     finally:
@@ -121,6 +125,14 @@ async def scan(
             task.cancel()
         if running:
             await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+
+
+async def _count(reads: Reads, survey: Survey, revision: int) -> tuple[int, int]:
+    """How many keys there are and at which revision, before values are read a few at a time."""
+    wants = [Want(span.start, span.end, count_only=True) for span in survey.pending]
+    results = await reads.many(wants, revision)
+    header = results[0].header
+    return sum(result.count for result in results), revision or (header.revision if header else 0)
 
 
 def _cut(survey: Survey, spans: list[Span], keys_at_once: int) -> list[Span]:

@@ -149,8 +149,10 @@ class ValuePane(Vertical):
             lines.append(safe(f"managed by {decoded.managed_by}: look, do not touch", tone("warn")))
         if decoded.problem:
             lines.append(safe(decoded.problem, tone("bad"), limit=300))
-        lines += [safe(f"{fact.name}: {fact.value}", limit=300) for fact in decoded.facts[:4]]
-        if decoded.hints:
+        # Facts and hints come out of the value, so a masked value has none.
+        if not self.hidden:
+            lines += [safe(f"{fact.name}: {fact.value}", limit=300) for fact in decoded.facts[:4]]
+        if decoded.hints and not self.hidden:
             lines.append(safe("hint: " + ", ".join(decoded.hints), tone("dim"), limit=300))
         if self.as_of:
             lines.append(safe(self.as_of, tone("warn")))

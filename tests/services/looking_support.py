@@ -1,0 +1,65 @@
+"""A client for looking, and key spaces with every odd kind of name."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from etcdtui.client import Client, ClientOptions, Op
+from etcdtui.core.listing import LEAF, Child, child_of
+from etcdtui.services.reading import Reads
+
+ODD = (
+    b"/",
+    b"//",
+    b"a",
+    b"a/",
+    b"a//b",
+    b"/a",
+    b"/a/",
+    b"/a/b",
+    b"\x00",
+    b"\xff\xfe/x",
+    b"/bin/\x00\xff",
+    b"x:y/z",
+    b"/a:b",
+)
+
+
+@asynccontextmanager
+async def reading(*endpoints: str, user: str = "", password: str = "") -> AsyncIterator[Reads]:
+    options = ClientOptions(endpoints=endpoints, username=user or None, password=password or None)
+    client = await Client.open(options)
+    try:
+        yield Reads(client)
+    finally:
+        await client.aclose()
+
+
+async def fill(client: Client, keys: Iterable[bytes], value: bytes = b"v") -> None:
+    every = sorted(set(keys))
+    for first in range(0, len(every), 100):
+        await client.kv.txn(success=[Op.put(key, value) for key in every[first : first + 100]])
+
+
+def odd_keys(seed: int, many: int = 400) -> list[bytes]:
+    """Binary names, doubled and missing separators, keys that are also folders."""
+    rng = random.Random(seed)
+    alphabets = (b"ab/", b"abc/:\xff\xfe", b"\x00/z", b"ab-_./0")
+    made = {bytes(rng.choices(rng.choice(alphabets), k=rng.randint(1, 9))) for _ in range(many)}
+    return sorted(made | set(ODD))
+
+
+def expected(keys: Iterable[bytes], prefix: bytes, separators: tuple[bytes, ...]) -> dict[bytes, int]:
+    """The children a full listing of ``keys`` shows, with the number of keys in each folder."""
+    found: dict[bytes, int] = {}
+    for key in keys:
+        if key.startswith(prefix):
+            name, folder = child_of(key[len(prefix) :], separators)
+            found[name] = found.get(name, 0) + 1 if folder else LEAF
+    return found
+
+
+def as_counts(rows: Iterable[Child]) -> dict[bytes, int]:
+    return {row.name: row.count for row in rows}

@@ -1,0 +1,215 @@
+"""Listings show what a full read shows, whoever writes meanwhile, on servers with limits, and at their cost."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from etcdtui.core import ranges
+from etcdtui.core.errors import Compacted
+from etcdtui.core.keytree import Level, State
+from etcdtui.core.listing import LEAF, UNKNOWN, child_of
+from etcdtui.services import browse
+from etcdtui.services.browse import Listing
+from tests.conftest import ServerFactory
+from tests.services.looking_support import as_counts, expected, fill, odd_keys, reading
+from tests.support import Server, eventually
+
+SEPARATORS = (b"/",)
+
+
+def folders(keys: list[bytes], separators: tuple[bytes, ...]) -> list[bytes]:
+    """Every folder prefix of a key space, the root first."""
+    found = {b""}
+    for key in keys:
+        above = b""
+        while True:
+            name, folder = child_of(key[len(above) :], separators)
+            if not folder:
+                break
+            above += name
+            found.add(above)
+    return sorted(found)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("separators", [(b"/",), (b"/", b":"), ()])
+async def test_every_level_shows_what_etcdctl_lists(etcd: Server, separators: tuple[bytes, ...]) -> None:
+    async with reading(etcd.endpoint) as reads:
+        keys = odd_keys(7)
+        await fill(reads.client, keys)
+        listed = {kv.key for kv in (await reads.client.kv.get(b"\0", from_key=True, keys_only=True)).kvs}
+        assert listed == set(keys)
+        for prefix in folders(keys, separators):
+            for known in (UNKNOWN, 10):
+                found = await browse.children(reads, prefix, separators, known_count=known)
+                assert as_counts(found) == expected(keys, prefix, separators), prefix
+
+
+async def test_the_names_are_those_of_etcdctl_get_keys_only(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        keys = [b"/a", b"/a/b", b"//x", b"plain", b"p/q/r", b"/t/"]
+        await fill(reads.client, keys)
+        printed = etcd.etcdctl("get", "", "--prefix", "--keys-only").split()
+        for prefix in ("", "/a/", "//", "p/", "/t/"):
+            rows = await browse.children(reads, prefix.encode(), SEPARATORS)
+            inside = [key.encode() for key in printed if key.startswith(prefix)]
+            assert as_counts(rows) == expected(inside, prefix.encode(), SEPARATORS)
+
+
+async def test_a_listing_is_of_one_revision_while_others_write(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        client = reads.client
+        await fill(client, [b"/d/%02d/%03d" % (n % 40, n) for n in range(9_000)])
+        stop = asyncio.Event()
+
+        async def write() -> None:
+            number = 0
+            while not stop.is_set():
+                await client.kv.put(b"/d/new-%04d" % number, b"")
+                await client.kv.delete(b"/d/%02d/%03d" % (number % 40, number))
+                number += 1
+
+        writer = asyncio.create_task(write())
+        try:
+            for _ in range(5):
+                listing = Listing(reads, b"/d/", SEPARATORS)
+                found: dict[bytes, int] = {}
+                async for page in listing.pages():
+                    found.update({row.name: row.count for rows in page.rows for row in rows})
+                    found.update(page.counts)
+                then = await client.kv.get(b"/d/", prefix=True, keys_only=True, revision=listing.revision)
+                assert found == expected([kv.key for kv in then.kvs], b"/d/", SEPARATORS)
+        finally:
+            stop.set()
+            await writer
+
+
+async def test_a_compaction_on_the_way_starts_the_level_again_and_says_so(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        client = reads.client
+        keys = [b"/flat/%05d" % n for n in range(8_000)]
+        await fill(client, keys)
+        listing = Listing(reads, b"/flat/", SEPARATORS, page_keys=300)
+        restarts = 0
+        found: set[bytes] = set()
+        first = True
+        async for page in listing.pages():
+            if page.restarted:
+                restarts += 1
+                found.clear()
+            found.update(row.name for rows in page.rows for row in rows)
+            if first:
+                first = False
+                revision = (await client.kv.put(b"/other", b"")).header
+                assert revision is not None
+                await client.kv.compact(revision.revision)
+        assert restarts >= 1
+        assert found == {key[len(b"/flat/") :] for key in keys}
+
+
+async def test_a_listing_of_a_compacted_revision_asked_for_is_an_error(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"a"])
+        for _ in range(3):
+            done = await reads.client.kv.put(b"a", b"x")
+        assert done.header is not None
+        await reads.client.kv.compact(done.header.revision)
+        with pytest.raises(Compacted):
+            await browse.children(reads, b"", SEPARATORS, revision=done.header.revision - 1)
+
+
+async def test_a_server_that_takes_few_operations_at_once_is_read_in_parts(etcd_server: ServerFactory) -> None:
+    server = await etcd_server(flags=["--max-txn-ops=8"])
+    async with reading(server.endpoint) as reads:
+        keys = [b"/k/%d/%d" % (n % 9, n) for n in range(200)]
+        for key in keys:
+            await reads.client.kv.put(key, b"")
+        assert as_counts(await browse.children(reads, b"", SEPARATORS)) == {b"/k/": 200}
+        assert as_counts(await browse.children(reads, b"/k/", SEPARATORS)) == expected(keys, b"/k/", SEPARATORS)
+        assert reads.max_ops <= 8
+
+
+async def test_closing_a_listing_cancels_what_is_in_flight(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/flat/%05d" % n for n in range(5_000)])
+        before = asyncio.all_tasks()
+        listing = Listing(reads, b"/flat/", SEPARATORS, page_keys=200)
+        async with aclosing(listing.pages()) as pages:
+            async for page in pages:
+                assert page.hole is not None and page.total == 5_000
+                break
+        await eventually(lambda: asyncio.all_tasks() <= before)
+
+
+async def test_a_refresh_finds_new_gone_and_changed_rows_by_its_gaps(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        client = reads.client
+        await fill(client, [b"/p/a/1", b"/p/a/2", b"/p/b", b"/p/c", b"/p/d/1", b"/p/e/1"])
+        level = Level(b"/p/", SEPARATORS, state=State.READY)
+        level.insert(await browse.children(reads, b"/p/", SEPARATORS))
+        await client.kv.delete(b"/p/a/1")
+        await client.kv.delete(b"/p/d/1")
+        await client.kv.put(b"/p/bb", b"")
+        await client.kv.put(b"/p/z/9", b"")
+        await client.kv.put(b"/p/c", b"changed")
+        requests = reads.requests
+        result = await browse.refresh(reads, b"/p/", SEPARATORS, level.children(), *ranges.prefix_range(b"/p/"))
+        assert reads.requests - requests <= 2
+        for region in result.regions:
+            level.replace(region)
+        assert level.names == [b"a/", b"b", b"bb", b"c", b"e/", b"z/"]
+        assert level.changed == {b"bb", b"z/"}
+        assert level.sample(0) == b"/p/a/2", "another known key stands for the folder"
+        seen = {name: version for region in result.regions for name, _, version in region.seen}
+        assert seen[b"c"] == 2
+
+
+async def test_a_refresh_that_finds_very_much_asks_for_a_new_listing(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/p/a/1", b"/p/z/1"])
+        rows = await browse.children(reads, b"/p/", SEPARATORS)
+        await fill(reads.client, [b"/p/m%03d" % n for n in range(200)])
+        result = await browse.refresh(reads, b"/p/", SEPARATORS, rows, *ranges.prefix_range(b"/p/"))
+        assert result.relist
+
+
+async def test_details_carry_the_lease_and_stop_at_their_budget(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        client = reads.client
+        lease = await client.lease.grant(60)
+        keys = [b"/v/%02d" % n for n in range(30)]
+        for key in keys:
+            await client.kv.put(key, b"x" * 100_000)
+        await client.kv.put(b"/v/00", b"abc", lease=lease.id)
+        found: dict[bytes, browse.Detail] = {}
+        async for part in browse.details(reads, keys, budget=1_000_000):
+            found.update(part)
+        assert found[b"/v/00"] == browse.Detail(3, 2, found[b"/v/00"].mod_revision, lease.id)
+        assert 8 <= len(found) < 30
+
+
+async def test_a_huge_folder_is_counted_and_not_read(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/big/%d/%d" % (n % 3, n) for n in range(12_000)] + [b"/one"])
+        listing = Listing(reads, b"", SEPARATORS)
+        async for page in listing.pages():
+            last = page
+        assert last.done and last.total == 12_001
+        assert listing.survey.keys_seen < 1_000
+        assert as_counts(await browse.children(reads, b"", SEPARATORS)) == {b"/big/": 12_000, b"/one": LEAF}
+
+
+async def test_without_a_leader_reads_go_on_serializably_and_say_stale(cluster3: Server) -> None:
+    async with reading(cluster3.members[0].endpoint) as reads:
+        await fill(reads.client, [b"/a/1", b"/a/2", b"/b"])
+        leaderless = False
+        from_one = type(reads)(reads.client, leaderless=lambda: leaderless)
+        fresh_before = not from_one.stale
+        for member in cluster3.members[1:]:
+            await member.kill()
+        leaderless = True
+        assert fresh_before and from_one.stale
+        assert as_counts(await browse.children(from_one, b"", SEPARATORS)) == {b"/a/": 2, b"/b": LEAF}
