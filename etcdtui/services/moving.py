@@ -18,7 +18,7 @@ from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import Batch, Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
-from etcdtui.services.deleting import Preview
+from etcdtui.services.deleting import Preview, preview_prefix
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.guard import Guard
 from etcdtui.services.journal import MAX_PAIRS, MoveJournal, Pair, new_path
@@ -26,7 +26,6 @@ from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.writes import BatchReport, Writes
 
 SHOWN_KEYS = 100
-READ_CHUNK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +149,16 @@ async def inspect(writes: Writes, journal: MoveJournal) -> MoveState:
     waiting: list[tuple[KeyValue, bytes]] = []
     moved: list[tuple[KeyValue, bytes]] = []
     odd: list[bytes] = []
-    for start in range(0, len(journal.pairs), READ_CHUNK):
-        part = journal.pairs[start : start + READ_CHUNK]
-        sources = await asyncio.gather(*(writes.get(p.source) for p in part))
-        targets = await asyncio.gather(*(writes.get(p.target) for p in part))
-        for pair, source, target in zip(part, sources, targets, strict=True):
-            if source is not None and source.mod_revision == pair.mod and target is None:
-                waiting.append((source, pair.target))
-            elif source is None and target is not None and _is(pair, target):
-                moved.append((target, pair.source))
-            else:
-                odd.append(pair.source)
+    sources = {kv.key: kv for kv in (await preview_prefix(writes, journal.source)).kvs}
+    targets = {kv.key: kv for kv in (await preview_prefix(writes, journal.target)).kvs}
+    for pair in journal.pairs:
+        source, target = sources.get(pair.source), targets.get(pair.target)
+        if source is not None and source.mod_revision == pair.mod and target is None:
+            waiting.append((source, pair.target))
+        elif source is None and target is not None and _is(pair, target):
+            moved.append((target, pair.source))
+        else:
+            odd.append(pair.source)
     return MoveState(tuple(waiting), tuple(moved), tuple(odd))
 
 

@@ -170,6 +170,8 @@ _TXN = (
     Action("run", "ctrl+x", "review and run", "Review, then run.", (TXN,), "write", "txn", True, footer=45),
 )
 
+_ACTIVITY = (Action("undo", "u", "undo", "Undo this line.", (ACTIVITY,), "write", "", True, footer=10),)
+
 _PROFILES = (
     Action("toggle_read_only", "R", "read-only", "Connect without any write.", (PROFILES,), "do", footer=20),
     Action("edit", "e", "edit file", "Open the config in $EDITOR.", (PROFILES,), "do", footer=30),
@@ -183,6 +185,7 @@ ACTIONS: tuple[Action, ...] = (
     *_MEMBERS,
     *_AUTH,
     *_TXN,
+    *_ACTIVITY,
     *_PROFILES,
     *_COMMON,
     *_MOVE,

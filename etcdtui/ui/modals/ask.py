@@ -16,6 +16,8 @@ from etcdtui.ui.modals.planview import PlanView
 class AskDialog(Dialog[str]):
     """``answers`` are ``(key, label)``; dismisses with the key pressed, ``None`` on esc."""
 
+    escape_words = "cancel"
+
     def __init__(self, title: Text, lines: Sequence[PlanLine], answers: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._heading = title
@@ -29,7 +31,7 @@ class AskDialog(Dialog[str]):
         yield self.view
 
     def on_mount(self) -> None:
-        self.query_one(Hints).show([*self.answers, ("esc", "cancel")])
+        self.query_one(Hints).show([*self.answers, ("esc", self.escape_words)])
         self.view.focus()
 
     def on_key(self, event: events.Key) -> None:

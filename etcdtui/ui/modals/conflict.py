@@ -16,6 +16,8 @@ SHOWN = 6
 class ConflictDialog(AskDialog):
     """Dismisses with ``m`` (merge and review), ``t`` (take theirs), ``e`` (edit mine), ``None`` (keep the draft)."""
 
+    escape_words = "keep draft"
+
     def __init__(
         self, base: KeyValue | None, theirs: KeyValue | None, mine: bytes, merged: bytes | None, why_not: str = ""
     ) -> None:

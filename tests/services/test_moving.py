@@ -1,0 +1,155 @@
+"""Clone, rename and move: leases go along, nothing is overwritten, a cut move is resumed or rolled back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from pathlib import Path
+
+from etcdtui.core.types import WriteIntent
+from etcdtui.services import deleting, moving
+from etcdtui.services.deleting import Preview
+from etcdtui.services.journal import unfinished
+from etcdtui.services.undo import plan_undo, run_undo
+from etcdtui.services.writes import Refused, Writes
+from tests.services.writing_support import everything, must_get, writes_on
+from tests.support.server import Server
+
+KEYS = 1000
+PROGRAMS = 20
+CRASHES = 80
+
+
+async def one(writes: Writes, key: bytes) -> Preview:
+    kv = await must_get(writes, key)
+    return Preview(key, b"", (kv,), kv.mod_revision)
+
+
+async def fill(server: Server, prefix: bytes, count: int) -> dict[bytes, tuple[bytes, int]]:
+    lease = int((await server.call("lease/grant", TTL=600))["ID"])
+    out: dict[bytes, tuple[bytes, int]] = {}
+    for i in range(count):
+        name, value = prefix + b"k%04d" % i + (b"\xff" if i % 50 == 0 else b""), b"v%d" % i
+        held = lease if i % 3 == 0 else 0
+        out[name] = (value, held)
+    names = list(out)
+    for start in range(0, count, 50):
+        await asyncio.gather(*(server.put(n, out[n][0], lease=out[n][1]) for n in names[start : start + 50]))
+    return out
+
+
+async def test_a_key_moves_with_its_lease_and_undo_brings_it_back(etcd: Server, tmp_path: Path) -> None:
+    lease = int((await etcd.call("lease/grant", TTL=100))["ID"])
+    await etcd.put(b"/a/x", b"value", lease=lease)
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        move = moving.plan_move(writes.guard, await one(writes, b"/a/x"), b"/a/x", b"/b/y")
+        assert (await moving.run_move(writes, move)).complete
+        assert await everything(writes) == {b"/b/y": (b"value", lease)}
+        entry = writes.undo.last()
+        assert entry is not None
+        undo = await plan_undo(writes, entry)
+        assert (await run_undo(writes, undo)).complete
+        assert await everything(writes) == {b"/a/x": (b"value", lease)}
+
+
+async def test_a_move_or_clone_never_overwrites(etcd: Server, tmp_path: Path) -> None:
+    await etcd.put(b"/a", b"1")
+    await etcd.put(b"/b", b"2")
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        for keep in (False, True):
+            move = moving.plan_move(writes.guard, await one(writes, b"/a"), b"/a", b"/b", keep=keep)
+            assert isinstance((await moving.run_move(writes, move)).stopped, Refused)
+        assert await everything(writes) == {b"/a": (b"1", 0), b"/b": (b"2", 0)}
+
+
+async def test_a_folder_does_not_take_its_neighbour_along(etcd: Server, tmp_path: Path) -> None:
+    for key in (b"/a/b/1", b"/a/b/2", b"/a/bc", b"/a/b"):
+        await etcd.put(key, key)
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        found = await deleting.preview_prefix(writes, b"/a/b/")
+        assert (await moving.run_move(writes, moving.plan_move(writes.guard, found, b"/a/b/", b"/n/"))).complete
+        assert sorted(await everything(writes)) == [b"/a/b", b"/a/bc", b"/n/1", b"/n/2"]
+
+
+def test_a_move_onto_itself_is_blocked() -> None:
+    from etcdtui.core.types import KeyValue
+    from etcdtui.services.guard import Guard, GuardPolicy
+
+    guard = Guard(GuardPolicy(read_only=False))
+    kvs = tuple(KeyValue(k, b"", 1, 1, 1, 0) for k in (b"/a/", b"/a/a/"))
+    found = Preview(b"/a/", b"/a0", kvs, 1)
+    assert "overlap" in moving.plan_move(guard, found, b"/a/", b"/a/a/").plan.blocked
+    assert moving.plan_move(guard, found, b"/a/", b"/a/").plan.blocked
+
+
+class _Crash(BaseException):
+    """Stands for the death of the program inside one process."""
+
+
+async def _recover(writes: Writes, state: Path, back: bool) -> None:
+    for journal in unfinished(state / "journal", writes.guard.cluster_id):
+        where = await moving.inspect(writes, journal)
+        assert where.odd == ()
+        assert len(where.waiting) + len(where.moved) == len(journal.pairs)
+        move = moving.plan_recovery(writes.guard, journal, where, back=back)
+        assert (await moving.recover(writes, journal, move)).complete
+    assert unfinished(state / "journal", writes.guard.cluster_id) == []
+
+
+async def _sides(writes: Writes, sides: tuple[bytes, bytes]) -> tuple[bytes, bytes, dict[bytes, tuple[bytes, int]]]:
+    """Which prefix holds everything now, the other one, and the tails."""
+    now = await everything(writes)
+    full = sides[0] if any(k.startswith(sides[0]) for k in now) else sides[1]
+    assert all(k.startswith(full) for k in now)
+    other = sides[1] if full == sides[0] else sides[0]
+    return full, other, {k[len(full) :]: v for k, v in now.items()}
+
+
+async def test_sigkill_at_any_point_of_a_folder_rename_loses_and_doubles_nothing(etcd: Server, tmp_path: Path) -> None:
+    """Twenty real programs killed by SIGKILL, before, during and after a transaction; then eighty cut inside one."""
+    dice = random.Random(11)
+    filled = await fill(etcd, b"/old/", KEYS)
+    wanted = {k[len(b"/old/") :]: v for k, v in filled.items()}
+    sides = (b"/old/", b"/new/")
+    cuts = 0
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        writes.audit.path = None
+        for number in range(PROGRAMS):
+            full, other, tails = await _sides(writes, sides)
+            assert tails == wanted
+            kind = ("send:%d", "wire:%d:%%d", "answer:%d")[number % 3] % dice.randint(1, 15)
+            point = kind % dice.randint(0, 4000) if "%" in kind else kind
+            words = ["-m", "tests.services.move_program", etcd.endpoint, str(tmp_path), full.decode(), other.decode()]
+            program = await asyncio.create_subprocess_exec(sys.executable, *words, point)
+            assert await program.wait() in (-9, 0)
+            cuts += program.returncode == -9
+            await _recover(writes, tmp_path, back=number % 2 == 0)
+        for _ in range(CRASHES):
+            full, other, tails = await _sides(writes, sides)
+            assert tails == wanted
+            await _crash_once(writes, tmp_path, full, other, dice.randint(1, 16))
+            await _recover(writes, tmp_path, back=dice.random() < 0.5)
+        assert (await _sides(writes, sides))[2] == wanted
+    assert cuts >= PROGRAMS - 3
+
+
+async def _crash_once(writes: Writes, state: Path, source: bytes, target: bytes, at: int) -> None:
+    count = 0
+
+    def crash(intent: WriteIntent) -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            raise _Crash
+
+    found = await deleting.preview_prefix(writes, source)
+    plan = moving.plan_move(writes.guard, found, source, target)
+    writes.guard.hook = crash
+    try:
+        await moving.run_move(writes, plan, journals=state / "journal")
+        raise AssertionError("it did not crash")
+    except _Crash:
+        pass
+    finally:
+        writes.guard.hook = None
