@@ -28,7 +28,7 @@ _OPEN = {"{": "}", "[": "]"}
 def is_json(text: str) -> bool:
     """Whether the whole text is one JSON value, strictly (no NaN, no comments); any depth."""
     try:
-        json.loads(text, parse_int=_nothing, parse_float=_nothing, parse_constant=_refuse)
+        _PROOF.decode(text)
     except RecursionError:
         return _is_json_deep(text)
     except ValueError:
@@ -42,6 +42,9 @@ def _nothing(text: str) -> None:
 
 def _refuse(text: str) -> None:
     raise ValueError(text)
+
+
+_PROOF = json.JSONDecoder(parse_int=_nothing, parse_float=_nothing, parse_constant=_refuse)
 
 
 def parse(text: str) -> Tree:
@@ -210,6 +213,9 @@ def _member_name(part: str) -> str:
 
 def mask(text: str, hidden: frozenset[str]) -> str:
     """The valid document with the content of the named members replaced, otherwise untouched."""
+    lowered = text.lower()
+    if "\\u" not in text and not any(name in lowered for name in hidden):
+        return text
     parts: list[str] = []
     end = 0
     for piece, start, stop in masked_spans(text, hidden):

@@ -10,7 +10,7 @@ import re
 from etcdtui.core.decoding.result import HIDDEN
 
 _FIELD = re.compile(
-    r"""(?P<lead>(?:^[\s-]*|[{,\[]\s*|\?\s+))(?P<name>"[^"\n]*"|'[^'\n]*'|[^\s"'{}\[\],:=#]+)\s*[:=](?!\S*//)"""
+    r"""(?P<lead>(?:^[\s-]*|[{,\[]\s*|\?\s+))(?P<name>"[^"\n]*"|'[^'\n]*'|[^\s"'{}\[\],:=#]+)\s*[:=](?!//)"""
 )
 
 

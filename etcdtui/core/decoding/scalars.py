@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from etcdtui.core.decoding import json_text
-from etcdtui.core.decoding.result import HIDDEN, Decoded, Fact, TextRequest, View
+from etcdtui.core.decoding.result import HIDDEN, MAX_SLOW_PARSE, Decoded, Fact, TextRequest, View
 from etcdtui.core.decoding.text_view import hex_view, text_view
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -23,6 +23,7 @@ _HEADER_LINE = re.compile(r"^[A-Za-z-]+:.*$", re.MULTILINE)
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _JWT_TIMES = ("exp", "nbf", "iat")
 MAX_PEM_BLOCKS = 20
+MAX_PEM_LABELS = 100
 MAX_SCALAR = 64 * 1024
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 
@@ -51,6 +52,8 @@ def detect_time(given: TextRequest) -> Decoded | None:
 def detect_pem(given: TextRequest) -> Decoded | None:
     """One or more whole blocks whose bodies are base64; certificates are described when that is possible."""
     if not given.stripped.startswith("-----BEGIN ") or "-----END " not in given.stripped:
+        return None
+    if not given.request.small(MAX_SLOW_PARSE) or given.stripped.count("-----BEGIN ") > MAX_PEM_LABELS:
         return None
     facts: list[Fact] = []
     rows: list[str] = []

@@ -15,6 +15,8 @@ _KEY_LINE = re.compile(r"^[ ]*(?:- )?[\"']?[A-Za-z_][\w./-]*[\"']?:(?: |$)", re.
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$./-]*")
 _TOML_LINE = re.compile(r"^\s*(?:[A-Za-z0-9_.\"'-]+\s*=|\[)", re.MULTILINE)
 _MULTILINE_STRING = re.compile(r'"""|\'\'\'')
+MAX_TOML_DOTS = 2000
+"""Dots in one line: the parser takes quadratic time for a key of many parts."""
 
 
 class _Refused(Exception):
@@ -86,6 +88,8 @@ def detect_xml(given: TextRequest) -> Decoded | None:
 def detect_toml(given: TextRequest) -> Decoded | None:
     """Parses, and at least two lines are assignments or sections and none is anything else."""
     if not given.request.small(MAX_SLOW_PARSE) or "=" not in given.text:
+        return None
+    if any(line.count(".") > MAX_TOML_DOTS for line in given.text.split("\n")):
         return None
     try:
         tomllib.loads(given.text.replace("\r\n", "\n"))
