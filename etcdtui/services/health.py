@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from etcdtui.client import Client
@@ -24,6 +23,9 @@ from etcdtui.core.errors import (
     Unauthenticated,
 )
 from etcdtui.core.types import EndpointStatus, Member
+from etcdtui.services.cluster_health import WARN_QUOTA, ClusterHealth, EndpointHealth, State
+
+__all__ = ["WARN_QUOTA", "ClusterHealth", "EndpointHealth", "HealthMonitor", "State", "alarm_words", "leader_of"]
 
 STATUS_DEADLINE = 1.0
 """Seconds one member has to answer."""
@@ -31,73 +33,6 @@ POLL_WELL = 1.5
 POLL_UNWELL = 1.0
 MEMBERS_EVERY = 10.0
 """Seconds between two readings of the member list while nothing changes."""
-WARN_QUOTA = 0.8
-
-
-class State(Enum):
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    LOST = "lost"
-    NO_LEADER = "no leader"
-    DENIED = "denied"
-    TLS = "tls"
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointHealth:
-    """One endpoint's last answer. ``error`` is None when it answered; ``rtt`` in seconds, ``since`` Unix seconds.
-
-    ``status`` is None when it answered that Status is not allowed, and then ``error`` tells so with ``up`` True.
-    """
-
-    endpoint: str
-    up: bool = False
-    status: EndpointStatus | None = None
-    error: EtcdError | None = None
-    rtt: float = 0.0
-    since: float = 0.0
-    member_id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterHealth:
-    """What is known now; ``words`` is a sentence for the status line, empty when all is well.
-
-    ``members_total`` counts the members behind our endpoints, ``members_listed`` all members of the cluster (0 when
-    unknown). ``leader_name`` is empty when there is none, ``revision`` 0 when unknown, ``quota_used`` a share or None.
-    """
-
-    state: State = State.CONNECTING
-    members_up: int = 0
-    members_total: int = 0
-    members_listed: int = 0
-    leader_id: int = 0
-    leader_name: str = ""
-    revision: int = 0
-    words: str = ""
-    alarms: tuple[str, ...] = ()
-    quota_used: float | None = None
-    db_size: int = 0
-    cluster_id: int = 0
-    version: str = ""
-    endpoints: tuple[EndpointHealth, ...] = ()
-    members: tuple[Member, ...] = ()
-    as_of: float = 0.0
-    rtt: float = 0.0
-
-    @property
-    def answering(self) -> bool:
-        """True when somebody answers, whatever the answer."""
-        return self.members_up > 0
-
-    @property
-    def mismatch(self) -> bool:
-        """True when another cluster answers at one of the endpoints."""
-        return any(isinstance(endpoint.error, ClusterMismatch) for endpoint in self.endpoints)
-
-    @property
-    def well(self) -> bool:
-        return self.state is State.CONNECTED and self.members_up == self.members_total and not self.alarms
 
 
 def _place(url: str) -> str:

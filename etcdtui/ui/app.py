@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.text import Text
 from textual import events
@@ -21,18 +20,13 @@ from etcdtui import __version__
 from etcdtui.config.launch import Launch
 from etcdtui.config.themes import ThemeSpec
 from etcdtui.core.errors import EtcdError
-from etcdtui.services.guard import UnlockKind
-from etcdtui.services.session import Session
 from etcdtui.ui.bindings import APP, bindings_for
-from etcdtui.ui.commanding import Commander
 from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
 from etcdtui.ui.life import CrashReporter
-from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
-from etcdtui.ui.screens import SCREENS
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.connect import ConnectScreen
 from etcdtui.ui.screens.opening import Opener, SessionOpened
@@ -41,6 +35,9 @@ from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
+
+if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+    from etcdtui.services.session import Session
 
 QUIT_SECONDS = 2.0
 """How soon the second q must follow the first."""
@@ -56,11 +53,17 @@ START = "start"
 """The mode before the first session."""
 
 
+def built_screens() -> Mapping[int, type[ClusterScreen]]:
+    """The table of the screens there are; they and all they need are imported here, after the first paint."""
+    from etcdtui.ui.screens.built import SCREENS
+
+    return SCREENS
+
+
 class EtcdtuiApp(App[int]):
     """Owns the session and its screens. Built with what is decided before; opens nothing by itself.
 
-    ``opening`` is the first session on its way, None when a profile must be picked first. ``screens`` is the table of
-    built screens by number.
+    ``screens`` gives the table of built screens by number; it is asked when the first session stands.
     """
 
     CSS_PATH = "app.tcss"
@@ -76,17 +79,16 @@ class EtcdtuiApp(App[int]):
         opener: Opener,
         crash: CrashReporter,
         *,
-        opening: asyncio.Task[Session] | None = None,
         themes: Mapping[str, ThemeSpec] | None = None,
-        screens: Mapping[int, type[ClusterScreen]] = SCREENS,
+        screens: Callable[[], Mapping[int, type[ClusterScreen]]] = built_screens,
         state_files: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.launch = launch
         self.opener = opener
         self.crash = crash
-        self.opening = opening
-        self.screen_types = dict(sorted(screens.items()))
+        self.screen_types: dict[int, type[ClusterScreen]] = {}
+        self._screens = screens
         self.state_files = tuple(state_files)
         self.session: Session | None = None
         self.deck: dict[int, ClusterScreen] = {}
@@ -133,8 +135,7 @@ class EtcdtuiApp(App[int]):
         profile = self.launch.profile
         if profile is None:
             return self._profiles_screen()
-        opening, self.opening = self.opening, None
-        return ConnectScreen(profile, self.opener, opening)
+        return ConnectScreen(profile, self.opener)
 
     def _profiles_screen(self) -> ProfilesScreen:
         return ProfilesScreen(self.launch.config, self.opener, self.session.profile.name if self.session else "")
@@ -150,6 +151,7 @@ class EtcdtuiApp(App[int]):
 
     async def adopt(self, session: Session) -> None:
         """Show the screens of a new session, drop those of the old one, close the old one."""
+        self.screen_types = self.screen_types or dict(sorted(self._screens().items()))
         old_session, old_modes = self.session, [self.current_mode, *self._modes_of(self._generation)]
         self._generation += 1
         self.session = session
@@ -342,6 +344,9 @@ class EtcdtuiApp(App[int]):
             self.run_worker(self._command(self.shown), group="command", exclusive=True, exit_on_error=False)
 
     async def _command(self, screen: ClusterScreen) -> None:
+        from etcdtui.ui.commanding import Commander  # they need the screens, which come after the first paint
+        from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
+
         text = await self.push_screen_wait(CommandDialog(self._commands))
         if text:
             self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
@@ -376,9 +381,9 @@ class EtcdtuiApp(App[int]):
             screen.refresh_chrome()
             return
         wanted = guard.unlock_requirement()
-        if wanted.kind is UnlockKind.NEVER:
+        if wanted.reason:
             screen.flash(f"writes stay locked: {wanted.reason}", "warn")
-        elif wanted.kind is UnlockKind.NAME:
+        elif wanted.word:
             self.push_screen(UnlockDialog(wanted.word, guard.policy.relock_after), partial(self._unlock, screen))
         else:
             self._unlock(screen, "")

@@ -1,4 +1,4 @@
-"""Runs the user interface: the first request leaves before Textual is imported; the terminal is always given back.
+"""Runs the user interface: painted first, then connected; the terminal is always given back.
 
 ``run_app`` returns the exit code: 0, 1 after a crash, 2 for a keymap that cannot be, 4 without a terminal, 128+n when
 signal n ended it.
@@ -12,10 +12,9 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from etcdtui.config.launch import Launch
 from etcdtui.config.load import config_path
@@ -24,14 +23,14 @@ from etcdtui.config.secrets import Secret
 from etcdtui.config.state import state_folder
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.config.themes import ThemeSpec, load_themes, packaged_folder
-from etcdtui.services.session import Overrides, Session
 from etcdtui.ui.hangup import hup_when_terminal_goes
 from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, open_log, terminal_apart
 
+if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+    from etcdtui.services.session import Session
+
 NO_TERMINAL = 4
 BAD_KEYMAP = 2
-HEAD_START = 0.05
-"""Seconds the first session may still need once everything else is ready; then the screen says "connecting"."""
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -103,31 +102,27 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 
 
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
-    overrides = Overrides(
-        read_only=launch.read_only, dry_run=launch.dry_run, audit_file=_audit_file(launch.profile, folder)
-    )
-
-    async def opener(profile: Profile, password: Secret | None) -> Session:
-        made = replace(overrides, password=password, audit_file=_audit_file(profile, folder))
-        return await Session.open(profile, made)
-
-    opening: asyncio.Task[Session] | None = None
-    if launch.profile is not None and not launch.profile.auth.asks:
-        opening = asyncio.create_task(Session.open(launch.profile, overrides))
-        await asyncio.sleep(0)  # lets the first request leave before the imports below keep the loop busy
-
-    from etcdtui.ui.app import EtcdtuiApp  # what takes time: Textual
+    from etcdtui.ui.app import EtcdtuiApp, built_screens  # what takes time: Textual; not needed to refuse a start
     from etcdtui.ui.bindings import keymap_problems
 
     if problems := keymap_problems(launch.config.keymap):
         ending.problems = [f"etcdtui: {problem}" for problem in problems]
-        await _abandon(opening)
         return BAD_KEYMAP
-    if opening is not None:
-        await asyncio.wait({opening}, timeout=HEAD_START)
-    app = EtcdtuiApp(
-        launch, opener, crash, opening=opening, themes=_themes(), state_files=(str(folder / "etcdtui.log"),)
-    )
+
+    async def opener(profile: Profile, password: Secret | None) -> Session:
+        from etcdtui.services.session import Overrides, Session  # gRPC and the client: after the first paint
+
+        overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder))
+        opening = asyncio.create_task(Session.open(profile, overrides))
+        await asyncio.sleep(0)  # the first requests leave, and the screens are imported while they travel
+        built_screens()
+        try:
+            return await opening
+        except asyncio.CancelledError:
+            opening.cancel()
+            raise
+
+    app = EtcdtuiApp(launch, opener, crash, themes=_themes(), state_files=(str(folder / "etcdtui.log"),))
     crash.secrets = lambda: _secrets(app.session)
     ending.app = app
     loop = asyncio.get_running_loop()
@@ -137,16 +132,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     finally:
         if app.session is not None:
             await app.session.aclose()
-        await _abandon(app.opening)
     return app.return_code or ending.code or 0
-
-
-async def _abandon(opening: asyncio.Task[Session] | None) -> None:
-    if opening is None:
-        return
-    opening.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await (await opening).aclose()
 
 
 def _loose_end(app: _Stoppable, context: Mapping[str, object]) -> None:

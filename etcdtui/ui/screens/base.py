@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events
@@ -16,13 +16,15 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
 
-from etcdtui.services.health import ClusterHealth
-from etcdtui.services.session import Session
+from etcdtui.services.cluster_health import ClusterHealth
 from etcdtui.ui.bindings import APP, LIST, TABLE, Action, actions_for, bindings_for, find, key_words, keys_of
 from etcdtui.ui.widgets.footer import FooterLine, Hint
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
 from etcdtui.ui.widgets.title import TitleFacts, TitleLine
+
+if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+    from etcdtui.services.session import Session
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 TOO_SMALL = "terminal too small: 40x10 at least"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,7 +14,6 @@ from textual.widgets import Static
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import EtcdError
-from etcdtui.services.session import Session
 from etcdtui.ui.errors import error_text
 from etcdtui.ui.screens.opening import Opener, SessionOpened, ask_password
 from etcdtui.ui.text import safe
@@ -21,12 +21,17 @@ from etcdtui.ui.widgets.footer import FooterLine
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.title import TitleFacts, TitleLine
 
+if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+    from etcdtui.services.session import Session
+
 RETRY_SECONDS = 2.0
+PAINT_FIRST = 0.01
+"""Seconds for the first frame to leave before what connecting needs is imported, which keeps the loop busy."""
 ENDPOINTS_SHOWN = 5
 
 
 class ConnectScreen(Screen[None]):
-    """Opens ``profile``; ``opening`` is an attempt that is under way already. Retries what may heal by itself."""
+    """Opens ``profile`` once it is painted. Retries what may heal by itself."""
 
     BINDINGS = [("r", "retry", "retry")]
     DEFAULT_CSS = """
@@ -34,11 +39,10 @@ class ConnectScreen(Screen[None]):
     ConnectScreen Static { height: auto; margin-bottom: 1; }
     """
 
-    def __init__(self, profile: Profile, opener: Opener, opening: asyncio.Task[Session] | None = None) -> None:
+    def __init__(self, profile: Profile, opener: Opener) -> None:
         super().__init__()
         self.profile = profile
         self.opener = opener
-        self.opening = opening
         self.title_line = TitleLine()
         self.status_line = StatusLine()
         self.words = Static(Text(), markup=False)
@@ -68,6 +72,9 @@ class ConnectScreen(Screen[None]):
         self.words.update(
             Text.assemble("Connecting to ", safe(", ".join(shown), limit=400), f" and {more} more" if more else "")
         )
+        self.set_timer(PAINT_FIRST, self._start)
+
+    def _start(self) -> None:
         self.run_worker(self._connect(), group="connect", exclusive=True)
 
     def action_retry(self) -> None:
@@ -86,9 +93,6 @@ class ConnectScreen(Screen[None]):
                 return
 
     async def _attempt(self) -> Session:
-        opening, self.opening = self.opening, None
-        if opening is not None:
-            return await opening
         if self.profile.auth.asks and self._password is None:
             self._password = await ask_password(self, self.profile)
         return await self.opener(self.profile, self._password)

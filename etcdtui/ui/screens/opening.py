@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.message import Message
@@ -10,13 +11,15 @@ from textual.screen import Screen
 
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.services.session import Session
 from etcdtui.ui.modals.prompt import PasswordDialog
 from etcdtui.ui.text import safe
 
+if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+    from etcdtui.services.session import Session
+
 NAME_LIMIT = 60
 
-Opener = Callable[[Profile, Secret | None], Awaitable[Session]]
+Opener = Callable[[Profile, "Secret | None"], Awaitable["Session"]]
 """Opens a session on a profile with the password that was typed, if any; raises ``EtcdError``."""
 
 

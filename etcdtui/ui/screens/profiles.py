@@ -8,7 +8,7 @@ import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -23,7 +23,6 @@ from etcdtui.config.load import load
 from etcdtui.config.schema import BrokenProfile, Config, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import EtcdError
-from etcdtui.services.session import Session
 from etcdtui.ui.bindings import PROFILES, actions_for, bindings_for, key_words
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.message import MessageDialog
@@ -34,6 +33,9 @@ from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.footer import FooterLine
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.table import Column, LineTable
+
+if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+    from etcdtui.services.session import Session
 
 CELL_LIMIT = 200
 

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.reactive import reactive
 
-from etcdtui.services.health import WARN_QUOTA, ClusterHealth, State
+from etcdtui.services.cluster_health import WARN_QUOTA, ClusterHealth, State
 from etcdtui.ui.text import safe
 from etcdtui.ui.theming import environment_style
 from etcdtui.ui.widgets.toned import Toned
