@@ -51,19 +51,21 @@ class Election:
         if not self.session.alive:
             raise self.session.expired()
         wanted = to_bytes(value, "the value")
-        await self._stand(wanted)
+        key = own_key(self.prefix, self.session.lease_id)
+        ours = key in self.session.keys
         try:
             async with asyncio.timeout(timeout or None):
+                await self._stand(key, wanted)
                 await wait_for_turn(self.session, self.prefix, self.key, self.revision)
         except TimeoutError:
-            await self._withdraw()
+            await self._withdraw(key, ours)
             raise errors.DeadlineExceeded(f"not elected within {timeout:g} s") from None
         except BaseException:
-            await self._withdraw()
+            await self._withdraw(key, ours)
             raise
+        self.session.keys.add(key)
 
-    async def _stand(self, value: bytes) -> None:
-        key = own_key(self.prefix, self.session.lease_id)
+    async def _stand(self, key: bytes, value: bytes) -> None:
         try:
             done = await self._client.kv.txn(
                 [Compare.create_revision(key, "=", 0)],
@@ -96,6 +98,7 @@ class Election:
         if self.revision:
             done = await self._client.kv.txn([self.is_leader()], [Op.delete(self.key)], timeout=CLEANUP_TIMEOUT)
             self.header = done.header
+        self.session.keys.discard(self.key)
         self.key, self.revision = b"", 0
 
     async def leader(self) -> KeyValue:
@@ -142,8 +145,12 @@ class Election:
                 if batch.events:
                     return
 
-    async def _withdraw(self) -> None:
+    async def _withdraw(self, key: bytes, ours: bool) -> None:
+        """Leave the line, unless the key is that of a leadership which this session holds."""
+        self.key, self.revision = b"", 0
+        if ours:
+            return
         try:
-            await self.resign()
+            await self._client.kv.delete(key, timeout=CLEANUP_TIMEOUT)
         except errors.EtcdError:
             pass  # the lease takes the key with it

@@ -55,42 +55,57 @@ class Mutex:
         ``SessionExpired`` as soon as the session's lease is lost; ``DeadlineExceeded`` after ``timeout`` seconds
         (``None`` or 0: no limit).
         """
-        key, revision, held = await self._enqueue()
-        if not held:
-            try:
-                async with asyncio.timeout(timeout or None):
+        key = self._own_key()
+        ours = key in self.session.keys
+        try:
+            async with asyncio.timeout(timeout or None):
+                revision, held = await self._enqueue(key)
+                if not held:
                     await wait_for_turn(self.session, self.prefix, key, revision)
-            except TimeoutError:
-                await self._withdraw(key)
-                raise errors.DeadlineExceeded(f"the lock was not free within {timeout:g} s") from None
-            except BaseException:
-                await self._withdraw(key)
-                raise
-        self.key, self.revision = key, revision
+        except TimeoutError:
+            await self._withdraw(key, ours)
+            raise errors.DeadlineExceeded(f"the lock was not free within {timeout:g} s") from None
+        except BaseException:
+            await self._withdraw(key, ours)
+            raise
+        self._took(key, revision)
 
     async def try_lock(self) -> None:
         """Lock now or raise ``Locked``, leaving nothing behind."""
-        key, revision, held = await self._enqueue()
+        key = self._own_key()
+        ours = key in self.session.keys
+        try:
+            revision, held = await self._enqueue(key)
+        except BaseException:
+            await self._withdraw(key, ours)
+            raise
         if not held:
             await self.session.client.kv.delete(key)
             raise errors.Locked()
-        self.key, self.revision = key, revision
+        self._took(key, revision)
 
     async def unlock(self) -> None:
         """Give the lock back; ``NotOwner`` when it was not held or was lost meanwhile."""
         if not self.held:
             raise errors.NotOwner("the lock is not held")
         compare, key = self.is_owner(), self.key
+        self.session.keys.discard(key)
         done = await self.session.client.kv.txn([compare], [Op.delete(key)])
         self.key, self.revision, self.header = b"", 0, done.header
         if not done.succeeded:
             raise errors.NotOwner("the lock was lost before it was unlocked")
 
-    async def _enqueue(self) -> tuple[bytes, int, bool]:
-        """Own key, its creation revision, and whether it is the first in the line."""
+    def _own_key(self) -> bytes:
         if not self.session.alive:
             raise self.session.expired()
-        key = own_key(self.prefix, self.session.lease_id)
+        return own_key(self.prefix, self.session.lease_id)
+
+    def _took(self, key: bytes, revision: int) -> None:
+        self.key, self.revision = key, revision
+        self.session.keys.add(key)
+
+    async def _enqueue(self, key: bytes) -> tuple[int, bool]:
+        """The own key's creation revision, and whether it is the first in the line."""
         first = Op.get(self.prefix, prefix=True, sort_target="create", sort_order="ascend", limit=1)
         try:
             done = await self.session.client.kv.txn(
@@ -107,9 +122,12 @@ class Mutex:
         else:
             revision = mine.kvs[0].create_revision if isinstance(mine, RangeResult) else 0
         ahead = owner.kvs[0].create_revision if isinstance(owner, RangeResult) and owner.kvs else revision
-        return key, revision, ahead == revision
+        return revision, ahead == revision
 
-    async def _withdraw(self, key: bytes) -> None:
+    async def _withdraw(self, key: bytes, ours: bool) -> None:
+        """Leave the line, unless the key is that of a lock which this session holds."""
+        if ours:
+            return
         try:
             await self.session.client.kv.delete(key, timeout=CLEANUP_TIMEOUT)
         except errors.EtcdError:

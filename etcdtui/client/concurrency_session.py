@@ -56,6 +56,7 @@ class Session:
         self.lease_id = lease_id
         self.done = asyncio.Event()
         self.cause: errors.EtcdError | None = None
+        self.keys: set[bytes] = set()  # in use by recipes of this session: no other attempt of theirs may delete them
         self._renewals: asyncio.Task[None] | None = None
 
     def __await__(self) -> Generator[object, None, Session]:

@@ -146,7 +146,7 @@ async def test_closing_the_client_ends_keep_alives(etcd: Server) -> None:
         await client.aclose()
         with pytest.raises(errors.ClosedError):
             await asyncio.wait_for(reading, 2.0)
-    assert asyncio.all_tasks() - {asyncio.current_task()} <= before
+    await eventually(lambda: asyncio.all_tasks() <= before, what="all tasks ended")
 
 
 async def test_every_lease_write_passes_the_gate(etcd: Server) -> None:

@@ -265,7 +265,7 @@ async def test_closing_the_client_ends_all_iterators(etcd: Server) -> None:
     ends = await asyncio.wait_for(asyncio.gather(*readers, return_exceptions=True), SOON)
     assert time.monotonic() - began < 1.0
     assert {type(end) for end in ends} == {errors.ClosedError}
-    assert asyncio.all_tasks() == before
+    await eventually(lambda: asyncio.all_tasks() == before, what="all tasks ended")
 
 
 async def test_closing_a_watcher_releases_its_reader_quietly(client: Client) -> None:
