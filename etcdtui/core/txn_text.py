@@ -97,15 +97,21 @@ def compare_text(spec: CompareSpec) -> str:
 
 
 def op_text(spec: OpSpec) -> str:
+    """One request; ``--`` leads words that etcdctl would take for flags."""
     flags = ""
     if spec.kind == "put":
         flags = " --ignore-lease" if spec.ignore_lease else f" --lease={spec.lease:x}" if spec.lease else ""
-        return f"put{flags} {txn_quote(spec.key)} {txn_quote(spec.value)}"
+        return f"put{flags} {_words(spec.key, spec.value)}"
     if spec.end == FROM_KEY:
-        return f"{spec.kind} --from-key {txn_quote(spec.key)}"
+        return f"{spec.kind} --from-key {_words(spec.key)}"
     if spec.end and prefix_range(spec.key) == (spec.key, spec.end):
-        return f"{spec.kind} --prefix {txn_quote(spec.key)}"
-    return f"{spec.kind} {txn_quote(spec.key)}" + (f" {txn_quote(spec.end)}" if spec.end else "")
+        return f"{spec.kind} --prefix {_words(spec.key)}"
+    return f"{spec.kind} {_words(spec.key, spec.end) if spec.end else _words(spec.key)}"
+
+
+def _words(*items: bytes) -> str:
+    text = " ".join(txn_quote(item) for item in items)
+    return f"-- {text}" if any(item.startswith(b"-") for item in items) else text
 
 
 def txn_text(spec: TxnSpec) -> str:

@@ -6,6 +6,7 @@ server read every revision of every key.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from etcdtui.core.errors import Compacted, FutureRevision
@@ -19,6 +20,8 @@ from etcdtui.services.guard import Guard
 from etcdtui.services.writes import Writes
 
 KEYS_LIMIT = 50_000
+SEARCH_READS = 200
+"""Reads spent on looking for deleted keys."""
 SHOWN_KEYS = 200
 
 
@@ -41,60 +44,73 @@ class RestorePlan:
 
 
 async def find_deleted(writes: Writes, prefix: bytes) -> Undelete:
-    """The newest revision at which a key of ``prefix`` lived that is gone now: doubling back, then bisection."""
-    reads = 1
-    now = await _keys(writes, prefix, 0)
-    alive, top = now[0], now[1]
-    step, good, bad = 1, 0, top
-    compacted = False
-    while top - step > 0 and not good:
+    """The newest revision found at which a key of ``prefix`` lived that is gone now.
+
+    Samples go back in doubling steps, then halve the largest gaps between samples (what lived only for a few
+    revisions hides there), at most ``SEARCH_READS`` reads; a bisection finds the end of that life.
+    """
+    search = _Search(writes, prefix, *await _keys(writes, prefix, 0))
+    found = await search.double_back() or await search.fill_gaps()
+    if not found:
+        return Undelete(prefix, 0, (), search.reads, search.compacted)
+    newest = await search.last_before(found)
+    return await undeletable(writes, prefix, newest, reads=search.reads, compacted=search.compacted)
+
+
+class _Search:
+    """Revisions looked at so far. ``low`` is the highest known to be unreadable (compacted, or 0)."""
+
+    def __init__(self, writes: Writes, prefix: bytes, alive: frozenset[bytes], head: int) -> None:
+        self.writes = writes
+        self.prefix = prefix
+        self.alive = alive
+        self.head = head
+        self.low = 0
+        self.clear = [head]
+        self.reads = 1
+        self.compacted = False
+
+    async def misses(self, revision: int) -> bool:
+        """Whether a key lived at ``revision`` that is gone now; an unreadable revision raises ``low``."""
+        self.reads += 1
         try:
-            reads += 1
-            keys, _ = await _keys(writes, prefix, top - step)
-            if keys - alive:
-                good = top - step
-            else:
-                bad = top - step
+            keys, _ = await _keys(self.writes, self.prefix, revision)
+        except (Compacted, FutureRevision):
+            self.low, self.compacted = max(self.low, revision), True
+            return False
+        if keys - self.alive:
+            return True
+        self.clear.append(revision)
+        return False
+
+    async def double_back(self) -> int:
+        step = 1
+        while self.head - step > self.low:
+            if await self.misses(self.head - step):
+                return self.head - step
             step *= 2
-        except (Compacted, FutureRevision):
-            compacted = True
-            break
-    if not good and bad > 1:
-        low = max(0, top - step)
-        good, bad, more, compacted = await _first_readable(writes, prefix, alive, low, bad)
-        reads += more
-    while good and bad - good > 1:
-        middle = (good + bad) // 2
-        reads += 1
-        keys, _ = await _keys(writes, prefix, middle)
-        if keys - alive:
-            good = middle
-        else:
-            bad = middle
-    if not good:
-        return Undelete(prefix, 0, (), reads, compacted)
-    return await undeletable(writes, prefix, good, reads=reads, compacted=compacted)
+        return 0
 
+    async def fill_gaps(self) -> int:
+        while self.reads < SEARCH_READS:
+            known = sorted({self.low, *(r for r in self.clear if r > self.low)})
+            gap, start = max(((b - a, a) for a, b in itertools.pairwise(known)), default=(0, 0))
+            if gap < 2:
+                return 0
+            if await self.misses(start + gap // 2):
+                return start + gap // 2
+        return 0
 
-async def _first_readable(
-    writes: Writes, prefix: bytes, alive: frozenset[bytes], low: int, high: int
-) -> tuple[int, int, int, bool]:
-    """Between an unreadable ``low`` and ``high``: the oldest readable revision, and whether keys are missing since."""
-    reads = 0
-    bad = high
-    compacted = False
-    while high - low > 1:
-        middle = (low + high) // 2
-        reads += 1
-        try:
-            keys, _ = await _keys(writes, prefix, middle)
-        except (Compacted, FutureRevision):
-            low, compacted = middle, True
-            continue
-        if keys - alive:
-            return middle, bad, reads, compacted
-        high = bad = middle
-    return 0, bad, reads, compacted
+    async def last_before(self, good: int) -> int:
+        """The last revision of the stretch from ``good`` on at which something is missing now."""
+        bad = min(r for r in self.clear if r > good)
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if await self.misses(middle):
+                good = middle
+            else:
+                bad = middle
+        return good
 
 
 async def undeletable(
