@@ -9,6 +9,7 @@ from collections.abc import Container
 from typing import Any, TypeVar
 
 from etcdtui.client import methods
+from etcdtui.client.attempts import Attempts, final_error
 from etcdtui.client.balancer import Slot
 from etcdtui.client.connection import Connection, Metadata
 from etcdtui.client.failures import failure_of
@@ -16,7 +17,7 @@ from etcdtui.client.grpc_errors import Failure
 from etcdtui.client.methods import Effect, Method
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.pool import Pool
-from etcdtui.client.retry import Action, Backoff, decide
+from etcdtui.client.retry import Action, decide
 from etcdtui.client.streams import Stream
 from etcdtui.client.token import TokenSource
 from etcdtui.core import errors as e
@@ -28,6 +29,8 @@ __all__ = ["Caller", "quiet"]
 Req = TypeVar("Req")
 Resp = TypeVar("Resp")
 
+MIN_SHARE = 1.0
+"""Seconds an attempt gets at least, if the deadline allows."""
 _LEADER: tuple[str, str] = ("hasleader", "true")
 
 
@@ -80,7 +83,8 @@ class Caller:
         started = self._loop.time()
         if slot is not None:
             try:
-                return await self._attempt(slot.item, method, request, limit, self._metadata(require_leader))
+                share = self._share(method.effect, limit)
+                return await self._attempt(slot.item, method, request, share, self._metadata(require_leader))
             except _Failed as failed:
                 failure = failed.failure
         return await self._persist(method, request, started, limit, require_leader, slot, failure)
@@ -182,6 +186,15 @@ class Caller:
                 raise
         return response  # type: ignore[no-any-return]  # gRPC's stubs leave the message type open
 
+    def _attempts(self, effect: Effect, until: float | None) -> Attempts:
+        return Attempts(self.options, self.pool, self.tokens, effect, until)
+
+    def _share(self, effect: Effect, left: float) -> float:
+        """What one attempt may take of the time left: half for a read that could also be asked elsewhere."""
+        if effect is Effect.WRITE or left <= MIN_SHARE or len(self.pool.balancer.slots) < 2:
+            return left
+        return max(MIN_SHARE, left / 2)
+
     def _interrupted(self, call: Any, connection: Connection, read: bool) -> BaseException:
         """What a cancelled call means: the caller's wish, a move away from a silent member, or the client's end."""
         evicted = call in connection.evicted
@@ -212,7 +225,7 @@ class Caller:
                 return response
             step = decide(failure, method.effect, can_login=self.tokens.can_login, logins=logins, retry_writes=False)
             if step is not Action.LOGIN:
-                raise _final(await self.pool.explain(connection, failure.error), method.effect, False)
+                raise final_error(await self.pool.explain(connection, failure.error), method.effect, False)
             logins += 1
             await self.tokens.refresh(token)
 
@@ -229,7 +242,7 @@ class Caller:
     ) -> Resp:
         """The slow path: everything after the first quick attempt."""
         until = started + limit if limit else None
-        run = _Run(self, method.effect, until)
+        run = self._attempts(method.effect, until)
         token = self.tokens.current
         while True:
             if failure is not None:
@@ -240,7 +253,7 @@ class Caller:
                 slot, failure = None, Failure(error, unsent=True)
                 continue
             token = None if anonymous else self.tokens.current
-            left = run.left()
+            left = self._share(method.effect, run.left())
             try:
                 metadata = None if anonymous else self._metadata(require_leader)
                 return await self._attempt(slot.item, method, request, left, metadata)
@@ -249,7 +262,7 @@ class Caller:
 
     async def _acquire(self, avoid: Container[str], limit: float) -> Slot[Connection]:
         """A connected endpoint for a stream, waiting for one until the limit."""
-        run = _Run(self, Effect.READ, self._loop.time() + limit if limit else None)
+        run = self._attempts(Effect.READ, self._loop.time() + limit if limit else None)
         while True:
             try:
                 return self.pool.quick(avoid) or await self.pool.acquire(avoid, run.until)
@@ -266,77 +279,3 @@ class Caller:
         now = self._loop.time()
         answer = await self._persist(methods.AUTHENTICATE, request, now, limit, False, None, None, anonymous=True)
         return answer.token
-
-
-class _Run:
-    """The state of one call that did not succeed at once."""
-
-    def __init__(self, caller: Caller, effect: Effect, until: float | None) -> None:
-        options = caller.options
-        self.until = until
-        self.avoid: set[str] = set()
-        self._caller = caller
-        self._effect = effect
-        self._loop = asyncio.get_running_loop()
-        self._attempts_left = max(1, options.max_unary_retries)
-        self._backoff = Backoff(len(caller.endpoints), options.backoff_wait_between, options.backoff_jitter_fraction)
-        self._logins = 0
-        self._learners = 0
-        self._maybe = False
-
-    def left(self) -> float:
-        """Seconds until the deadline, 0 for none."""
-        return 0.0 if self.until is None else max(0.001, self.until - self._loop.time())
-
-    async def after(self, failure: Failure, slot: Slot[Connection] | None, token: str | None) -> None:
-        """Prepares the next attempt, or raises the final error."""
-        caller, error = self._caller, failure.error
-        step = decide(
-            failure,
-            self._effect,
-            can_login=caller.tokens.can_login,
-            logins=self._logins,
-            retry_writes=caller.options.retry_writes,
-        )
-        self._attempts_left -= 1
-        self._maybe = self._maybe or (error.applied == "maybe" and not failure.unsent)
-        self._learners += isinstance(error, e.LearnerRefused)
-        final = _final(error, self._effect, self._maybe)
-        if step is Action.RAISE or self._attempts_left <= 0 or self._learners >= len(caller.endpoints):
-            raise final
-        if step is Action.LOGIN:
-            self._logins += 1
-            await caller.tokens.refresh(token)
-            return
-        if slot is not None:
-            if not failure.from_server:
-                caller.pool.lost(slot)
-            self.avoid.add(slot.name)
-            if self.avoid.issuperset(caller.endpoints):
-                self.avoid.clear()
-        await self._pause(final)
-
-    async def _pause(self, last: e.EtcdError) -> None:
-        pause = self._backoff.next_pause()
-        left = None if self.until is None else self.until - self._loop.time()
-        if left is not None and left <= pause:
-            if left > 0:
-                await asyncio.sleep(left)
-            raise _timed_out(last)
-        if pause:
-            await asyncio.sleep(pause)
-        if self._caller.closed:
-            raise e.ClosedError()
-
-
-def _final(error: e.EtcdError, effect: Effect, maybe: bool) -> e.EtcdError:
-    error.applied = "no" if effect is Effect.READ else "maybe" if maybe else error.applied
-    return error
-
-
-def _timed_out(last: e.EtcdError) -> e.EtcdError:
-    if isinstance(last, e.DeadlineExceeded):
-        return last
-    return e.DeadlineExceeded(
-        f"last seen: {last.message}", endpoint=last.endpoint, code="DEADLINE_EXCEEDED", applied=last.applied
-    )

@@ -39,7 +39,7 @@ class Pager:
                 return
             except e.NotSupported:
                 self._streams = False
-            except (e.Unavailable, e.NoLeader, e.LearnerRefused, e.DeadlineExceeded):
+            except (e.Unavailable, e.NoLeader, e.LearnerRefused, e.DeadlineExceeded, e.MessageTooLarge):
                 pass
         while True:
             page = await self._page(request, page_size, timeout)

@@ -57,7 +57,7 @@ class Pool:
         self._timer: asyncio.TimerHandle | None = None
         self._seen: dict[Connection, tuple[int, frozenset[grpc.aio.Call]]] = {}
         self._greeted = False
-        self._closed = False
+        self.closed = False
         self._loop = asyncio.get_running_loop()
         self.set_endpoints(options.endpoints)
 
@@ -161,7 +161,7 @@ class Pool:
 
     def watch_silence(self) -> None:
         """Arms the watchdog; it disarms itself when nothing is in flight."""
-        if self._timer is None and not self._closed:
+        if self._timer is None and not self.closed:
             self._timer = self._loop.call_later(TICK, self._tick)
 
     async def explain(self, connection: Connection, error: e.EtcdError) -> e.EtcdError:
@@ -181,7 +181,7 @@ class Pool:
         return error if reason is None else e.TlsError(reason, endpoint=connection.name, code=error.code)
 
     async def aclose(self) -> None:
-        self._closed = True
+        self.closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -223,7 +223,7 @@ class Pool:
             self._probe(slot, CONNECT_PROBE)
 
     def _probe(self, slot: Slot[Connection], timeout: float) -> None:
-        if slot in self._probes or self._closed:
+        if slot in self._probes or self.closed:
             return
         task = asyncio.create_task(self._ask(slot, timeout), name=f"etcd probe {slot.name}")
         self._probes[slot] = task

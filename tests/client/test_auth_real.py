@@ -16,6 +16,7 @@ from etcdtui.core.types import Permission, PermissionType
 from tests.conftest import ServerFactory
 from tests.support.poll import eventually
 from tests.support.server import Server
+from tests.support.versions import requires_server
 
 READ, WRITE, READWRITE = PermissionType.READ, PermissionType.WRITE, PermissionType.READWRITE
 
@@ -66,9 +67,25 @@ async def test_objects_of_auth(etcd: Server) -> None:
         await auth.user_delete("root")
         with pytest.raises(errors.AuthManagement, match="not found"):
             await auth.user_get("root")
-        status = await auth.status()
-        assert not status.enabled
-        assert status.revision > 1
+
+
+@requires_server(">=3.5")
+async def test_auth_status(etcd: Server) -> None:
+    async with connect(_options(etcd)) as client:
+        before = await client.auth.status()
+        await client.auth.role_add("r")
+        after = await client.auth.status()
+    assert not after.enabled
+    assert after.revision > before.revision
+
+
+@requires_server("<3.5")
+async def test_auth_status_is_unknown_to_old_servers(etcd: Server) -> None:
+    async with connect(_options(etcd)) as client:
+        with pytest.raises(errors.NotSupported):
+            await client.auth.status()
+        with pytest.raises(errors.NotSupported):
+            await client.maintenance.downgrade("validate", "3.3")
 
 
 async def test_nonsense_is_refused_before_it_is_sent(etcd: Server) -> None:

@@ -54,7 +54,7 @@ async def test_order_kinds_and_nesting(client: Client) -> None:
         [
             Op.put("a", "1"),
             Op.get("a"),
-            Op.txn([Compare.value("a", "=", "1")], [Op.put("b", "2", prev_kv=True), Op.get("b")], [Op.get("x")]),
+            Op.txn([Compare.value("c", "=", "1")], [Op.put("b", "2", prev_kv=True), Op.get("b")], [Op.get("x")]),
             Op.delete("c", prev_kv=True),
         ],
     )
