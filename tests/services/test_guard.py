@@ -67,10 +67,10 @@ def test_an_unlock_ends_after_idle_time_and_a_touch_starts_it_again() -> None:
     clock.now += 899
     assert guard.writable
     clock.now += 2
-    assert not guard.writable
+    assert guard.state_word == "READ-ONLY"
     assert "idle" in guard.locked_because
     guard.touch()
-    assert not guard.writable
+    assert guard.state_word == "READ-ONLY"
 
 
 def test_losing_the_connection_or_meeting_another_cluster_locks() -> None:
@@ -78,7 +78,7 @@ def test_losing_the_connection_or_meeting_another_cluster_locks() -> None:
     guard.observe_cluster(1)
     guard.unlock("prod-eu")
     guard.connection_lost()
-    assert not guard.writable
+    assert guard.state_word == "READ-ONLY"
     dev = Guard(DEV, Clock())
     dev.observe_cluster(1)
     dev.connection_lost()
@@ -89,7 +89,7 @@ def test_losing_the_connection_or_meeting_another_cluster_locks() -> None:
 
 def test_read_only_from_the_command_line_cannot_be_unlocked() -> None:
     guard = Guard(policy_of(Profile(name="p", read_only=False), forced_read_only=True), Clock())
-    assert not guard.writable
+    assert guard.state_word == "READ-ONLY"
     assert guard.unlock_requirement().kind is UnlockKind.NEVER
     assert not guard.unlock("p")
 
@@ -98,7 +98,7 @@ def test_a_kubernetes_store_without_environment_becomes_production() -> None:
     guard = Guard(GuardPolicy(profile="x", read_only=False, confirm="ask", unlock="key", relock_after=0.0), Clock())
     assert guard.writable
     guard.note_kubernetes_store()
-    assert not guard.writable
+    assert guard.state_word == "READ-ONLY"
     assert guard.unlock_requirement().word == "x"
     assert guard.confirmation(plan(ActionClass.R2)).kind is ConfirmKind.TYPE
     guard.unlock("x")

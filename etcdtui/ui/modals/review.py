@@ -121,7 +121,7 @@ class ReviewDialog(Dialog[str]):
 
     def _verb(self) -> str:
         many = f" {self.plan.changes} keys" if self.plan.changes > 1 else ""
-        return f"{self.plan.action if self._typed else self.verb}{many}"
+        return f"{self.verb}{many}"
 
     def on_mount(self) -> None:
         self.opened = self.clock()
@@ -129,7 +129,7 @@ class ReviewDialog(Dialog[str]):
         if self._typed and not self.refusal:
             self.query_one(".dialog").add_class("danger")
             self.set_timer(DEAF_FOR, self.field.focus)
-        hints = [("esc", "keep as draft" if self.editing else "cancel")]
+        hints = [("esc", "keep draft" if self.editing else "cancel")]
         if not self.refusal:
             hints.insert(0, ("enter", "after typing") if self._typed else ("ctrl+s", self.verb))
             if self.dry is not None:
@@ -139,7 +139,7 @@ class ReviewDialog(Dialog[str]):
         if self.plan.details:
             hints.append(("v", "diff"))
         if self.plan.etcdctl:
-            hints.append(("y", "copy etcdctl"))
+            hints.append(("y", "etcdctl"))
         self.query_one(Hints).show(hints)
 
     # --- answers -----------------------------------------------------------------------------------------
