@@ -19,7 +19,7 @@ MAX_OPS = 120
 """Operations of one transaction; servers allow 128 unless told otherwise."""
 ALONE_AT_ONCE = 8
 """Ranges in flight where the server takes no transaction of that size."""
-READ_DEADLINE = 20.0
+READ_DEADLINE = 10.0
 STALE_FOR = 5.0
 """Seconds for which reads stay serializable after a read found no leader."""
 

@@ -48,6 +48,7 @@ class CensusScreen(ClusterScreen):
         within: tuple[bytes, bytes] = ranges.ALL,
     ) -> None:
         super().__init__(session)
+        self.chosen = b""
         self.reads = reads
         self.separators = separators
         self.within = within
@@ -171,7 +172,7 @@ class CensusScreen(ClusterScreen):
             self._leave_to(self.prefix + entry.name)
 
     def _leave_to(self, path: bytes) -> None:
-        self.post_message(self.GoTo("keys", path))
+        self.chosen = path
         self.dismiss()
 
     def close_view(self) -> bool:

@@ -143,6 +143,7 @@ class HistoryScreen(ClusterScreen):
         within: tuple[bytes, bytes] = ranges.ALL,
     ) -> None:
         super().__init__(session)
+        self.chosen = b""
         self.reads = reads
         self.path = path
         self.folder = folder
@@ -283,7 +284,7 @@ class HistoryScreen(ClusterScreen):
     def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
         row = self.table.current
         if isinstance(row, KeyChange) and row.change is not Change.DELETED:
-            self.post_message(self.GoTo("keys", row.key))
+            self.chosen = row.key
             self.dismiss()
         else:
             self.diff.focus()

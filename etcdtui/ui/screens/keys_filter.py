@@ -33,6 +33,9 @@ class FilterMixin(LevelsMixin):
     def go_to(self, path: bytes, *, remember: bool = True) -> None:
         """Show a place."""
 
+    def visit(self, screen: SearchScreen) -> None:
+        """Show a screen above this one."""
+
     def action_filter(self) -> None:
         """Open the filter line."""
         field = self.filter_field
@@ -82,7 +85,7 @@ class FilterMixin(LevelsMixin):
         row = self.view.current
         within = row.level.within if row is not None else ranges.ALL
         prefix = (self.selected_prefix() or b"") if self.view.filtered is None else b""
-        self.app.push_screen(SearchScreen(self.session, self.reads, prefix, words, within=within))
+        self.visit(SearchScreen(self.session, self.reads, prefix, words, within=within))
 
     def _missing(self) -> int:
         """Keys below what is shown that are not loaded as rows."""

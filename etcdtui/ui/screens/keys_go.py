@@ -23,6 +23,7 @@ from etcdtui.ui.screens.history import HistoryScreen
 from etcdtui.ui.screens.keys_copy import Copy, choices, items
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.keys_value import ValuePane, lease_words
+from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.text import safe
 
 COPY_LINES = 100_000
@@ -180,6 +181,15 @@ class GoMixin(LevelsMixin):
         else:
             self.go_to(place, remember=False)
 
+    def visit(self, screen: CensusScreen | HistoryScreen | SearchScreen) -> None:
+        """Show a screen above this one; afterwards go to what was chosen there."""
+
+        def back(_: None) -> None:
+            if screen.chosen:
+                self.go_to(screen.chosen)
+
+        self.app.push_screen(screen, back)
+
     # --- other screens -----------------------------------------------------------------------------------
 
     def action_watch(self) -> None:
@@ -200,13 +210,13 @@ class GoMixin(LevelsMixin):
             path = row.path
             within = row.level.within
             screen = HistoryScreen(self.session, self.reads, path, folder=row.is_folder or row.is_note, within=within)
-            self.app.push_screen(screen)
+            self.visit(screen)
 
     def action_diff(self) -> None:
         """Two marked keys side by side; else the newest two versions of the key."""
         keys = sorted(self.view.marked)
         if len(keys) == 2:
-            self.app.push_screen(HistoryScreen(self.session, self.reads, keys[0], other=keys[1]))
+            self.visit(HistoryScreen(self.session, self.reads, keys[0], other=keys[1]))
         else:
             self.action_history()
 
@@ -215,7 +225,7 @@ class GoMixin(LevelsMixin):
         prefix = self.selected_prefix()
         within = row.level.within if row is not None else ranges.ALL
         if prefix is not None:
-            self.app.push_screen(CensusScreen(self.session, self.reads, prefix, self.separators, within=within))
+            self.visit(CensusScreen(self.session, self.reads, prefix, self.separators, within=within))
 
     def action_info(self) -> None:
         """Everything known about the selection, in words."""

@@ -135,7 +135,7 @@ class LevelsMixin(ClusterScreen):
     def _failed(self, level: Level, error: EtcdError) -> None:
         level.state = State.FAILED
         level.hole = None
-        level.note = f"could not load: {error.title}: {error.message} · r to retry"
+        level.note = f"could not load · r to retry · {error.title}: {error.message}"
         level.touch()
 
     def stop_loading(self) -> bool:

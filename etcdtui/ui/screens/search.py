@@ -53,6 +53,7 @@ class SearchScreen(ClusterScreen):
         self, session: Session, reads: Reads, prefix: bytes, words: str, *, within: tuple[bytes, bytes] = ranges.ALL
     ) -> None:
         super().__init__(session)
+        self.chosen = b""
         self.reads = reads
         self.prefix = prefix
         self.within = within
@@ -163,7 +164,7 @@ class SearchScreen(ClusterScreen):
     def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
         hit = self.table.current
         if hit is not None:
-            self.post_message(self.GoTo("keys", hit.key))
+            self.chosen = hit.key
             self.dismiss()
 
     def action_next_view(self) -> None:
