@@ -257,6 +257,10 @@ class Guard:
                 return f"the profile protects {pattern}"
         return ""
 
+    def why_not(self, key: bytes) -> str:
+        """Why this key can never be written from this profile, before anything is edited; empty when it can."""
+        return self.key_refusal(key) or self._foreign(key)
+
     def _kubernetes_refusal(self, key: bytes, head: bytes, plan: WritePlan) -> str:
         if not is_kubernetes(key, head):
             return ""

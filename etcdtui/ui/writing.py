@@ -79,7 +79,7 @@ class KeyWriting:
         except EtcdError as error:
             self.failed(error)
             return
-        if base is not None and (why := edit_refusal(key, base.value)):
+        if why := (edit_refusal(key, base.value) if base else "") or self.writes.guard.why_not(key):
             self.flash(why, "warn")
             return
         work = _Work(key, base, base.value if base else b"")

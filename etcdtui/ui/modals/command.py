@@ -116,7 +116,10 @@ class CommandDialog(Dialog[str]):
 class TextDialog(Dialog[str]):
     """Several lines typed or pasted, such as the text of a transaction; dismisses with them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "done", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "done", show=False, priority=True),
+        Binding("escape", "cancel", show=False, priority=True),
+    ]
     DEFAULT_CSS = """
     TextDialog TextArea { height: 16; border: none; }
     """

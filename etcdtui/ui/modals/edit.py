@@ -20,7 +20,10 @@ TITLE_LIMIT = 100
 class EditDialog(Dialog[tuple[str, bytes]]):
     """Dismisses with ``("review", value)`` or ``("draft", value)``; ``None`` when nothing was changed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "review", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "review", show=False, priority=True),
+        Binding("escape", "cancel", show=False, priority=True),
+    ]
     DEFAULT_CSS = """
     EditDialog > .dialog { width: 100%; height: 100%; }
     EditDialog TextArea { height: 1fr; border: none; padding: 0; }
