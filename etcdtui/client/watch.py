@@ -10,6 +10,7 @@ the ``async with`` block ends the iteration quietly. Endpoints that do not answe
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from types import TracebackType
 
 from etcdtui.client.calls import Calls
@@ -69,10 +70,10 @@ class Watcher:
     def __aiter__(self) -> Watcher:
         return self
 
-    async def __anext__(self) -> WatchBatch:
+    def __anext__(self) -> Coroutine[object, object, WatchBatch]:
         if not self._entered:
             raise RuntimeError("use the watcher as: async with client.watch(...) as watcher")
-        return await self._buffer.take()
+        return self._buffer.take()
 
     def close(self) -> None:
         """End the watch now; what is unread is dropped and a waiting reader is released."""

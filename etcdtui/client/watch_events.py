@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from etcdtui.core.types import Event, EventType, KeyValue, ResponseHeader
+from etcdtui.core.types import Event, EventType, KeyValue, ResponseHeader, WatchBatch
 from etcdtui.pb import kv_pb2, rpc_pb2
 
-Setter = Callable[[Event | KeyValue, object], None]
+Setter = Callable[[object, object], None]
 
 _PUT = EventType.PUT
 _DELETE = EventType.DELETE
@@ -23,6 +23,8 @@ def _setters(cls: type, names: tuple[str, ...]) -> tuple[Setter, ...]:
 
 _KV_SETTERS = _setters(KeyValue, ("key", "value", "create_revision", "mod_revision", "version", "lease"))
 _EVENT_SETTERS = _setters(Event, ("type", "kv", "prev_kv"))
+_HEADER_SETTERS = _setters(ResponseHeader, ("cluster_id", "member_id", "revision", "raft_term"))
+_BATCH_SETTERS = _setters(WatchBatch, ("revision", "events", "created", "progress", "header"))
 
 
 def events_of(response: rpc_pb2.WatchResponse, *, prev_kv: bool) -> list[Event]:
@@ -53,5 +55,23 @@ def _previous(raw: kv_pb2.KeyValue) -> KeyValue:
 
 
 def header_of(response: rpc_pb2.WatchResponse) -> ResponseHeader:
-    header = response.header
-    return ResponseHeader(header.cluster_id, header.member_id, header.revision, header.raft_term)
+    raw = response.header
+    set_cluster, set_member, set_revision, set_term = _HEADER_SETTERS
+    header = object.__new__(ResponseHeader)
+    set_cluster(header, raw.cluster_id)
+    set_member(header, raw.member_id)
+    set_revision(header, raw.revision)
+    set_term(header, raw.raft_term)
+    return header
+
+
+def batch_of(events: list[Event], response: rpc_pb2.WatchResponse) -> WatchBatch:
+    """A batch of at least one event; its revision is that of the last one."""
+    set_revision, set_events, set_created, set_progress, set_header = _BATCH_SETTERS
+    batch = object.__new__(WatchBatch)
+    set_revision(batch, events[-1].kv.mod_revision)
+    set_events(batch, tuple(events))
+    set_created(batch, False)
+    set_progress(batch, False)
+    set_header(batch, header_of(response))
+    return batch

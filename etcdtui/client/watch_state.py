@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from etcdtui.client.grpc_errors import to_error
-from etcdtui.client.watch_events import events_of, header_of
+from etcdtui.client.watch_events import batch_of, events_of
 from etcdtui.core import errors
 from etcdtui.core.types import Event, WatchBatch
 from etcdtui.pb import rpc_pb2
@@ -62,7 +62,7 @@ class Cursor:
     def __init__(self, spec: WatchSpec) -> None:
         self.spec = spec
         self.next = spec.start_revision
-        self.step_back = False
+        self.step_back = spec.progress_notify
         self._held: list[Event] = []
         self._held_bytes = 0
 
@@ -117,9 +117,9 @@ class Cursor:
             events = [event for event in events if event.kv.mod_revision >= self.next]
         if not events:
             return None
-        revision = events[-1].kv.mod_revision
-        self.next = revision + 1
-        return WatchBatch(revision, tuple(events), False, False, header_of(response))
+        batch = batch_of(events, response)
+        self.next = batch.revision + 1
+        return batch
 
     def _whole_revisions(self, events: list[Event], response: rpc_pb2.WatchResponse) -> list[Event]:
         held = self._held

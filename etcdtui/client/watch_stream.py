@@ -223,20 +223,16 @@ class WatchStream:
     async def _read(self, stream: WatchStreamCall) -> None:
         live = self._ledger.live
         while (response := await stream.read()) is not None:
-            if response.created:
-                self._on_created(response, stream.endpoint)
-                continue
-            watch_id = response.watch_id
-            if response.canceled:
-                self._on_cancelled(response, stream.endpoint)
-                continue
-            subscription = live.get(watch_id)
-            if subscription is not None:
-                fits = subscription.deliver(response) if response.events else subscription.progress(response, own=True)
-                if not fits:
+            if response.events:
+                subscription = live.get(response.watch_id)
+                if subscription is not None and not subscription.deliver(response):
                     self.detach(subscription)
-            elif watch_id == NO_WATCHER and not response.events:
-                self._on_stream_progress(response)
+            elif response.created:
+                self._on_created(response, stream.endpoint)
+            elif response.canceled:
+                self._on_cancelled(response, stream.endpoint)
+            else:
+                self._on_progress(response)
 
     def _on_created(self, response: rpc_pb2.WatchResponse, endpoint: str) -> None:
         subscription = self._ledger.answered(response)
@@ -282,9 +278,12 @@ class WatchStream:
         subscription.end(error)
         self.detach(subscription)
 
-    def _on_stream_progress(self, response: rpc_pb2.WatchResponse) -> None:
-        for subscription in list(self._ledger.live.values()):
-            if not subscription.progress(response, own=False):
+    def _on_progress(self, response: rpc_pb2.WatchResponse) -> None:
+        live = self._ledger.live
+        own = response.watch_id != NO_WATCHER
+        told = [live[response.watch_id]] if response.watch_id in live else [] if own else list(live.values())
+        for subscription in told:
+            if not subscription.progress(response, own=own):
                 self.detach(subscription)
 
     # ------------------------------------------------------------------ failures
