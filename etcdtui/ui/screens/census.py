@@ -19,8 +19,8 @@ from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.keys_head import PaneHead
+from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
@@ -28,7 +28,7 @@ PAINT_EVERY = 0.2
 BAR = 20
 
 
-class CensusScreen(ClusterScreen):
+class CensusScreen(PlaceScreen):
     """Enter drills down, esc goes up again, ``b`` measures bytes, ``f`` shows the place in the tree."""
 
     screen_name: ClassVar[str] = KEYS
@@ -48,7 +48,6 @@ class CensusScreen(ClusterScreen):
         within: tuple[bytes, bytes] = ranges.ALL,
     ) -> None:
         super().__init__(session)
-        self.chosen = b""
         self.reads = reads
         self.separators = separators
         self.within = within

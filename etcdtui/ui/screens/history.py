@@ -26,8 +26,8 @@ from etcdtui.services.session import Session
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.prompt import PromptDialog
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.keys_head import PaneHead
+from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -116,7 +116,7 @@ class DiffView(LineView):
 Row = Version | Break | KeyChange
 
 
-class HistoryScreen(ClusterScreen):
+class HistoryScreen(PlaceScreen):
     """Versions left, difference right. ``space`` marks two for ``D``; enter shows one against the one before it."""
 
     screen_name: ClassVar[str] = KEYS
@@ -143,7 +143,6 @@ class HistoryScreen(ClusterScreen):
         within: tuple[bytes, bytes] = ranges.ALL,
     ) -> None:
         super().__init__(session)
-        self.chosen = b""
         self.reads = reads
         self.path = path
         self.folder = folder

@@ -124,6 +124,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         if start.roots:
             self.view.show_tree(KeyTree(self.separators, start.roots))
         self._started = True
+        self.look_after_writes()
         if not self.model.is_limited:
             self.load_level(self.model.root)
         self.place_changed()

@@ -27,15 +27,6 @@ class FilterMixin(LevelsMixin):
     separators: tuple[bytes, ...]
     filter_field: Field
 
-    def selected_prefix(self) -> bytes | None:
-        return None
-
-    def go_to(self, path: bytes, *, remember: bool = True) -> None:
-        """Show a place."""
-
-    def visit(self, screen: SearchScreen) -> None:
-        """Show a screen above this one."""
-
     def action_filter(self) -> None:
         """Open the filter line."""
         field = self.filter_field

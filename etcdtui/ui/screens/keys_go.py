@@ -10,7 +10,6 @@ from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import Level, Root, State
 from etcdtui.core.listing import LEAF, UNKNOWN, Child, folders_of
-from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.services import browse, history
 from etcdtui.services.places import Places
@@ -22,8 +21,8 @@ from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history import HistoryScreen
 from etcdtui.ui.screens.keys_copy import Copy, choices, items
 from etcdtui.ui.screens.keys_levels import LevelsMixin
+from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.screens.keys_value import ValuePane, lease_words
-from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.text import safe
 
 COPY_LINES = 100_000
@@ -38,18 +37,6 @@ class GoMixin(LevelsMixin):
     separators: tuple[bytes, ...]
     places: Places
     pane: ValuePane
-
-    def selected_key(self) -> KeyValue | None:
-        return None
-
-    def selected_path(self) -> bytes | None:
-        return None
-
-    def selected_prefix(self) -> bytes | None:
-        return None
-
-    def clear_filter(self) -> bool:
-        return False
 
     # --- going to a place --------------------------------------------------------------------------------
 
@@ -181,7 +168,7 @@ class GoMixin(LevelsMixin):
         else:
             self.go_to(place, remember=False)
 
-    def visit(self, screen: CensusScreen | HistoryScreen | SearchScreen) -> None:
+    def visit(self, screen: PlaceScreen) -> None:
         """Show a screen above this one; afterwards go to what was chosen there."""
 
         def back(_: None) -> None:

@@ -12,12 +12,13 @@ from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted, EtcdError, WatchCancelled
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.listing import LEAF, UNKNOWN
-from etcdtui.core.types import WatchBatch
+from etcdtui.core.types import KeyValue, WatchBatch
 from etcdtui.core.units import format_count
 from etcdtui.services import browse
 from etcdtui.services.browse import Listing, Page
 from etcdtui.services.reading import Reads
 from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.widgets.keytree import KeyTreeView
 
 PAINT_EVERY = 0.1
@@ -55,6 +56,28 @@ class LevelsMixin(ClusterScreen):
 
     def place_changed(self) -> None:
         """Words about the place have changed."""
+
+    def selected_key(self) -> KeyValue | None:
+        """The key under the cursor, once its value is read."""
+        return None
+
+    def selected_path(self) -> bytes | None:
+        """The key or folder under the cursor."""
+        return None
+
+    def selected_prefix(self) -> bytes | None:
+        """The folder under or around the cursor."""
+        return None
+
+    def clear_filter(self) -> bool:
+        """Show everything again; False when nothing was filtered."""
+        return False
+
+    def go_to(self, path: bytes, *, remember: bool = True) -> None:
+        """Put the cursor on a place."""
+
+    def visit(self, screen: PlaceScreen) -> None:
+        """Show a screen above this one; afterwards go to what was chosen there."""
 
     # --- listing -----------------------------------------------------------------------------------------
 

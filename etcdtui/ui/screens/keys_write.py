@@ -89,6 +89,10 @@ class KeysWriteMixin(ClusterScreen):
     def action_save(self) -> None:
         self.start_write(self.writing.export(self.selected_prefix() or b""))
 
+    def look_after_writes(self) -> None:
+        """Once after a start."""
+        self.run_worker(self.writing.look_after(), group=GROUP, exit_on_error=False)
+
     def restore_version(self, version: KeyValue) -> None:
         """History's ``u``: put that version back."""
         self.start_write(self.writing.restore(version))

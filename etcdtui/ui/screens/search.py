@@ -20,8 +20,8 @@ from etcdtui.services.search import Hit, How, Query
 from etcdtui.services.session import Session
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.keys_head import PaneHead
+from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -39,7 +39,7 @@ def _where(hit: Hit) -> Text:
     return safe(hit.preview, limit=200) if hit.in_value else Text("name")
 
 
-class SearchScreen(ClusterScreen):
+class SearchScreen(PlaceScreen):
     """``enter`` in the field starts; ``v`` switches values, ``s`` how to match; enter on a hit goes there."""
 
     screen_name: ClassVar[str] = KEYS
@@ -53,7 +53,6 @@ class SearchScreen(ClusterScreen):
         self, session: Session, reads: Reads, prefix: bytes, words: str, *, within: tuple[bytes, bytes] = ranges.ALL
     ) -> None:
         super().__init__(session)
-        self.chosen = b""
         self.reads = reads
         self.prefix = prefix
         self.within = within
