@@ -27,7 +27,7 @@ GROUPS = (
 )  # fmt: skip
 VERBS = (
     "get", "put", "del", "txn", "watch", "f", "go", "profile", "rev", "at", "census", "diff", "export", "import",
-    "filter", "theme", "set", "w", "q", "q!", "help", "keys",
+    "filter", "theme", "set", "w", "q", "q!", "help", "keys", "recover", "undelete",
 )  # fmt: skip
 
 

@@ -158,7 +158,8 @@ class Writes:
                 raise
             failure = error
         report = BatchReport(tuple(written), len(batches), stopped, failure, at)
-        words = "ok" if report.complete else f"stopped after {len(written)} of {sum(map(len, batches))}"
+        total = sum(map(len, batches))
+        words = f"rev {report.revision}" if report.complete else f"stopped after {len(written)} of {total}"
         steps = tuple(s for s, _ in written)
         record = await self.record(plan, steps, words, started, revision=report.revision, undo_of=undo_of)
         if written:

@@ -110,7 +110,7 @@ class Commander:
             "f": self._find, "go": self._go, "profile": self._profile, "rev": self._rev, "at": self._rev,
             "census": self._census, "export": self._export, "import": self._import, "filter": self._filter,
             "w": self._drafts, "q": self._quit, "q!": self._quit, "help": self._help, "theme": self._theme,
-            "keys": self._keys,
+            "keys": self._keys, "recover": self._recover, "undelete": self._undelete,
         }  # fmt: skip
         if verb.name in handlers:
             await handlers[verb.name](verb)
@@ -201,6 +201,12 @@ class Commander:
             self.flash("there is no draft")
             return
         self._write(self._writing().edit(drafts[0].key))
+
+    async def _recover(self, verb: Verb) -> None:
+        self._write(self._writing().recover())
+
+    async def _undelete(self, verb: Verb) -> None:
+        self._write(self._writing().undelete(verb.words[0] if verb.words else b""))
 
     async def _quit(self, verb: Verb) -> None:
         await self.act("quit")

@@ -129,16 +129,31 @@ class ManyWriting(KeyWriting):
         except Failure as error:
             self.failed(error)
             return
-        self._tell(report, plan.plan.changes, "cloned" if keep else "moved")
+        self._tell(report, plan.plan.changes, "cloned" if keep else "moved", steps=1 if keep else 2)
         self.reload(b"")
 
     @property
     def journals(self) -> Path:
         return self.writes.state / "journal"
 
+    async def look_after(self) -> None:
+        """Once after a start: forget old trash, and offer what a crash left half done."""
+        trash = trash_of(self.writes)
+        if trash is not None:
+            await asyncio.to_thread(trash.expire)
+        if not unfinished(self.journals, self.writes.guard.cluster_id):
+            return
+        if self.writes.guard.writable:
+            await self.recover()
+        else:
+            self.flash("a move was cut half-way: unlock with !, then :recover finishes it or rolls it back", "warn")
+
     async def recover(self) -> None:
         """Offer to finish or roll back moves of this cluster that were cut."""
-        for journal in unfinished(self.journals, self.writes.guard.cluster_id):
+        journals = unfinished(self.journals, self.writes.guard.cluster_id)
+        if not journals:
+            self.flash("no move is unfinished")
+        for journal in journals:
             try:
                 state = await moving.inspect(self.writes, journal)
                 lines = [
@@ -154,7 +169,7 @@ class ManyWriting(KeyWriting):
                     continue
                 move = moving.plan_recovery(self.writes.guard, journal, state, back=answer == "b")
                 if await self._agreed(move.plan, "run"):
-                    self._tell(await moving.recover(self.writes, journal, move), move.plan.changes, "moved")
+                    self._tell(await moving.recover(self.writes, journal, move), move.plan.changes, "moved", steps=2)
                     self.reload(b"")
             except Failure as error:
                 self.failed(error)
@@ -255,8 +270,9 @@ class ManyWriting(KeyWriting):
 
         return await confirm_write(self.screen.app, self.writes.guard, plan, dry=dry, verb=verb)
 
-    def _tell(self, report: BatchReport, planned: int, done: str) -> None:
-        count = len(report.written)
+    def _tell(self, report: BatchReport, planned: int, done: str, *, steps: int = 1) -> None:
+        """``steps`` is how many written steps make one key."""
+        count = len(report.written) // steps
         if report.complete:
             self.flash(f"{count} {done} at rev {report.revision}", "good")
         elif report.error is not None:
