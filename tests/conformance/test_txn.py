@@ -69,9 +69,9 @@ async def test_046_the_limit_of_operations(client: Client) -> None:
     assert (await client.kv.txn(success=puts[:128])).succeeded
     before = rev(await client.kv.get("k0"))
     compares = [Compare.version(f"k{n}", ">", 0) for n in range(129)]
-    for parts in (([], puts), ([], [], puts), (compares,)):
+    for call in (client.kv.txn([], puts), client.kv.txn([], [], puts), client.kv.txn(compares)):
         with pytest.raises(errors.TooManyOps, match="too many operations") as caught:
-            await client.kv.txn(*parts)
+            await call
         assert caught.value.applied == "no"
     assert (await client.kv.txn(compares[:128], [Op.get("k0")])).succeeded
     assert rev(await client.kv.get("k0")) == before
