@@ -17,7 +17,7 @@ from etcdtui.core.types import KeyValue
 from etcdtui.services import deleting, moving
 from etcdtui.services.deleting import Preview, TooLarge
 from etcdtui.services.journal import unfinished
-from etcdtui.services.restore import find_deleted, plan_undelete
+from etcdtui.services.restore import find_deleted, plan_undelete, undeletable
 from etcdtui.services.transfer import TransferError, export_file, load_file, plan_import, run_import
 from etcdtui.services.trash import trash_of
 from etcdtui.services.undo import plan_undo, run_undo
@@ -199,11 +199,12 @@ class ManyWriting(KeyWriting):
         self._tell(report, made.plan.changes, "put back")
         self.reload(b"")
 
-    async def undelete(self, prefix: bytes) -> None:
-        """Keys of a prefix that others deleted, found by walking back, created again."""
+    async def undelete(self, prefix: bytes, revision: int = 0) -> None:
+        """Keys of a prefix that are gone, as they were at ``revision`` (0: found by walking back), created again."""
         self.flash("looking for deleted keys ...")
         try:
-            found = await find_deleted(self.writes, prefix)
+            known = revision > 0
+            found = await (undeletable(self.writes, prefix, revision) if known else find_deleted(self.writes, prefix))
             made = await plan_undelete(self.writes, found)
             if not await self._agreed(made.plan, "undelete"):
                 return

@@ -31,6 +31,7 @@ from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import Column, LineTable
+from etcdtui.ui.writing_many import ManyWriting
 
 DIFF_LINES = 4_000
 """Lines of each version compared; the rest is not."""
@@ -151,6 +152,8 @@ class HistoryScreen(PlaceScreen):
         self.rows: list[Row] = []
         self.by_field = False
         self.since = 0
+        self.restore: KeyValue | None = None
+        self.undelete = False
         self.revealed = False
         self.decoders = ValueDecoders(session.profile.decoders, session.profile.mask.fields)
         self.head = PaneHead()
@@ -217,6 +220,18 @@ class HistoryScreen(PlaceScreen):
         what = "changes below " if self.folder else "compare " if self.other else "history of "
         self.head.show(Text.assemble("1 Keys > ", what, safe(self.path or b"all keys", limit=300)))
         self.action_refresh()
+
+    def action_undo(self) -> None:
+        """Put the version under the cursor back; for a prefix, create again what is gone since."""
+        row = self.table.current
+        writing = ManyWriting(self, lambda _: self.action_refresh())
+        if isinstance(row, Version):
+            self.run_worker(writing.restore(row.kv), group="write", exclusive=True, exit_on_error=False)
+        elif self.folder:
+            flow = writing.undelete(self.path, self.since)
+            self.run_worker(flow, group="write", exclusive=True, exit_on_error=False)
+        else:
+            self.flash("there is no version in this line", "warn")
 
     def action_refresh(self) -> None:
         run = self._changes() if self.folder else self._compare() if self.other else self._versions()
@@ -329,6 +344,18 @@ class HistoryScreen(PlaceScreen):
     def action_reveal(self) -> None:
         self.revealed = not self.revealed
         self._show(*self.shown)
+
+    def action_undo(self) -> None:
+        """Put the version under the cursor back, or bring back what was deleted below the prefix."""
+        row = self.table.current
+        if self.folder:
+            self.undelete = True
+            self.dismiss()
+        elif isinstance(row, Version) and not row.current and not self.other:
+            self.restore = row.kv
+            self.dismiss()
+        else:
+            self.flash("move to an older version first")
 
     def action_find(self) -> None:
         """Another revision to compare a prefix with."""
