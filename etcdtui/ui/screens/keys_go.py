@@ -197,7 +197,16 @@ class GoMixin(LevelsMixin):
             path = row.path
             within = row.level.within
             screen = HistoryScreen(self.session, self.reads, path, folder=row.is_folder or row.is_note, within=within)
-            self.visit(screen)
+
+            def back(_: None) -> None:
+                if screen.restore is not None:
+                    self.restore_version(screen.restore)
+                elif screen.undelete:
+                    self.undelete(path)
+                elif screen.chosen:
+                    self.go_to(screen.chosen)
+
+            self.app.push_screen(screen, back)
 
     def action_diff(self) -> None:
         """Two marked keys side by side; else the newest two versions of the key."""

@@ -76,6 +76,12 @@ class LevelsMixin(ClusterScreen):
     def go_to(self, path: bytes, *, remember: bool = True) -> None:
         """Put the cursor on a place."""
 
+    def restore_version(self, version: KeyValue) -> None:
+        """Write an older version of a key again."""
+
+    def undelete(self, prefix: bytes) -> None:
+        """Bring back what was deleted below a prefix."""
+
     def visit(self, screen: PlaceScreen) -> None:
         """Show a screen above this one; afterwards go to what was chosen there."""
 
