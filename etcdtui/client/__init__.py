@@ -9,12 +9,17 @@ from etcdtui.client.client import Client, connect
 from etcdtui.client.options import ClientOptions, TlsOptions
 from etcdtui.client.requests import SortOrder, SortTarget
 from etcdtui.client.txn import Compare, Op
+from etcdtui.core.types import AlarmType, EventType, Permission, PermissionType
 
 __all__ = [
+    "AlarmType",
     "Client",
     "ClientOptions",
     "Compare",
+    "EventType",
     "Op",
+    "Permission",
+    "PermissionType",
     "SortOrder",
     "SortTarget",
     "TlsOptions",

@@ -58,7 +58,11 @@ class Attempts:
             raise timed_out(final) if over and isinstance(error, e.Unavailable) and not failure.unsent else final
         if step is Action.LOGIN:
             self._logins += 1
-            await self._tokens.refresh(token)
+            try:
+                async with asyncio.timeout_at(self.until):
+                    await self._tokens.refresh(token)
+            except TimeoutError:
+                raise timed_out(final) from None
             return
         if slot is not None:
             if not failure.from_server:

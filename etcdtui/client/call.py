@@ -175,6 +175,7 @@ class Caller:
             raise _Failed(failure) from None
         finally:
             del connection.pending[call]
+            connection.evicted.discard(call)
         connection.answers += 1
         cluster_id = response.header.cluster_id
         if cluster_id != self.pool.cluster_id:
@@ -198,7 +199,6 @@ class Caller:
     def _interrupted(self, call: Any, connection: Connection, read: bool) -> BaseException:
         """What a cancelled call means: the caller's wish, a move away from a silent member, or the client's end."""
         evicted = call in connection.evicted
-        connection.evicted.discard(call)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             return asyncio.CancelledError()

@@ -48,6 +48,10 @@ class Maintenance:
         answer = await self._caller.unary(methods.STATUS, rpc_pb2.StatusRequest(), endpoint=endpoint, timeout=timeout)
         return convert.status(answer, endpoint or self._caller.pool.name_of(answer.header.member_id))
 
+    async def serving(self, endpoint: str | None = None, *, timeout: float | None = None) -> bool:
+        """gRPC's own health check: whether the member takes requests (false while it defragments, if so configured)."""
+        return (await self._caller.unary(methods.HEALTH, b"", endpoint=endpoint, timeout=timeout)).serving
+
     async def alarms(self, *, timeout: float | None = None) -> Alarms:
         """Active alarms of all members; needs a leader."""
         return convert.alarms(await self._caller.unary(methods.ALARM_LIST, rpc_pb2.AlarmRequest(), timeout=timeout))

@@ -119,6 +119,23 @@ ROLE_REVOKE_PERMISSION = _row(
     _AUTH, "RoleRevokePermission", _p.AuthRoleRevokePermissionRequest, _p.AuthRoleRevokePermissionResponse, _W
 )
 
+
+@dataclass(frozen=True, slots=True)
+class HealthReply:
+    """grpc.health.v1's answer: field 1 is the state, 1 means serving; it has no header of etcd's."""
+
+    serving: bool
+    header: rpc_pb2.ResponseHeader
+
+
+def _health(data: bytes) -> HealthReply:
+    return HealthReply(data == b"\x08\x01", rpc_pb2.ResponseHeader())
+
+
+HEALTH: Method[bytes, HealthReply] = Method(
+    "Health/Check", "/grpc.health.v1.Health/Check", Kind.UNARY, Effect.READ, bytes, _health
+)
+
 LOCK = _row(_LOCK, "Lock", lock_pb2.LockRequest, lock_pb2.LockResponse, _W)
 UNLOCK = _row(_LOCK, "Unlock", lock_pb2.UnlockRequest, lock_pb2.UnlockResponse, _W)
 CAMPAIGN = _row(_ELECTION, "Campaign", election_pb2.CampaignRequest, election_pb2.CampaignResponse, _W)

@@ -73,7 +73,13 @@ class TokenSource:
         if self._running is None:
             self._running = asyncio.create_task(self._fetch(), name="etcd login")
             self._running.add_done_callback(self._finished)
-        await asyncio.shield(self._running)
+        try:
+            await asyncio.shield(self._running)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise e.ClosedError() from None
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         if self._running is task:

@@ -28,6 +28,7 @@ async def test_status_of_each_member(cluster3: Server) -> None:
     async with connect(_options(cluster3)) as client:
         statuses = [await client.maintenance.status(name) for name in cluster3.endpoints]
         some = await client.maintenance.status()
+        assert await client.maintenance.serving(cluster3.endpoints[0])
     assert len({status.member_id for status in statuses}) == 3
     assert sum(status.is_leader for status in statuses) == 1
     assert some.endpoint in cluster3.endpoints
@@ -45,8 +46,8 @@ async def test_a_full_database_and_its_cure(etcd_server: ServerFactory) -> None:
     server = await etcd_server(flags=("--quota-backend-bytes=1048576",))
     async with connect(_options(server)) as client:
         with pytest.raises(errors.NoSpace) as caught:
-            for number in range(40):
-                await client.kv.put(f"k{number}", b"x" * 100_000)
+            for number in range(400):
+                await client.kv.put(f"k{number % 30}", b"x" * 100_000)
         assert caught.value.applied == "maybe"
         alarms = await client.maintenance.alarms()
         member = (await client.maintenance.status()).member_id
@@ -127,7 +128,7 @@ async def test_downgrade_refusals(etcd: Server) -> None:
 async def test_a_snapshot_is_whole_and_private(etcd: Server, tmp_path: Path) -> None:
     async with connect(_options(etcd)) as client:
         for number in range(30):
-            await client.kv.put(f"k{number}", b"x" * 100_000)
+            await client.kv.put(f"k{number % 30}", b"x" * 100_000)
         seen: list[tuple[int, int]] = []
         path = tmp_path / "snap.db"
         path.write_text("old")

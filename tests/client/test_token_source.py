@@ -97,7 +97,7 @@ async def test_closing_ends_a_login_under_way() -> None:
     while not server.logins:
         await asyncio.sleep(0)
     await source.aclose()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(e.ClosedError):
         await task
 
 
