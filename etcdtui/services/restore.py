@@ -16,6 +16,7 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
+from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.guard import Guard
 from etcdtui.services.writes import Writes
 
@@ -172,6 +173,7 @@ async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
         condition="create(key) = 0",
         keys=tuple(s.key for s in steps),
         changes=len(steps),
+        etcdctl=steps_command(steps),
         blocked="" if steps else "no deleted key is found in the history that is left",
     )
     return RestorePlan(plan, groups, tuple(sorted(lost)))
@@ -205,6 +207,7 @@ async def plan_restore(guard: Guard, writes: Writes, version: KeyValue, now: Key
         keys=(version.key,),
         values=((version.key, now.value[:8]),) if now else (),
         size=len(version.value),
+        etcdctl=steps_command((step,)),
         blocked="it is what the key holds now" if now and now.value == version.value else "",
     )
     return RestorePlan(plan, ((step,),), lost)

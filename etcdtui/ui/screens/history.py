@@ -31,7 +31,6 @@ from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import Column, LineTable
-from etcdtui.ui.writing_many import ManyWriting
 
 DIFF_LINES = 4_000
 """Lines of each version compared; the rest is not."""
@@ -220,18 +219,6 @@ class HistoryScreen(PlaceScreen):
         what = "changes below " if self.folder else "compare " if self.other else "history of "
         self.head.show(Text.assemble("1 Keys > ", what, safe(self.path or b"all keys", limit=300)))
         self.action_refresh()
-
-    def action_undo(self) -> None:
-        """Put the version under the cursor back; for a prefix, create again what is gone since."""
-        row = self.table.current
-        writing = ManyWriting(self, lambda _: self.action_refresh())
-        if isinstance(row, Version):
-            self.run_worker(writing.restore(row.kv), group="write", exclusive=True, exit_on_error=False)
-        elif self.folder:
-            flow = writing.undelete(self.path, self.since)
-            self.run_worker(flow, group="write", exclusive=True, exit_on_error=False)
-        else:
-            self.flash("there is no version in this line", "warn")
 
     def action_refresh(self) -> None:
         run = self._changes() if self.folder else self._compare() if self.other else self._versions()
