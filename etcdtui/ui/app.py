@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.text import Text
 from textual import events
-from textual.app import App
+from textual.app import App, UnknownModeError
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -33,6 +34,7 @@ from etcdtui.ui.screens.opening import Opener, SessionOpened
 from etcdtui.ui.screens.profiles import ConfigReloaded, ProfilesScreen
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
+from etcdtui.ui.typeahead import KeyDone, Typeahead
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
 
@@ -98,6 +100,7 @@ class EtcdtuiApp(App[int]):
         self._asked_to_quit = float("-inf")
         self._keymap = dict(launch.config.keymap)
         self._commands: list[str] = []
+        self._typeahead = Typeahead(self, super().on_event)
         specs = dict(themes or {})
         for spec in specs.values():
             self.register_theme(textual_theme(spec))
@@ -163,10 +166,13 @@ class EtcdtuiApp(App[int]):
         await self.switch_mode(self._mode(first))
         self.run_worker(self._follow_health(session), group="health", exclusive=True)
         self._say_first_words(session, first_session=old_session is None)
-        for mode in dict.fromkeys(old_modes):
-            await self.remove_mode(mode)
-        if old_session is not None:
-            await old_session.aclose()
+        try:
+            for mode in dict.fromkeys(old_modes):
+                with suppress(UnknownModeError):  # the program is ending meanwhile and has dropped them all
+                    await self.remove_mode(mode)
+        finally:
+            if old_session is not None:
+                await old_session.aclose()
 
     def _mode(self, number: int, generation: int | None = None) -> str:
         return f"{self._generation if generation is None else generation}:{number}"
@@ -397,9 +403,15 @@ class EtcdtuiApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """A person at the keys keeps an unlock alive."""
-        if isinstance(event, (events.Key, events.Paste)) and self.session is not None and not event.is_forwarded:
+        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        if self.session is not None:
             self.session.guard.touch()
-        await super().on_event(event)
+        await self._typeahead.take(event)
+
+    async def on_key_done(self, message: KeyDone) -> None:
+        await self._typeahead.done(message.number)
 
     # --- the end -----------------------------------------------------------------------------------------
 

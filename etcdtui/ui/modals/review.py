@@ -146,7 +146,8 @@ class ReviewDialog(Dialog[str]):
 
     @property
     def _deaf(self) -> bool:
-        return self.clock() - self.opened < DEAF_FOR
+        """A held key must not run what cannot be taken back; a change of one key can be, and its keys count at once."""
+        return self.confirmation.kind is not ConfirmKind.REVIEW and self.clock() - self.opened < DEAF_FOR
 
     def on_choice_chosen(self, event: Choice.Chosen) -> None:
         event.stop()

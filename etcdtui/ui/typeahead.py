@@ -1,0 +1,89 @@
+"""Keys are handled one after the other, each to its end, so what is typed ahead reaches what it was typed for.
+
+Over a slow line several keys arrive at once. Textual hands each of them to whatever has the focus at that moment: of
+``f/config`` the second key would be a command of the screen below the dialog that ``f`` is about to open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.timer import Timer
+
+HELD_MOST = 4096
+"""Keys kept while one is being handled; more than a person types, less than a runaway paste as keys."""
+TURNS = 8
+"""Turns of the event loop in which a worker that a key started may open its dialog."""
+WAIT_MOST = 0.5
+"""Seconds after which the next key is handled even if nothing told that the last one was."""
+AT_ONCE = frozenset({"ctrl+q", "ctrl+c", "ctrl+z"})
+
+
+class KeyDone(Message):
+    """Follows a key through the same queues; when it arrives at the application, the key has been handled."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+class Typeahead:
+    """Holds keys back until the one before them is done. ``forward`` is what would have been done with them at once."""
+
+    def __init__(self, app: App[int], forward: Callable[[events.Event], Awaitable[None]]) -> None:
+        self._app = app
+        self._forward = forward
+        self._held: deque[events.Key | events.Paste] = deque(maxlen=HELD_MOST)
+        self._number = 0
+        self._under_way = False
+        self._limit: Timer | None = None
+
+    async def take(self, event: events.Key | events.Paste) -> None:
+        """Handle the event now or when its turn comes."""
+        if isinstance(event, events.Key) and event.key in AT_ONCE:
+            await self._forward(event)
+        elif self._under_way:
+            self._held.append(event)
+        else:
+            await self._handle(event)
+
+    async def done(self, number: int) -> None:
+        """The key of that number was handled; the next one follows when a dialog it opened can take it."""
+        if number != self._number or not self._under_way:
+            return
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        screen = self._app.screen
+        if screen.is_mounted and screen.is_running and (screen.focused is not None or not screen.is_modal):
+            await self._next()
+        else:
+            screen.call_after_refresh(self._after_refresh, number)
+
+    async def _handle(self, event: events.Key | events.Paste) -> None:
+        self._under_way = True
+        self._number += 1
+        target = self._app.focused or self._app.screen
+        self._limit = self._app.set_timer(WAIT_MOST, self._too_long)
+        await self._forward(event)
+        if not target.post_message(KeyDone(self._number)):
+            self._app.post_message(KeyDone(self._number))
+
+    async def _after_refresh(self, number: int) -> None:
+        if number == self._number and self._under_way:
+            await self._next()
+
+    async def _too_long(self) -> None:
+        if self._under_way:
+            await self._next()
+
+    async def _next(self) -> None:
+        if self._limit is not None:
+            self._limit.stop()
+        self._under_way = False
+        if self._held:
+            await self._handle(self._held.popleft())

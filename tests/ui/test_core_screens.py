@@ -1,0 +1,153 @@
+"""The Watch, Leases, Members and Auth screens of the real program on a real terminal and a real cluster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import PtyApp, Server, eventually
+from tests.support.processes import descendants
+
+PROGRAM = Path(sys.executable).with_name("etcdtui")
+Start = Callable[..., PtyApp]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the program on some endpoints; ended after the test."""
+    running: list[PtyApp] = []
+
+    def begin(server: Server, *arguments: str, size: tuple[int, int] = (120, 40)) -> PtyApp:
+        homes = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+        app = PtyApp.start([PROGRAM, "--endpoints", ",".join(server.endpoints), *arguments], env=homes, size=size)
+        running.append(app)
+        return app
+
+    yield begin
+    for app in running:
+        app.close()
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_watch_shows_what_changes_and_the_change_itself(
+    etcd: Server, start: Start, size: tuple[int, int]
+) -> None:
+    app = start(etcd, size=size)
+    app.wait_for("1/1", "WRITES ON")
+    app.keys("2")
+    app.wait_for("No watch yet")
+    app.keys("n")
+    app.type("/w/")
+    app.keys("enter")
+    app.wait_for("#1 /w/", "synced")
+    await etcd.put(b"/w/a", b'{"max": 16}')
+    await etcd.put(b"/w/a", b'{"max": 32}')
+    await etcd.delete(b"/w/a")
+    app.wait_for("NEW", "PUT", "DEL", "max  16 -> 32")
+    app.keys("k", "enter")
+    app.wait_for("change: /w/a", "before", "after")
+    app.keys("esc")
+    app.wait_for("#1 /w/", gone=["change: /w/a"])
+    app.keys("p")
+    app.wait_for("paused")
+    await etcd.put(b"/w/later", b"1")
+    app.wait_for("paused (1)")
+    app.keys("p")
+    app.wait_for("later")
+    app.keys("d")
+    app.wait_for("No watch yet")
+
+
+async def test_leases_are_listed_granted_and_revoked(etcd: Server, start: Start) -> None:
+    granted = etcd.etcdctl("lease", "grant", "300").split()[1]
+    etcd.etcdctl("put", "/leased/key", "v", f"--lease={granted}")
+    app = start(etcd, "--screen", "leases")
+    app.wait_for(granted, "/leased/key", "these keys are deleted")
+    app.keys("n")
+    app.wait_for("seconds to live")
+    app.keys("ctrl+u")
+    app.type("500")
+    app.keys("enter")
+    app.wait_for("a new lease of 500 seconds")
+    app.keys("ctrl+s")
+    app.wait_for("granted for 500 s")
+    app.keys("g", "d")
+    app.wait_for("/leased/key", "lease revoke")
+    app.keys("enter")
+    assert (await etcd.get(b"/leased/key")) == b"v"
+
+
+async def test_members_say_who_is_down_and_up_again_without_a_key(cluster3: Server, start: Start) -> None:
+    app = start(cluster3, "--screen", "members")
+    app.wait_for("QUORUM 2 of 3 needed, 3 up: can lose 1 more", "LEADER", timeout=20)
+    leader = await cluster3.leader()
+    victim = next(member for member in cluster3.members if member is not leader)
+    await victim.kill()
+    app.wait_for("2/3 up", "DOWN", "can lose 0 more", timeout=15)
+    await victim.restart()
+    app.wait_for("3/3 up", "can lose 1 more", timeout=20)
+    app.keys("M", "h")
+    app.wait_for("do the members agree", "equal", timeout=15)
+
+
+def test_auth_shows_effective_rights_and_answers_can_i(etcd: Server, start: Start) -> None:
+    etcd.etcdctl("role", "add", "app")
+    etcd.etcdctl("role", "grant-permission", "app", "--prefix=true", "readwrite", "/app/")
+    etcd.etcdctl("user", "add", "bob:pw")
+    etcd.etcdctl("user", "grant-role", "bob", "app")
+    app = start(etcd, "--screen", "auth")
+    app.wait_for("bob", "EFFECTIVE", "/app/", "from app", "auth off")
+    app.keys("c")
+    app.wait_for("may bob")
+    app.type("/app/x")
+    app.keys("enter")
+    app.wait_for("CAN I?", "YES")
+    app.keys("c")
+    app.type("/")
+    app.keys("enter")
+    app.wait_for("NO", "only a part")
+
+
+async def test_a_role_is_added_after_a_review(etcd: Server, start: Start) -> None:
+    app = start(etcd, "--screen", "auth")
+    app.wait_for("No users and no roles")
+    app.keys("n")
+    app.wait_for("a set of permissions")
+    app.keys("r")
+    app.wait_for("name of the new role")
+    app.type("writers")
+    app.keys("enter")
+    app.wait_for("a new role without permissions", "etcdctl role add writers")
+    app.keys("ctrl+s")
+    app.wait_for("role writers added")
+    await eventually(lambda: "writers" in etcd.etcdctl("role", "list"))
+
+
+def test_quitting_with_a_watch_open_is_quick_and_clean(etcd: Server, start: Start) -> None:
+    app = start(etcd, "--screen", "watch")
+    app.wait_for("No watch yet")
+    app.keys("n")
+    app.type("*")
+    app.keys("enter")
+    app.wait_for("everything", "synced")
+    children = descendants(app.pid)
+    app.keys("ctrl+q")
+    assert app.wait(timeout=3) == 0
+    assert not children
+
+
+async def test_what_is_typed_ahead_reaches_the_dialog_it_was_typed_for(etcd: Server, start: Start) -> None:
+    app = start(etcd, "--screen", "watch")
+    app.wait_for("No watch yet")
+    app.send(b"n/ahead/delete/me/\r2n/second\rm")
+    app.wait_for("#1 /ahead/delete/me/", "#2 /second", "mark line")
+
+
+def test_keys_typed_ahead_of_a_dialog_that_reads_first_are_no_commands(etcd: Server, start: Start) -> None:
+    app = start(etcd, "--screen", "auth")
+    app.wait_for("No users and no roles")
+    app.send(b"nrdeploy\r")
+    app.wait_for("etcdctl role add deploy")
