@@ -1,0 +1,200 @@
+"""The frame around the screens: profiles, write lock, palette, help, keys; on a real etcd, without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from etcdtui.config.launch import Launch
+from etcdtui.config.schema import ENVIRONMENTS, Config, Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.config.themes import load_themes, packaged_folder
+from etcdtui.services.session import Session
+from etcdtui.ui.app import APP_ACTIONS, EtcdtuiApp
+from etcdtui.ui.bindings import ACTIONS, APP, actions_for, keymap_problems
+from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.modals.help import HelpDialog, help_rows
+from etcdtui.ui.modals.message import MessageDialog
+from etcdtui.ui.modals.picker import PickerDialog
+from etcdtui.ui.modals.unlock import UnlockDialog
+from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.widgets.footer import fit_hints
+from tests.support import Server, eventually
+
+
+def profile(name: str, environment: str, *endpoints: str) -> Profile:
+    env = ENVIRONMENTS[environment]
+    return Profile(
+        name=name,
+        environment=environment,
+        env=env,
+        read_only=env.read_only,
+        endpoints=endpoints,
+        dial_timeout=0.5,
+    )
+
+
+async def opener(wanted: Profile, password: Secret | None) -> Session:
+    return await Session.open(wanted)
+
+
+@asynccontextmanager
+async def running(
+    *profiles: Profile, tmp_path: Path, size: tuple[int, int] = (120, 40), keymap: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[EtcdtuiApp, Pilot[int]]]:
+    """The app on the first profile, with all of them to choose from."""
+    config = Config(profiles=profiles, keymap=keymap or {})
+    launch = Launch(config=config, profile=profiles[0])
+    themes = load_themes(packaged_folder()).themes
+    app = EtcdtuiApp(launch, opener, CrashReporter(tmp_path), themes=themes)
+    async with app.run_test(size=size) as pilot:
+        await eventually(lambda: app.shown is not None and app.session is not None)
+        await pilot.pause()
+        yield app, pilot
+    if app.session is not None:
+        await app.session.aclose()
+
+
+def title(app: EtcdtuiApp) -> str:
+    assert app.shown is not None
+    return app.shown.title_line.render().plain
+
+
+async def test_the_title_says_who_where_and_whether_it_can_write(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, _):
+        words = title(app)
+        for part in ("here", "1/1 up", "leader ", "rev ", "WRITES ON", "PLAINTEXT"):
+            assert part in words
+
+
+async def test_a_narrow_title_gets_shorter_and_keeps_the_write_mode(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path, size=(44, 20)) as (app, _):
+        words = title(app)
+        assert len(words) <= 44
+        assert "here" in words
+        assert "[WRITES ON]" in words
+
+
+async def test_production_unlocks_by_its_name_only_and_locks_again(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("prod-eu", "prod", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        assert "READ-ONLY" in title(app)
+        await pilot.press("!")
+        assert isinstance(app.screen, UnlockDialog)
+        await pilot.press(*"prod", "enter")
+        assert isinstance(app.screen, UnlockDialog)
+        await pilot.press(*"-eu", "enter")
+        await eventually(lambda: "WRITES ON" in title(app))
+        assert "14:5" in title(app) or "15:00" in title(app)
+        await pilot.press("!")
+        await eventually(lambda: "READ-ONLY" in title(app))
+
+
+async def test_a_failed_switch_changes_nothing_and_a_good_one_everything(etcd: Server, tmp_path: Path) -> None:
+    one, bad = profile("one", "dev", etcd.endpoint), profile("bad", "dev", "127.0.0.1:1")
+    two = replace(profile("two", "prod", etcd.endpoint))
+    async with running(one, bad, two, tmp_path=tmp_path) as (app, pilot):
+        before = app.session
+        await pilot.press("P")
+        screen = app.screen
+        assert isinstance(screen, ProfilesScreen)
+        screen.connect_to("bad")
+        await eventually(lambda: isinstance(app.screen, MessageDialog), timeout=10)
+        assert app.session is before
+        await pilot.press("enter")
+        screen.connect_to("two")
+        await eventually(lambda: app.session is not before)
+        await eventually(lambda: app.shown is not None and "two" in title(app) and "READ-ONLY" in title(app))
+        assert len(app.screen_stack) == 1
+
+
+async def test_help_lists_the_keys_and_searches_them(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await pilot.press("?")
+        dialog = app.screen
+        assert isinstance(dialog, HelpDialog)
+        assert any(row.keys == "ctrl+p" for row in dialog.lines.rows)
+        await pilot.press("/", *"unlock")
+        await eventually(
+            lambda: all("unlock" in (row.label + row.help).lower() for row in dialog.lines.rows if row.keys)
+        )
+        await pilot.press("escape", "escape")
+        await eventually(lambda: app.screen is app.shown)
+
+
+async def test_the_palette_runs_what_is_picked(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, PickerDialog)
+        await pilot.press(*"unlock", "enter")
+        await eventually(lambda: "READ-ONLY" in title(app))
+
+
+async def test_numbers_go_to_screens_and_minus_comes_back(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await pilot.press("4")
+        await eventually(lambda: app.shown is not None and app.shown.screen_name == "members")
+        await eventually(lambda: all(worker.group == "health" or worker.is_finished for worker in app.workers))
+        await pilot.press("-")
+        await eventually(lambda: app.shown is not None and app.shown.screen_name == "keys")
+
+
+async def test_q_asks_and_q_again_quits(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await pilot.press("q")
+        assert app.is_running
+        await pilot.press("q")
+        await eventually(lambda: app.return_code == 0 and not app.is_running)
+
+
+async def test_a_users_keymap_is_obeyed(etcd: Server, tmp_path: Path) -> None:
+    keymap = {"help": "f1"}
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path, keymap=keymap) as (app, pilot):
+        await pilot.press("f1")
+        assert isinstance(app.screen, HelpDialog)
+
+
+def test_one_letter_is_one_verb() -> None:
+    keys: dict[str, str] = {}
+    for action in ACTIONS:
+        assert keys.setdefault(action.id, action.keys) == action.keys, action.id
+
+
+def test_every_action_of_the_application_has_its_method() -> None:
+    for action in actions_for(APP):
+        if action.id in APP_ACTIONS:
+            assert hasattr(EtcdtuiApp, action.method), action.id
+
+
+@pytest.mark.parametrize(
+    ("keymap", "words"),
+    [
+        ({"delte": "x"}, "delete"),
+        ({"delete": "not-a-key"}, "not-a-key"),
+        ({"find": "d"}, "both"),
+    ],
+)
+def test_mistakes_in_a_keymap_are_told(keymap: dict[str, str], words: str) -> None:
+    (problem,) = keymap_problems(keymap)[:1]
+    assert words in problem
+
+
+def test_the_example_keymap_is_good() -> None:
+    assert keymap_problems({"delete": "d,delete", "find": "f,ctrl+t"}) == []
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 80, 200])
+def test_the_footer_always_ends_in_help(width: int) -> None:
+    hints = [("enter", "open"), ("e", "edit"), ("y", "copy"), ("o", "menu")]
+    fitted = fit_hints(hints, width)
+    assert fitted[-1] == ("?", "help")
+    assert 1 + sum(len(key) + len(label) + 3 for key, label in fitted) - 2 <= max(width, 8)
+
+
+def test_help_says_so_when_nothing_matches() -> None:
+    (row,) = help_rows(actions_for(APP), {}, "nosuchword")
+    assert "no key matches" in row.help
