@@ -80,9 +80,12 @@ class Connection:
             )
 
     async def reload_if_changed(self) -> bool:
-        """After a TLS failure: takes new certificate files, if they changed, with a new channel."""
+        """After a TLS failure: takes new certificate files, if they changed, with a new channel.
+
+        A pin is never renewed: a member that shows another certificate stays refused by this client.
+        """
         tls = self._options.tls
-        if self.material is None or (not self.material.pin and file_signature(tls) == self.material.signature):
+        if self.material is None or self.material.pin or file_signature(tls) == self.material.signature:
             return False
         self.material = load_material(tls)
         channel, self._channel = self._channel, None
