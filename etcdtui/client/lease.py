@@ -7,7 +7,8 @@ import asyncio
 from etcdtui.client import methods
 from etcdtui.client.calls import Calls
 from etcdtui.client.convert import header
-from etcdtui.client.keepalive import KeepAlive, KeepAliveHub, renew_intent, renew_once
+from etcdtui.client.keepalive import KeepAlive, KeepAliveHub, renew_intent
+from etcdtui.client.keepalive_stream import renew_once
 from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
 from etcdtui.core import errors
 from etcdtui.core.types import Lease, LeaseTimeToLive, WriteIntent
