@@ -80,8 +80,8 @@ _EVERYWHERE = (
     Action("suspend", "ctrl+z", "suspend", "Put the program into the background.", (APP,), "global"),
     Action("next_pane", "tab", "next pane", "Move the focus to the next pane.", (APP,), "global"),
     Action("previous_pane", "shift+tab", "previous pane", "Move the focus back.", (APP,), "global"),
-    Action("history_back", "[", "back", "The view before this one.", (APP,), "global"),
-    Action("history_forward", "]", "forward", "The view after this one.", (APP,), "global"),
+    Action("history_back", "[", "back", "The place before this one.", (KEYS,), "global"),
+    Action("history_forward", "]", "forward", "The place after this one.", (KEYS,), "global"),
     Action("last_view", "-", "last view", "Swap with the last view.", (APP,), "global"),
     *(Action(f"go_{n}", str(n), f"screen {n}", f"Go to screen {n}.", (APP,), "screens") for n in range(1, 10)),
 )
