@@ -1,0 +1,267 @@
+"""Listing, refreshing, searching and showing a million keys, against etcdctl and one-shot reads in the same run.
+
+A server of its own is filled first (about half a minute). ``ETCDTUI_BENCH_KEYS=HOST:PORT:PID`` takes one that
+``python -m bench.keyspace`` filled. Every pair is interleaved; medians are compared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.delay import DelayProxy
+from bench.keyspace import load
+from bench.report import Result, milliseconds
+from etcdtui.client import Client, ClientOptions, SortOrder, SortTarget
+from etcdtui.core import ranges
+from etcdtui.demo.binary import find_binary
+from etcdtui.demo.cluster import Cluster
+from etcdtui.services import browse
+from etcdtui.services.browse import Listing
+from etcdtui.services.reading import Reads
+from etcdtui.services.search import Query, search
+
+ROUNDS = 5
+FAR = 0.025
+"""Seconds one way of the far network."""
+FLAT = b"/registry/imagecaches/"
+SEPARATORS = (b"/",)
+
+
+@dataclass(slots=True)
+class Rig:
+    """The filled server: where it is, its process, the etcdctl beside it, and an open client."""
+
+    endpoint: str
+    pid: int
+    etcdctl: Path
+    client: Client
+
+    def cpu(self) -> float:
+        """Seconds of CPU the server has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self) -> float:
+        """Anonymous memory of the server in MiB."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
+
+    async def ctl(self, *args: str, endpoint: str = "") -> float:
+        """Seconds one etcdctl takes."""
+        argv = [str(self.etcdctl), "--endpoints", endpoint or self.endpoint, "--command-timeout", "120s", *args]
+        started = time.perf_counter()
+        done = await asyncio.create_subprocess_exec(
+            *argv, stdout=subprocess.DEVNULL, env=os.environ | {"ETCDCTL_API": "3"}
+        )
+        assert await done.wait() == 0
+        return time.perf_counter() - started
+
+
+async def timed(work: Callable[[], Awaitable[object]]) -> float:
+    started = time.perf_counter()
+    await work()
+    return time.perf_counter() - started
+
+
+@contextlib.asynccontextmanager
+async def opened(endpoint: str) -> AsyncIterator[Client]:
+    client = await Client.open(ClientOptions(endpoints=(endpoint,), command_timeout=60.0))
+    try:
+        await client.kv.get(b"x")
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def listing(rig: Rig, far: DelayProxy) -> AsyncIterator[Result]:
+    """T1, T2: children of the root and of /registry/ against etcdctl listing everything."""
+    async with opened(far.endpoint) as distant:
+        for prefix, name in ((b"", "root"), (b"/registry/", "/registry/")):
+            ours, theirs, ours_far, theirs_far, cpu_ours, cpu_theirs = ([] for _ in range(6))
+            text = prefix.decode()
+            for _ in range(ROUNDS):
+                before = rig.cpu()
+                ours.append(await timed(lambda p=prefix: browse.children(Reads(rig.client), p, SEPARATORS)))  # type: ignore[misc]
+                middle = rig.cpu()
+                theirs.append(await rig.ctl("get", text, "--prefix", "--keys-only"))
+                cpu_ours.append(middle - before)
+                cpu_theirs.append(rig.cpu() - middle)
+                ours_far.append(await timed(lambda p=prefix: browse.children(Reads(distant), p, SEPARATORS)))  # type: ignore[misc]
+                theirs_far.append(await rig.ctl("get", text, "--prefix", "--keys-only", endpoint=far.endpoint))
+            cpu = f"server CPU {statistics.median(cpu_ours):.2f} s vs {statistics.median(cpu_theirs):.2f} s"
+            yield faster(f"T1 children of {name}", theirs, ours, 10, cpu)
+            yield faster(f"T2 the same, 50 ms away, {name}", theirs_far, ours_far, 7)
+
+
+def faster(name: str, theirs: list[float], ours: list[float], target: float, more: str = "") -> Result:
+    ratio = statistics.median(theirs) / statistics.median(ours)
+    return Result(name, ratio, target, f"{milliseconds(ours)} vs {milliseconds(theirs)} {more}", at_least=True)
+
+
+def share(name: str, ours: list[float], theirs: list[float], target: float, more: str = "") -> Result:
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    return Result(name, ratio, target, f"{milliseconds(ours)} vs {milliseconds(theirs)} {more}")
+
+
+async def first_screen(client: Client) -> None:
+    async for page in Listing(Reads(client), FLAT, SEPARATORS).pages():
+        assert sum(map(len, page.rows)) >= 60
+        return
+
+
+async def last_screen(client: Client, last: bytes) -> None:
+    listing_ = Listing(Reads(client), FLAT, SEPARATORS)
+    listing_.from_end = True
+    pages = listing_.pages()
+    async for page in pages:
+        if any(rows[-1].name == last for rows in page.rows):
+            break
+    await pages.aclose()
+
+
+async def flat(rig: Rig) -> AsyncIterator[Result]:
+    """T4: first and last screen of 300,000 flat children."""
+    first, everything, end, descending = ([] for _ in range(4))
+    options = {"sort_target": SortTarget.KEY, "sort_order": SortOrder.DESCEND}
+    last = (await rig.client.kv.get(FLAT, prefix=True, limit=1, keys_only=True, **options)).kvs[0].key[len(FLAT) :]  # type: ignore[arg-type]
+    for _ in range(ROUNDS):
+        first.append(await timed(lambda: first_screen(rig.client)))
+        everything.append(await timed(lambda: rig.client.kv.get(FLAT, prefix=True, keys_only=True)))
+        end.append(await timed(lambda: last_screen(rig.client, last)))
+        descending.append(
+            await timed(lambda: rig.client.kv.get(FLAT, prefix=True, limit=60, keys_only=True, **options))  # type: ignore[arg-type]
+        )
+    yield share("T4 first screen of 300,000 flat keys", first, everything, 0.12)
+    yield share("T4 End key", end, descending, 0.2)
+
+
+async def refreshing(rig: Rig) -> AsyncIterator[Result]:
+    """T5, T6: checking a shown level again, and what others' writes feel of it."""
+    reads = Reads(rig.client)
+    for prefix, name in ((b"", "root"), (b"/registry/", "/registry/")):
+        rows = await browse.children(reads, prefix, SEPARATORS)
+        area = ranges.prefix_range(prefix)
+        again, anew = [], []
+        for _ in range(ROUNDS):
+            again.append(await timed(lambda p=prefix, r=rows, a=area: browse.refresh(reads, p, SEPARATORS, r, *a)))  # type: ignore[misc]
+            anew.append(await timed(lambda p=prefix: browse.children(reads, p, SEPARATORS)))  # type: ignore[misc]
+        yield share(f"T5 refresh of {name}", again, anew, 0.05)
+    memory = rig.memory()
+    idle = await latencies(rig, None)
+    rows = await browse.children(reads, b"", SEPARATORS)
+    busy = await latencies(rig, lambda: browse.refresh(reads, b"", SEPARATORS, rows, *ranges.ALL))
+    grown = rig.memory() - memory
+    detail = f"p99 {busy * 1000:.1f} vs {idle * 1000:.1f} ms, server memory {grown:+.0f} MiB"
+    yield Result("T6 put p99 while a level is refreshed", busy / idle, 2, detail)
+
+
+async def latencies(rig: Rig, reader: Callable[[], Awaitable[object]] | None) -> float:
+    """p99 of a hundred puts a second for a few seconds while ``reader`` runs in a tight loop."""
+    stop = asyncio.Event()
+
+    async def read() -> None:
+        while not stop.is_set():
+            assert reader is not None
+            await reader()
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(read()) if reader is not None else None
+    took = []
+    async with opened(rig.endpoint) as writer:
+        for _ in range(400):
+            took.append(await timed(lambda: writer.kv.put(b"/zz-bench", b"x")))
+            await asyncio.sleep(0.01)
+    stop.set()
+    if task is not None:
+        await task
+    return sorted(took)[int(len(took) * 0.99)]
+
+
+async def searching(rig: Rig) -> AsyncIterator[Result]:
+    """T7: a search over all keys, its first hit, and how long the event loop was held meanwhile."""
+    first, total, one_shot, held = ([] for _ in range(4))
+    for _ in range(3):
+        pulse = Pulse()
+        async with pulse:
+            started = time.perf_counter()
+            hit = 0.0
+            async for progress in search(Reads(rig.client), Query("system", prefix=b"")):
+                if progress.hits and not hit:
+                    hit = time.perf_counter() - started
+            total.append(time.perf_counter() - started)
+        first.append(hit)
+        held.append(pulse.p95)
+        one_shot.append(await timed(lambda: rig.client.kv.get(b"\0", from_key=True, keys_only=True)))
+    yield share("T7 first hits of a search over all keys", first, one_shot, 0.1)
+    yield share("T7 the whole search", total, one_shot, 1.5)
+    worst = statistics.median(held)
+    yield Result("T7 event loop held, p95 (of 50 ms)", worst / 0.05, 1, f"{worst * 1000:.0f} ms")
+
+
+class Pulse:
+    """How late the event loop is: a beat every 5 ms, its delays kept."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Pulse:
+        self._task = asyncio.create_task(self._beat())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + 0.005
+            await asyncio.sleep(0.005)
+            self.late.append(loop.time() - due)
+
+    @property
+    def p95(self) -> float:
+        return sorted(self.late)[int(len(self.late) * 0.95)]
+
+    @property
+    def worst(self) -> float:
+        return max(self.late)
+
+
+@contextlib.asynccontextmanager
+async def rigged() -> AsyncIterator[Rig]:
+    binary = find_binary()
+    assert binary.etcdctl is not None
+    if given := os.environ.get("ETCDTUI_BENCH_KEYS", ""):
+        endpoint, _, pid = given.rpartition(":")
+        async with opened(endpoint) as client:
+            yield Rig(endpoint, int(pid), binary.etcdctl, client)
+        return
+    flags = ["--unsafe-no-fsync", "--quota-backend-bytes=8000000000"]
+    async with Cluster(1, binary=binary, flags=flags) as cluster:
+        member = cluster.members[0]
+        await asyncio.to_thread(load, member.endpoint)
+        async with opened(member.endpoint) as client:
+            yield Rig(member.endpoint, member.pid, binary.etcdctl, client)
+
+
+async def measure() -> list[Result]:
+    results: list[Result] = []
+    async with rigged() as rig, DelayProxy(rig.endpoint, FAR) as far:
+        for part in (listing(rig, far), flat(rig), refreshing(rig), searching(rig)):
+            results += [result async for result in part]
+    return results
+
+
+def run() -> Iterable[Result]:
+    return asyncio.run(measure())
