@@ -13,12 +13,15 @@ from collections.abc import Awaitable, Callable
 from textual import events
 from textual.app import App
 from textual.message import Message
+from textual.screen import Screen
 from textual.timer import Timer
 
 HELD_MOST = 4096
 """Keys kept while one is being handled; more than a person types, less than a runaway paste as keys."""
 TURNS = 8
 """Turns of the event loop in which a worker that a key started may open its dialog."""
+GRACE = 0.08
+"""Seconds in which closing one dialog may open the next, waited for only when more keys have come already."""
 WAIT_MOST = 0.5
 """Seconds after which the next key is handled even if nothing told that the last one was."""
 AT_ONCE = frozenset({"ctrl+q", "ctrl+c", "ctrl+z"})
@@ -42,6 +45,7 @@ class Typeahead:
         self._number = 0
         self._under_way = False
         self._limit: Timer | None = None
+        self._screen: Screen[object] | None = None
 
     async def take(self, event: events.Key | events.Paste) -> None:
         """Handle the event now or when its turn comes."""
@@ -53,29 +57,31 @@ class Typeahead:
             await self._handle(event)
 
     async def done(self, number: int) -> None:
-        """The key of that number was handled; the next one follows when a dialog it opened can take it."""
+        """The key of that number was handled; the next one follows when the screen it led to can take it."""
         if number != self._number or not self._under_way:
             return
+        closed = self._screen is not None and not self._screen.is_active
         for _ in range(TURNS):
-            await asyncio.sleep(0)
+            await asyncio.sleep(GRACE / TURNS if closed and self._held else 0)
+            if self._app.screen is not self._screen and not closed:
+                break
         screen = self._app.screen
-        if screen.is_mounted and screen.is_running and (screen.focused is not None or not screen.is_modal):
-            await self._next()
+        if screen is not self._screen:
+            # It opened or closed a dialog, and closing one may open the next: look again when this one is drawn.
+            self._screen = screen
+            screen.call_after_refresh(self.done, number)
         else:
-            screen.call_after_refresh(self._after_refresh, number)
+            await self._next()
 
     async def _handle(self, event: events.Key | events.Paste) -> None:
         self._under_way = True
         self._number += 1
-        target = self._app.focused or self._app.screen
+        self._screen = self._app.screen
+        target = self._app.focused or self._screen
         self._limit = self._app.set_timer(WAIT_MOST, self._too_long)
         await self._forward(event)
         if not target.post_message(KeyDone(self._number)):
             self._app.post_message(KeyDone(self._number))
-
-    async def _after_refresh(self, number: int) -> None:
-        if number == self._number and self._under_way:
-            await self._next()
 
     async def _too_long(self) -> None:
         if self._under_way:

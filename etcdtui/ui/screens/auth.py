@@ -197,7 +197,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         return super().why_not(action_id)
 
     def action_clone(self) -> None:
-        self.begin(self._can_i(), "ask")
+        self.begin(self._can_i, "ask")
 
     async def _can_i(self) -> None:
         row = self.table.current

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from rich.text import Text
 
@@ -40,7 +41,9 @@ class AuthChangeMixin(ListScreen[AccessRow]):
 
     async def password_for(self, name: str) -> Secret | None:
         """A new password, typed twice; ``None`` when the person gave up or the two differ."""
-        first: Secret | None = await self.app.push_screen_wait(PasswordDialog(Text.assemble("new password of ", safe(name, limit=40))))
+        first: Secret | None = await self.app.push_screen_wait(
+            PasswordDialog(Text.assemble("new password of ", safe(name, limit=40)))
+        )
         if first is None:
             return None
         second: Secret | None = await self.app.push_screen_wait(PasswordDialog(Text("the same password again")))
@@ -54,7 +57,7 @@ class AuthChangeMixin(ListScreen[AccessRow]):
     # --- new ---------------------------------------------------------------------------------------------
 
     def action_new(self) -> None:
-        self.begin(self._new(), "write")
+        self.begin(self._new, "write")
 
     async def _new(self) -> None:
         items = [
@@ -99,13 +102,10 @@ class AuthChangeMixin(ListScreen[AccessRow]):
 
     def action_edit(self) -> None:
         row = self.table.current
-        work: Coroutine[None, None, None] | None = None
         if row is not None and row.user is not None:
-            work = self._edit_user(row.user)
+            self.begin(partial(self._edit_user, row.user), "write")
         elif row is not None and row.role is not None:
-            work = self._edit_role(row.role)
-        if work is not None:
-            self.begin(work, "write")
+            self.begin(partial(self._edit_role, row.role), "write")
 
     async def _edit_user(self, user: User) -> None:
         auth = self.session.client.auth
@@ -192,7 +192,7 @@ class AuthChangeMixin(ListScreen[AccessRow]):
     # --- delete ------------------------------------------------------------------------------------------
 
     def action_delete(self) -> None:
-        self.begin(self._delete(), "write")
+        self.begin(self._delete, "write")
 
     async def _delete(self) -> None:
         row = self.table.current

@@ -296,7 +296,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
         self.toggle_class("-zoom")
 
     def action_new(self) -> None:
-        self.begin(self._grant(), "write")
+        self.begin(self._grant, "write")
 
     async def _grant(self) -> None:
         typed = await self.ask("grant a lease", "seconds to live", value="60")
@@ -316,7 +316,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
         await self.write(grant_plan(ttl), send, verb="grant")
 
     def action_edit(self) -> None:
-        self.begin(self._keep_alive(), "write")
+        self.begin(self._keep_alive, "write")
 
     async def _keep_alive(self) -> None:
         row = self.table.current
@@ -330,7 +330,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
         await self.write(keep_alive_plan(row), send, verb="renew")
 
     def action_delete(self) -> None:
-        self.begin(self._revoke(), "write")
+        self.begin(self._revoke, "write")
 
     async def _revoke(self) -> None:
         row = self.table.current

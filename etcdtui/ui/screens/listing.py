@@ -72,9 +72,9 @@ class ListScreen(ClusterScreen, Generic[RowT]):
 
     def read_again(self) -> None:
         """Start reading; a reading under way is dropped."""
-        self.begin(self.read(), "read")
+        self.begin(self.read, "read")
 
-    def begin(self, work: Coroutine[None, None, None], group: str) -> None:
+    def begin(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
         """Run ``work`` as the only one of its group."""
         self.run_worker(work, group=group, exclusive=True)
 

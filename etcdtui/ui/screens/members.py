@@ -286,7 +286,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         )
 
     def action_new(self) -> None:
-        self.begin(self._add(), "write")
+        self.begin(self._add, "write")
 
     async def _add(self) -> None:
         name = await self.ask("add a member", "its name (as its etcd will be started)")
@@ -313,7 +313,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
             if row is not None:
                 await work(row)
 
-        self.begin(run(), "write")
+        self.begin(run, "write")
 
     def copies(self) -> Sequence[tuple[str, str, str]]:
         row = self.table.current

@@ -38,7 +38,7 @@ class MaintenanceMixin(ListScreen[MemberRow]):
 
     def action_maintenance(self) -> None:
         """The maintenance of the cluster and of the selected member, as a list."""
-        self.begin(self._choose(), "maintenance")
+        self.begin(self._choose, "maintenance")
 
     async def _choose(self) -> None:
         row = self.table.current
