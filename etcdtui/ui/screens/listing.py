@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar, cast
 
 from rich.text import Text
 from textual.timer import Timer
@@ -75,8 +75,8 @@ class ListScreen(ClusterScreen, Generic[RowT]):
         self.begin(self.read, "read")
 
     def begin(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
-        """Run ``work`` as the only one of its group."""
-        self.run_worker(work, group=group, exclusive=True)
+        """Run ``work`` as the only one of its group; an async function, so that nothing is left un-awaited at the end."""
+        self.run_worker(cast("Callable[[], None]", work), group=group, exclusive=True)
 
     def action_refresh(self) -> None:
         self.read_again()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.text import Text
 from textual import events
@@ -154,7 +154,7 @@ class WatchScreen(ClusterScreen):
         feed = WatchFeed(self.session.client, spec)
         self._numbers += 1
         self.list.feeds.append((self._numbers, feed))
-        self.run_worker(feed.run, group=f"watch-{self._numbers}")
+        self.run_worker(cast("Callable[[], None]", feed.run), group=f"watch-{self._numbers}")
         self.list.model_changed()
         self.list.cursor = len(self.list.feeds) - 1
         self._show_current()
@@ -339,7 +339,9 @@ class WatchScreen(ClusterScreen):
     def action_save(self) -> None:
         def chosen(name: str | None) -> None:
             if name:
-                self.run_worker(partial(self._save, Path(name)), group="save", exclusive=True)
+                self.run_worker(
+                    cast("Callable[[], None]", partial(self._save, Path(name))), group="save", exclusive=True
+                )
 
         name = f"watch-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
         explain = Text("JSON Lines with the values, readable by you only", "dim")
