@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from rich.text import Text
 from textual.app import App
@@ -13,9 +15,11 @@ from etcdtui.services.guard import Guard, GuardPolicy
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.command import CommandDialog
+from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.review import DEAF_FOR, RUN, ReviewDialog
 from tests.support import Server, eventually
+from tests.ui.agreeing import agree
 from tests.ui.test_keys import on_screen, profile_of
 
 HOSTILE = b"/c/\x1b]52;c;AAAA\x07[/x][@click=app.quit]\xff"
@@ -58,7 +62,7 @@ async def test_keys_in_the_first_moment_agree_to_nothing_that_cannot_be_taken_ba
         await pilot.pause()
         await pilot.press("ctrl+s")
         assert app.answers == []
-        clock.now += DEAF_FOR
+        clock.now += 2 * DEAF_FOR
         await pilot.press("ctrl+s")
         assert app.answers == [RUN]
 
@@ -125,7 +129,7 @@ async def test_a_locked_profile_offers_no_way_to_agree() -> None:
 async def test_hostile_keys_and_values_reach_no_dialog_unclean() -> None:
     clock, app = Clock(), Bench()
     async with app.run_test(size=(100, 30)) as pilot:
-        dialogs = [
+        dialogs: list[Dialog[Any]] = [
             dialog(ActionClass.R2, "type", clock, HOSTILE),
             EditDialog(HOSTILE, editable(HOSTILE), size_limit=1000, original=HOSTILE),
             AskDialog(Text("ask"), [line(HOSTILE)], [("a", "b")]),
@@ -184,11 +188,7 @@ async def test_an_edit_on_the_keys_screen_from_key_to_server(
         await eventually(lambda: isinstance(hands.app.screen, EditDialog))
         await eventually(lambda: isinstance(hands.app.focused, TextArea))
         await hands.press("9", "ctrl+s")
-        await eventually(lambda: isinstance(hands.app.screen, ReviewDialog))
-        review = hands.app.screen
-        assert isinstance(review, ReviewDialog)
-        review.opened -= 1
-        await hands.press("ctrl+s")
+        await agree(hands.pilot)
 
         async def written() -> bool:
             return await etcd.get(b"k") == b"916"
@@ -209,11 +209,7 @@ async def test_delete_and_undo_on_the_keys_screen(
             await eventually(lambda: not isinstance(hands.app.screen, ReviewDialog))
             await eventually(lambda: all(w.is_finished for w in hands.screen.workers if w.group == "write"))
             await hands.press(key)
-            await eventually(lambda: isinstance(hands.app.screen, ReviewDialog))
-            review = hands.app.screen
-            assert isinstance(review, ReviewDialog)
-            review.opened -= 1
-            await hands.press("ctrl+s")
+            await agree(hands.pilot)
 
             async def done(wanted: bytes | None = wanted) -> bool:
                 return await etcd.get(b"k") == wanted

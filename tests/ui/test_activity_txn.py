@@ -1,0 +1,77 @@
+"""Activity lists and undoes what this run did; the builder evaluates, runs and takes pasted text."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from etcdtui.core.steps import Step
+from etcdtui.services.editing import plan_edit
+from etcdtui.services.session import Overrides, Session
+from etcdtui.services.writes import Committed
+from etcdtui.ui.screens.activity import ActivityScreen
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.txn import TxnScreen
+from tests.support import Server, eventually
+from tests.ui.agreeing import agree
+from tests.ui.test_keys import profile_of
+
+S = TypeVar("S", bound=ClusterScreen)
+
+
+@asynccontextmanager
+async def shown(
+    kind: type[S], server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[S, Pilot[None]]]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    session = await Session.open(profile_of(server), Overrides(audit_file=folder / "audit.jsonl"))
+    app: App[None] = App()
+    try:
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = kind(session)
+            await app.push_screen(screen)
+            yield screen, pilot
+    finally:
+        await session.aclose()
+
+
+async def test_a_write_is_listed_and_undone(etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await etcd.put(b"/k", b"old")
+    async with shown(ActivityScreen, etcd, tmp_path, monkeypatch) as (screen, pilot):
+        writes = screen.session.writes
+        base = await writes.get(b"/k")
+        step = Step(b"/k", base, b"new", keep_lease=True)
+        assert isinstance(await writes.apply(plan_edit(writes.guard, b"/k", base, b"new"), (step,)), Committed)
+        screen.read()
+        row = screen.table.current
+        assert row is not None
+        assert (row.record.target, row.undo_word) == (b"/k", "yes")
+        await pilot.press("u")
+        await agree(pilot)
+
+        async def back() -> bool:
+            return await etcd.get(b"/k") == b"old"
+
+        await eventually(back)
+        await eventually(lambda: [r.undo_word for r in screen.table.all_rows] == ["yes", "undone"])
+
+
+async def test_pasted_text_is_evaluated_and_run(etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with shown(TxnScreen, etcd, tmp_path, monkeypatch) as (screen, pilot):
+        screen.load_text('create("/new") = "0"\n\nput /new "a b"\n\nget /new\n')
+        await eventually(lambda: screen.seen is not None and screen.seen.branch == "THEN")
+        await pilot.press("ctrl+x")
+        await agree(pilot)
+
+        async def there() -> bool:
+            return await etcd.get(b"/new") == b"a b"
+
+        await eventually(there)
+        screen.load_text("nonsense")
+        assert len(screen.spec.success) == 1
