@@ -190,12 +190,15 @@ async def test_a_cut_or_cancelled_snapshot_leaves_nothing(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert list(tmp_path.iterdir()) == []
-        await proxy.cut()
-        await proxy.heal()
-        started.clear()
+    await proxy.cut()
+    await proxy.heal()
+    started.clear()
+    async with connect(ClientOptions(endpoints=(proxy.endpoint,))) as client:
+        await client.kv.get("k")
         task = asyncio.create_task(client.maintenance.save_snapshot(path, proxy.endpoint, on_progress=frozen))
-        await started.wait()
-        await proxy.cut()
-        with pytest.raises(errors.Unavailable):
-            await task
+        async with asyncio.timeout(10):
+            await started.wait()
+            await proxy.cut()
+            with pytest.raises(errors.Unavailable):
+                await task
         assert list(tmp_path.iterdir()) == []
