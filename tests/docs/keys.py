@@ -1,0 +1,124 @@
+"""Makes ``docs/keys.md`` from the table of actions: ``python -m tests.docs.keys``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from textual.binding import Binding
+
+from etcdtui.ui.app import EtcdtuiApp
+from etcdtui.ui.bindings import (
+    ACTIONS,
+    APP,
+    GROUP_TITLES,
+    GROUPS,
+    LIST,
+    PROFILES,
+    TABLE,
+    Action,
+    actions_for,
+    key_words,
+)
+from etcdtui.ui.screens.built import SCREENS
+from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.table import LineTable
+
+PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
+HEAD = """\
+# Keys
+
+Made from the table of actions in `etcdtui/ui/bindings.py`; only what is bound is listed. `?` shows the same for the
+screen you are on, `o` every action there and why one is off, `ctrl+p` finds any of them by name.
+
+The word in the last column is the action's id: `keymap:` in the configuration gives an action other keys, for example
+`keymap: {find: "f,ctrl+t"}`.
+"""
+TAIL = """\
+## In dialogs
+
+`esc` closes without doing anything. A review names its own keys on its last line. In the editor `ctrl+s` goes to the
+review. Typed confirmations want the name that is shown, never "yes".
+"""
+
+
+def bound(place: str) -> list[Action]:
+    """The rows of ``place`` that something really binds."""
+    screens = {kind.screen_name: kind for kind in SCREENS.values()}
+    owner: type = {APP: EtcdtuiApp, LIST: LineView, TABLE: LineTable, PROFILES: ProfilesScreen}.get(
+        place, screens.get(place, object)
+    )
+    own = owner.__dict__.get("BINDINGS", ())
+    ids = {binding.id for binding in own if isinstance(binding, Binding)}
+    rows = [action for action in actions_for(place) if action.id in ids]
+    if place == APP:
+        rows = [row for row in rows if not row.id.startswith("go_") or int(row.id[3:]) in SCREENS]
+    return rows
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_sections(), TAIL])
+
+
+def _sections() -> Iterator[str]:
+    yield _section("Everywhere", _with_one_row_of_screens(bound(APP)))
+    yield _section("In lists and trees", bound(LIST))
+    yield _section("In tables", bound(TABLE))
+    for number, kind in SCREENS.items():
+        about = " ".join(kind.about.split())
+        yield _section(f"{number} {kind.label}", bound(kind.screen_name), about)
+    yield _section("Profiles", bound(PROFILES))
+
+
+def _section(title: str, actions: Iterable[Action], about: str = "") -> str:
+    rows = sorted(actions, key=lambda action: GROUPS.index(action.group))
+    lines = [f"## {title}", ""]
+    if about:
+        lines += [about, ""]
+    lines += ["| keys | does | as in etcdctl | group | id |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {_keys(a)} | {_cell(a.help)} | {_code(a.etcdctl)} | {GROUP_TITLES[a.group]} | `{a.id}` |" for a in rows
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _with_one_row_of_screens(actions: list[Action]) -> list[Action]:
+    """The numbers in one row instead of one each."""
+    others = [a for a in actions if not a.id.startswith("go_")]
+    numbers = ",".join(a.keys for a in actions if a.id.startswith("go_"))
+    return [*others, Action("go_N", numbers, "screen", "Go to the screen of that number.", (APP,), "screens")]
+
+
+def _keys(action: Action) -> str:
+    return " ".join(_code(key) for key in key_words(action.keys).split(" "))
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def unlisted() -> list[Action]:
+    """Rows of the table that nothing binds yet."""
+    listed = {(place, row.id) for place in _places() for row in bound(place)}
+    return [row for row in ACTIONS if not any((place, row.id) in listed for place in row.screens)]
+
+
+def _places() -> tuple[str, ...]:
+    return (APP, LIST, TABLE, PROFILES, *(kind.screen_name for kind in SCREENS.values()))
+
+
+def main() -> int:
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"written: {PAGE.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
