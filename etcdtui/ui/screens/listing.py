@@ -75,7 +75,7 @@ class ListScreen(ClusterScreen, Generic[RowT]):
         self.begin(self.read, "read")
 
     def begin(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
-        """Run ``work`` as the only one of its group; an async function, so that nothing is left un-awaited at the end."""
+        """Run the async function ``work`` as the only one of its group."""
         self.run_worker(cast("Callable[[], None]", work), group=group, exclusive=True)
 
     def action_refresh(self) -> None:
