@@ -20,6 +20,7 @@ from etcdtui.core.steps import Batch, Group, Step, pack
 from etcdtui.core.types import KeyValue, RangeResult, TxnResult
 from etcdtui.services.audit import Audit, AuditRecord
 from etcdtui.services.guard import Guard
+from etcdtui.services.kubernetes import COMPACT_KEY, PREFIXES
 from etcdtui.services.undolog import Change, UndoEntry, UndoLog
 
 RESOLVE_FOR = 15.0
@@ -308,6 +309,15 @@ class Writes:
         entry = UndoEntry(id_, plan.action, plan.target, changes, trash, plan.undo, plan.etcdctl)
         self.undo.add(entry)
         return entry
+
+
+async def holds_kubernetes(writes: Writes) -> bool:
+    """Whether an apiserver keeps its objects here; no when that cannot be read."""
+    try:
+        marker = await writes.client.kv.get(COMPACT_KEY, count_only=True)
+        return marker.count > 0 or (await writes.client.kv.get(PREFIXES[0], prefix=True, count_only=True)).count > 0
+    except EtcdError:
+        return False
 
 
 def result_words(result: Outcome) -> str:

@@ -110,7 +110,7 @@ class Commander:
             "f": self._find, "go": self._go, "profile": self._profile, "rev": self._rev, "at": self._rev,
             "census": self._census, "export": self._export, "import": self._import, "filter": self._filter,
             "w": self._drafts, "q": self._quit, "q!": self._quit, "help": self._help, "theme": self._theme,
-            "keys": self._keys, "recover": self._recover, "undelete": self._undelete,
+            "diff": self._diff, "keys": self._keys, "recover": self._recover, "undelete": self._undelete,
         }  # fmt: skip
         if verb.name in handlers:
             await handlers[verb.name](verb)
@@ -201,6 +201,12 @@ class Commander:
             self.flash("there is no draft")
             return
         self._write(self._writing().edit(drafts[0].key))
+
+    async def _diff(self, verb: Verb) -> None:
+        if len(verb.words) != 2:
+            self.flash(":diff A B compares two prefixes", "warn")
+            return
+        self.screen.run_worker(self._writing().compare(*verb.words), group=GROUP, exit_on_error=False)
 
     async def _recover(self, verb: Verb) -> None:
         self._write(self._writing().recover())
