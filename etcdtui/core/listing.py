@@ -19,7 +19,7 @@ READ_ALL = 5_000
 """A range known to hold no more keys than this is read in one piece."""
 FIRST_LIMIT = 64
 PROBE_LIMIT = 200
-END_LIMIT = 32
+END_LIMIT = 8
 """Keys asked of a span of unknown size while the end of a listing is looked for."""
 REST_LIMIT = 500
 PIECE = 10_000
@@ -204,7 +204,8 @@ class Survey:
     """The state of one listing of the children of ``prefix``, within ``[low, end)`` when that is narrower.
 
     ``take`` gives spans to ask the server for, ``answer`` digests one reply; when ``pending`` is empty and nothing
-    is out any more, the listing is complete and every folder's count is exact. No separators: every key is a row.
+    is out any more, the listing is complete and every folder's count is exact. No separators: every key is a row;
+    without ``rows`` answers are digested for their keys alone, for whoever wants those and no children.
     """
 
     def __init__(
@@ -215,7 +216,9 @@ class Survey:
         within: tuple[bytes, bytes] = ranges.ALL,
         known_count: int = UNKNOWN,
         start: bytes = b"",
+        rows: bool = True,
     ) -> None:
+        self._want_rows = rows
         self.prefix = prefix
         self.separators = tuple(s for s in separators if s)
         area = ranges.intersect(ranges.prefix_range(prefix), within)
@@ -296,7 +299,7 @@ class Survey:
             return delta
         self.keys_seen += len(keys)
         self._greatest = max(self._greatest, keys[-1])
-        last = self._rows(keys, delta)
+        last = self._rows(keys, delta) if self._want_rows else None
         self._alphabet.learn(keys[0][len(self.prefix) :][:64])
         if last is not None:
             self._alphabet.learn(last.name)
@@ -342,7 +345,9 @@ class Survey:
             if last is not None:
                 delta.rows[-1] = Child(last.name, last.count + rest, last.sample)
             return
-        spans = self._pieces(span, keys, name, start, rest, last is None, len(delta.rows))
+        spans = self._pieces(
+            span, keys, name, start, rest, last is None, len(delta.rows) if self._want_rows else len(keys)
+        )
         if last is not None:
             delta.rows[-1] = Child(last.name, UNKNOWN, last.sample)
             tally = _Tally(last.name, last.count + rest, len(spans))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from etcdtui.core import gaps, ranges
 from etcdtui.core.errors import Compacted
 from etcdtui.core.gaps import Check, Kind, Region
-from etcdtui.core.listing import LEAF, UNKNOWN, Child, Delta, Span, Survey
+from etcdtui.core.listing import END_LIMIT, LEAF, UNKNOWN, Child, Delta, Span, Survey
 from etcdtui.core.types import KeyValue, RangeResult
 from etcdtui.services.reading import Reads, Want
 
@@ -21,6 +21,8 @@ AT_ONCE = 4
 """Transactions of one listing in flight."""
 PAGE_KEYS = 5_000
 """Keys one transaction is expected to return at most; decoding more would hold up the screen."""
+END_OPS = 120
+"""Spans asked for at once while the end of a listing is looked for: most are empty."""
 RESTARTS = 3
 REFRESH_AT_ONCE = 120
 DETAIL_BATCH = 8
@@ -106,7 +108,10 @@ class Listing:
         while free > 0 and self.survey.pending:
             share = -(-len(self.survey.pending) // free) if self.revision else len(self.survey.pending)
             size = self._reads.max_ops if not self.revision else max(8, min(self._reads.max_ops, share))
-            spans = self.survey.take(size if self.revision else 10_000, self._page_keys, from_end=self.from_end)
+            if self.from_end and self.revision:
+                spans = self.survey.take(END_OPS, END_OPS * END_LIMIT, from_end=True)
+            else:
+                spans = self.survey.take(size if self.revision else 10_000, self._page_keys)
             wants = [Want(span.start, span.end, span.limit) for span in spans]
             task = asyncio.create_task(self._reads.many(wants, self.revision))
             self._running[task] = spans

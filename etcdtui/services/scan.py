@@ -88,7 +88,7 @@ async def scan(
 ) -> AsyncGenerator[Batch, None]:
     """Batches in key order until all is read. ``throttle`` counts keys, or bytes of values when they are read."""
     start = ranges.next_key(after) if after else b""
-    survey = Survey(prefix, (), within=within, start=start)
+    survey = Survey(prefix, (), within=within, start=start, rows=False)
     order = _Order()
     running: deque[tuple[list[Span], asyncio.Task[list[RangeResult]]]] = deque()
     keys_at_once = VALUES_AT_ONCE if values else KEYS_AT_ONCE
