@@ -312,10 +312,11 @@ def role_add(name: str) -> WritePlan:
 
 def role_delete(role: Role, view: AccessView) -> WritePlan:
     users = view.users_of(role.name)
+    used_by = line("used by: ", (", ".join(users) or "nobody").encode(), tone="warn" if users else "plain")
     blocked = "the role root cannot be deleted while authentication is on" if role.name == ROOT and view.enabled else ""
     return _plan(
         "role delete", role.name, "RoleDelete", f"role delete {shell_quote(role.name.encode())}",
-        (line("used by: ", (", ".join(users) or "nobody").encode(), tone="warn" if users else "plain"),), blocked=blocked,
+        (used_by,), blocked=blocked,
     )  # fmt: skip
 
 

@@ -56,8 +56,12 @@ async def test_an_expired_key_is_told_from_a_deleted_one(etcd: Server) -> None:
         await client.lease.revoke(gone.id)
         await client.kv.delete("/l/alive")
         await eventually(lambda: feed.events == 4)
-        ops = lambda: {entry.event.kv.key: feed.op(entry) for entry in seen(feed)[2:]}  # noqa: E731
-        await eventually(lambda: ops() == {b"/l/gone": "DEL~", b"/l/alive": "DEL"})
+
+        def told() -> bool:
+            ops = {entry.event.kv.key: feed.op(entry) for entry in seen(feed)[2:]}
+            return ops == {b"/l/gone": "DEL~", b"/l/alive": "DEL"}
+
+        await eventually(told)
 
 
 async def test_a_compacted_start_is_drawn_as_a_gap_and_the_tail_goes_on(etcd: Server) -> None:
