@@ -19,7 +19,7 @@ from etcdtui.services.reading import Reads, Want
 
 AT_ONCE = 4
 """Transactions of one listing in flight."""
-PAGE_KEYS = 5_000
+PAGE_KEYS = 2_500
 """Keys one transaction is expected to return at most; decoding more would hold up the screen."""
 END_OPS = 120
 """Spans asked for at once while the end of a listing is looked for: most are empty."""
@@ -86,7 +86,7 @@ class Listing:
                 self._start()
                 done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 try:
-                    deltas = [delta for task in done for delta in self._digest(task)]
+                    deltas = self._digest(min(done, key=lambda task: self._running[task][0].start))
                 except Compacted:
                     restarts += 1
                     if self._asked_revision or restarts > RESTARTS:
