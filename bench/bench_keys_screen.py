@@ -21,6 +21,7 @@ from etcdtui.config.schema import ENVIRONMENTS, Profile
 from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, Child
 from etcdtui.services.session import Session
+from etcdtui.ui.collector import calm_collector
 from etcdtui.ui.screens.keys import KeysScreen
 
 STALL = 0.05
@@ -103,6 +104,7 @@ async def measure() -> list[Result]:
         session = await Session.open(profile)
         try:
             stage = Stage(session)
+            calm_collector()
             async with stage.run_test(size=Size(120, 40)) as pilot:
                 return [*(await walk(stage.keys, pilot)), long_list()]
         finally:
