@@ -104,6 +104,7 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
     from etcdtui.ui.app import EtcdtuiApp, built_screens  # what takes time: Textual; not needed to refuse a start
     from etcdtui.ui.bindings import keymap_problems
+    from etcdtui.ui.collector import calm_collector
 
     if problems := keymap_problems(launch.config.keymap):
         ending.problems = [f"etcdtui: {problem}" for problem in problems]
@@ -122,6 +123,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
             opening.cancel()
             raise
 
+    calm_collector()
     app = EtcdtuiApp(launch, opener, crash, themes=_themes(), state_files=(str(folder / "etcdtui.log"),))
     crash.secrets = lambda: _secrets(app.session)
     ending.app = app
