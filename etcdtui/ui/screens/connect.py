@@ -25,8 +25,8 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
     from etcdtui.services.session import Session
 
 RETRY_SECONDS = 2.0
-PAINT_FIRST = 0.01
-"""Seconds for the first frame to leave before what connecting needs is imported, which keeps the loop busy."""
+LET_OUT = 0.001
+"""Seconds for the painted frame to leave before what connecting needs is imported, which keeps the loop busy."""
 ENDPOINTS_SHOWN = 5
 
 
@@ -72,7 +72,11 @@ class ConnectScreen(Screen[None]):
         self.words.update(
             Text.assemble("Connecting to ", safe(", ".join(shown), limit=400), f" and {more} more" if more else "")
         )
-        self.set_timer(PAINT_FIRST, self._start)
+        self.app.call_later(self._paint_first)  # the app's own queue waits until it has begun to paint
+
+    def _paint_first(self) -> None:
+        self.refresh()
+        self.call_after_refresh(self.set_timer, LET_OUT, self._start)
 
     def _start(self) -> None:
         self.run_worker(self._connect(), group="connect", exclusive=True)
