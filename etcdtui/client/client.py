@@ -9,12 +9,14 @@ from types import TracebackType
 from etcdtui.client.auth import Auth
 from etcdtui.client.autosync import AutoSync
 from etcdtui.client.call import Caller
+from etcdtui.client.calls import Calls
 from etcdtui.client.cluster import Cluster
 from etcdtui.client.concurrency import Concurrency
 from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.maintenance import Maintenance
+from etcdtui.client.namespace import NamespacedCalls
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.ordering import OrderedCalls
 from etcdtui.client.version_check import check_versions
@@ -29,11 +31,13 @@ class Client:
     def __init__(self, options: ClientOptions, write_gate: WriteGate | None = None) -> None:
         self.options = options
         self.caller = Caller(options, write_gate)
-        self.kv = KV(self.caller)
-        self.lease = LeaseClient(self.caller)
-        self._watches = WatchHub(self.caller)
+        calls: Calls = NamespacedCalls(self.caller, options.namespace) if options.namespace else self.caller
+        self._calls = calls
+        self.kv = KV(calls)
+        self.lease = LeaseClient(calls)
+        self._watches = WatchHub(calls)
         self.watch = self._watches.watch
-        self.concurrency = Concurrency(self, self.caller)
+        self.concurrency = Concurrency(self, calls)
         self._views: dict[bytes, NamespacedClient] = {}
         self.cluster = Cluster(self.caller)
         self.maintenance = Maintenance(self.caller)
@@ -82,12 +86,12 @@ class Client:
         """
         view = self._views.get(to_bytes(prefix))
         if view is None:
-            view = self._views[to_bytes(prefix)] = NamespacedClient(self.caller, prefix)
+            view = self._views[to_bytes(prefix)] = NamespacedClient(self._calls, prefix)
         return view
 
     def ordered(self) -> KV:
         """Keys and values with reads that never go back in time, for serializable reads; ``StaleRead`` if they must."""
-        return KV(OrderedCalls(self.caller))
+        return KV(OrderedCalls(self._calls))
 
     async def aclose(self) -> None:
         """Ends everything at once; whatever still waits raises ``ClosedError``. Safe to repeat."""

@@ -15,7 +15,7 @@ from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.methods import Method
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.token import TokenSource
-from etcdtui.core.ranges import FROM_KEY, prefix_end
+from etcdtui.core.ranges import below
 from etcdtui.core.types import WriteIntent
 from etcdtui.pb import rpc_pb2
 
@@ -86,20 +86,14 @@ class Translation:
         return WriteIntent(
             intent.method,
             tuple(self.prefix + key for key in intent.puts),
-            tuple((self.prefix + key, self._end(end)) for key, end in intent.deletes),
+            tuple(below(self.prefix, key, end) for key, end in intent.deletes),
             intent.lease,
             intent.member,
             intent.detail,
         )
 
-    def _end(self, end: bytes) -> bytes:
-        if not end:
-            return b""
-        return prefix_end(self.prefix) if end == FROM_KEY else self.prefix + end
-
     def _enter_range(self, message: Any) -> None:
-        message.key = self.prefix + message.key
-        message.range_end = self._end(message.range_end)
+        message.key, message.range_end = below(self.prefix, message.key, message.range_end)
 
     def _enter_put(self, message: rpc_pb2.PutRequest) -> None:
         message.key = self.prefix + message.key

@@ -55,6 +55,7 @@ class ClientOptions:
     ``max_unary_retries`` counts all attempts of a call: 0 or 1 switches repeating off. Pauses start at
     ``backoff_wait_between``, double to at most a second, are drawn between nothing and that (full jitter), and vary by
     ``backoff_jitter_fraction`` on top. ``retry_writes`` repeats writes whose fate is unknown.
+    ``namespace`` is put before every key sent and taken off every key received; nothing outside of it is reached.
     """
 
     endpoints: tuple[str, ...] = ("127.0.0.1:2379",)
@@ -75,6 +76,7 @@ class ClientOptions:
     backoff_wait_between: float = 0.025
     backoff_jitter_fraction: float = 0.10
     retry_writes: bool = False
+    namespace: bytes = b""
 
     def __post_init__(self) -> None:
         given: object = self.endpoints

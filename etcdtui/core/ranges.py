@@ -21,6 +21,24 @@ def prefix_range(prefix: bytes) -> tuple[bytes, bytes]:
     return (prefix, prefix_end(prefix)) if prefix else ALL
 
 
+def below(prefix: bytes, key: bytes, end: bytes = b"") -> tuple[bytes, bytes]:
+    """A range of names without ``prefix`` as the range of the whole names; nothing beyond the prefix is in it."""
+    if not end:
+        return prefix + key, b""
+    return prefix + key, prefix_end(prefix) if end == FROM_KEY else prefix + end
+
+
+def cut(prefix: bytes, key: bytes, end: bytes = b"") -> tuple[bytes, bytes] | None:
+    """What of a range of whole names lies below ``prefix``, without it; ``None`` when nothing does."""
+    part = intersect((key, end), prefix_range(prefix))
+    if part is None:
+        return None
+    low, high = part[0][len(prefix) :], part[1]
+    if end == b"":
+        return (low, b"") if low else None
+    return low or b"\0", FROM_KEY if high in (FROM_KEY, prefix_end(prefix)) else high[len(prefix) :]
+
+
 def next_key(key: bytes) -> bytes:
     """The smallest key greater than ``key``."""
     return key + b"\0"

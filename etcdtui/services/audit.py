@@ -56,6 +56,7 @@ class AuditRecord:
     duration: float = 0.0
     dry: bool = False
     undo_of: str = ""
+    namespace: str = ""
 
     def to_json(self) -> str:
         """One line without the line end; ASCII only."""
@@ -80,6 +81,8 @@ class AuditRecord:
             "dry": self.dry,
             "undo_of": self.undo_of,
         }
+        if self.namespace:
+            fields["namespace"] = self.namespace
         return json.dumps(fields, separators=(",", ":"))
 
 
@@ -99,6 +102,7 @@ class Audit:
     profile: str = ""
     etcd_user: str = ""
     command: tuple[str, ...] = ()
+    namespace: str = ""
     now: Callable[[], float] = time.time
     records: deque[AuditRecord] = field(default_factory=lambda: deque(maxlen=MEMORY_LIMIT))
     problem: str = ""
@@ -135,6 +139,7 @@ class Audit:
             target=target,
             result=result,
             profile=self.profile,
+            namespace=self.namespace,
             os_user=os_user(),
             etcd_user=self.etcd_user,
             cluster_id=cluster_id,

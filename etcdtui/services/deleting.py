@@ -92,7 +92,7 @@ def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None) -> Wr
         line("whoever watches it sees a DELETE; etcd does not tell who watches", tone="dim"),
         line(f"condition: still at rev {kv.mod_revision}, else nothing is deleted"),
     ]
-    lines += _owner_lines(kv)
+    lines += _owner_lines(guard.whole(kv.key), kv.value)
     return WritePlan(
         action="delete key",
         target=kv.key,
@@ -101,22 +101,22 @@ def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None) -> Wr
         target_word=escape_key(last_segment(kv.key)),
         lines=tuple(lines),
         condition=f"mod = {kv.mod_revision}",
-        etcdctl=steps_command((Step(kv.key, kv, None),)),
+        etcdctl=steps_command((Step(kv.key, kv, None),), namespace=guard.policy.namespace),
         keys=(kv.key,),
         values=((kv.key, kv.value[:MAGIC_BYTES]),),
     )
 
 
-def _owner_lines(kv: KeyValue) -> list[PlanLine]:
-    if is_kubernetes(kv.key, kv.value[:MAGIC_BYTES]):
-        hint = kubectl_hint(kv.key)
+def _owner_lines(key: bytes, value: bytes) -> list[PlanLine]:
+    if is_kubernetes(key, value[:MAGIC_BYTES]):
+        hint = kubectl_hint(key)
         return [
             line("this key belongs to the kube-apiserver", tone="warn"),
             line("Deleting it here skips finalizers, admission, RBAC and audit, and leaves", tone="warn"),
             line("its children behind. The apiserver may keep serving it from its cache.", tone="warn"),
             *([line("Safer:  ", hint, "   (look at metadata.finalizers)")] if hint else []),
         ]
-    owner = other_owner(kv.key)
+    owner = other_owner(key)
     return [line(f"{owner.name} manages this key. {owner.advice}", tone="warn")] if owner else []
 
 
@@ -133,7 +133,7 @@ def plan_delete_keys(guard: Guard, kvs: Sequence[KeyValue]) -> WritePlan:
         lines=(*_count_lines(kvs, over, guard), *_key_lines(kvs), *_atomic_lines(len(batches)),
                line("guarded: each key only if it is still as seen")),
         condition="mod(key) = seen",
-        etcdctl="\n".join(f"etcdctl {c.removeprefix('etcdctl ')}" for c in (del_command(kv.key) for kv in kvs[:128])),
+        etcdctl="\n".join(del_command(kv.key, namespace=guard.policy.namespace) for kv in kvs[:128]),
         keys=tuple(kv.key for kv in kvs),
         values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv in kvs),
         changes=len(kvs),
@@ -159,7 +159,7 @@ def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | 
         target_word=escape_key(last_segment(label)) or guard.policy.profile,
         lines=tuple(lines),
         condition=f"mod(range) < {found.revision + 1}",
-        etcdctl=del_command(found.key, found.end),
+        etcdctl=del_command(found.key, found.end, namespace=guard.policy.namespace),
         keys=tuple(kv.key for kv in found.kvs),
         values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv in found.kvs),
         changes=len(found.kvs),
@@ -170,7 +170,7 @@ def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | 
 def _count_lines(kvs: Sequence[KeyValue], over: bool, guard: Guard, revision: int = 0) -> list[PlanLine]:
     size = sum(len(kv.key) + len(kv.value) for kv in kvs)
     leased = sum(bool(kv.lease) for kv in kvs)
-    kubernetes = sum(is_kubernetes(kv.key, kv.value[:MAGIC_BYTES]) for kv in kvs)
+    kubernetes = sum(is_kubernetes(guard.whole(kv.key), kv.value[:MAGIC_BYTES]) for kv in kvs)
     at = f", read at rev {revision}" if revision else ""
     lines = [line(f"{len(kvs)} keys, {format_size(size)}{at}     {leased} have a lease     {kubernetes} kubernetes",
                   tone="head")]  # fmt: skip

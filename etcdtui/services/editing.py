@@ -212,7 +212,7 @@ def plan_edit(
         lines.append(line(f"larger than this profile's limit of {format_size(soft)}", tone="warn"))
     if base is not None and (why := edit_refusal(key, base.value)):
         blocked = why
-    if owner := other_owner(key):
+    if owner := other_owner(guard.whole(key)):
         lines.append(line(f"{owner.name} manages this key. {owner.advice}", tone="warn"))
     condition = (
         f"still at rev {base.mod_revision} (ver {base.version}), else nothing is written"
@@ -229,7 +229,7 @@ def plan_edit(
         target_word=escape_key(last_segment(key)),
         lines=tuple(lines),
         condition=condition,
-        etcdctl=steps_command((step,)),
+        etcdctl=steps_command((step,), namespace=guard.policy.namespace),
         keys=(key,),
         values=((key, base.value[:MAGIC_BYTES]),) if base else (),
         size=len(value),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Literal
 
@@ -25,7 +25,7 @@ from etcdtui.core.plan import (
     glob_matches,
     glob_touches,
 )
-from etcdtui.core.ranges import holds
+from etcdtui.core.ranges import below, contains, cut, holds, prefix_range
 from etcdtui.core.types import WriteIntent
 from etcdtui.services.kubernetes import edit_refusal, is_kubernetes, object_name
 
@@ -40,10 +40,12 @@ class GuardPolicy:
     """What profile and environment say. ``relock_after`` in seconds, 0 never locks by itself.
 
     ``environment`` is empty when the profile names none; ``unlock`` says what ``!`` asks for: the profile's name
-    typed, or nothing but the key.
+    typed, or nothing but the key. Keys have the names that are shown, without ``namespace``; ``protect`` covers the
+    names shown and the whole ones.
     """
 
     profile: str = ""
+    namespace: bytes = b""
     environment: str = ""
     read_only: bool = True
     confirm: ConfirmStyle = "type"
@@ -64,6 +66,7 @@ def policy_of(profile: Profile, *, forced_read_only: bool = False, dry_run: bool
     confirm: ConfirmStyle = "type" if env.confirm == "type" else "ask" if env.confirm == "ask" else "ask-danger"
     return GuardPolicy(
         profile=profile.name,
+        namespace=profile.namespace.encode(),
         environment=profile.environment,
         read_only=profile.read_only,
         confirm=confirm,
@@ -250,10 +253,14 @@ class Guard:
                 return why
         return ""
 
+    def whole(self, key: bytes) -> bytes:
+        """The name by which the store knows a key."""
+        return self.policy.namespace + key
+
     def key_refusal(self, key: bytes) -> str:
         """Whether the profile's ``protect`` list covers ``key``."""
         for pattern in self.policy.protect:
-            if glob_matches(pattern, key):
+            if glob_matches(pattern, key) or glob_matches(pattern, self.whole(key)):
                 return f"the profile protects {pattern}"
         return ""
 
@@ -262,10 +269,10 @@ class Guard:
         return self.key_refusal(key) or self._foreign(key)
 
     def _kubernetes_refusal(self, key: bytes, head: bytes, plan: WritePlan) -> str:
-        if not is_kubernetes(key, head):
+        if not is_kubernetes(self.whole(key), head):
             return ""
         written = any(holds(r, key) for r in plan.scope.puts)
-        if written and (why := edit_refusal(key, head)):
+        if written and (why := edit_refusal(self.whole(key), head)):
             return why
         if not self.policy.allow_kubernetes_writes:
             return "a key belongs to the kube-apiserver; the profile would need allow_kubernetes_writes: true"
@@ -275,7 +282,7 @@ class Guard:
         """What a person must do to agree. The name to type is that of the thing destroyed, never "yes"."""
         word = plan.target_word or self.policy.profile
         level = plan.action_class
-        if any(is_kubernetes(k, dict(plan.values).get(k, b"")) for k in plan.keys) and plan.scope.deletes:
+        if any(is_kubernetes(self.whole(k), dict(plan.values).get(k, b"")) for k in plan.keys) and plan.scope.deletes:
             name = object_name(plan.target).decode("utf-8", "backslashreplace")
             return Confirmation(ConfirmKind.TYPE, name or word)
         style: ConfirmStyle = "type" if self.production else self.policy.confirm
@@ -316,13 +323,27 @@ class Guard:
             raise WriteRefused("this profile is READ-ONLY")
         if self.dry_run:
             raise WriteRefused("this is a dry run (--dry-run)")
-        if why := permit.plan.scope.refusal(intent):
+        shown = self._as_shown(intent)
+        if why := permit.plan.scope.refusal(shown):
             raise WriteRefused(why)
         if missing := actions_of(intent) - self.policy.allow:
             raise WriteRefused(f"the profile does not allow: {', '.join(sorted(missing))}")
-        self._check_keys(intent, listed=permit.plan.scope.listed)
+        self._check_keys(shown, listed=permit.plan.scope.listed)
         if self.hook is not None:
             self.hook(intent)
+
+    def _as_shown(self, intent: WriteIntent) -> WriteIntent:
+        """What the client is about to write, told by the store's names, by those without the namespace."""
+        prefix = self.policy.namespace
+        if not prefix:
+            return intent
+        puts = [cut(prefix, key) for key in intent.puts]
+        deletes = [cut(prefix, *area) for area in intent.deletes]
+        kept = [one for one in (*puts, *deletes) if one is not None]
+        outside = any(not contains(prefix_range(prefix), area) for area in intent.deletes)
+        if outside or len(kept) < len(puts) + len(deletes):
+            raise WriteRefused("it reaches outside of the profile's namespace")
+        return replace(intent, puts=tuple(key for key, _ in kept[: len(puts)]), deletes=tuple(kept[len(puts) :]))
 
     def _check_keys(self, intent: WriteIntent, *, listed: bool) -> None:
         for key in intent.puts:
@@ -335,13 +356,17 @@ class Guard:
                 why = ""
             else:
                 why = next(
-                    (f"the range reaches into protected {p}" for p in self.policy.protect if glob_touches(p, key, end)),
+                    (
+                        f"the range reaches into protected {p}"
+                        for p in self.policy.protect
+                        if glob_touches(p, key, end) or glob_touches(p, *below(self.policy.namespace, key, end))
+                    ),
                     "",
                 )
             if why:
                 raise WriteRefused(why)
 
     def _foreign(self, key: bytes) -> str:
-        if is_kubernetes(key) and not self.policy.allow_kubernetes_writes:
+        if is_kubernetes(self.whole(key)) and not self.policy.allow_kubernetes_writes:
             return "the key belongs to the kube-apiserver; the profile would need allow_kubernetes_writes: true"
         return ""

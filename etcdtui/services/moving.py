@@ -75,7 +75,7 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
             target_word=escape_key(last_segment(source)),
             lines=tuple(lines),
             condition="mod(source) = seen, create(target) = 0",
-            etcdctl=steps_command(batches[0]) if batches else "",
+            etcdctl=steps_command(batches[0], namespace=guard.policy.namespace) if batches else "",
             keys=tuple(s.key for s in steps),
             values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv, _ in pairs),
             changes=len(pairs),

@@ -173,7 +173,7 @@ async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
         condition="create(key) = 0",
         keys=tuple(s.key for s in steps),
         changes=len(steps),
-        etcdctl=steps_command(steps),
+        etcdctl=steps_command(steps, namespace=writes.guard.policy.namespace),
         blocked="" if steps else "no deleted key is found in the history that is left",
     )
     return RestorePlan(plan, groups, tuple(sorted(lost)))
@@ -207,7 +207,7 @@ async def plan_restore(guard: Guard, writes: Writes, version: KeyValue, now: Key
         keys=(version.key,),
         values=((version.key, now.value[:8]),) if now else (),
         size=len(version.value),
-        etcdctl=steps_command((step,)),
+        etcdctl=steps_command((step,), namespace=guard.policy.namespace),
         blocked="it is what the key holds now" if now and now.value == version.value else "",
     )
     return RestorePlan(plan, ((step,),), lost)

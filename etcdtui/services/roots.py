@@ -29,6 +29,7 @@ class Start:
 
 async def start_of(client: Client, user: str, given: tuple[bytes, ...] = ()) -> Start:
     """The start places of ``user`` (empty: nobody is logged in); ``given`` come from the profile and win."""
+    namespace = client.options.namespace
     if given:
         return Start(tuple(Root(_text(p), p, ranges.prefix_range(p)) for p in given), "")
     if not user:
@@ -42,13 +43,16 @@ async def start_of(client: Client, user: str, given: tuple[bytes, ...] = ()) -> 
         return Start()
     except EtcdError as error:
         return Start((), str(error))
-    return start_from([permission for role in roles for permission in role.permissions])
+    return start_from([permission for role in roles for permission in role.permissions], namespace)
 
 
-def start_from(permissions: list[Permission]) -> Start:
-    """Readable ranges merged into roots; ranges that may only be written are named, not opened."""
-    read = [(p.key or b"\0", p.range_end) for p in permissions if p.type is not PermissionType.WRITE]
-    write = [(p.key or b"\0", p.range_end) for p in permissions if p.type is PermissionType.WRITE]
+def start_from(permissions: list[Permission], namespace: bytes = b"") -> Start:
+    """Readable ranges merged into roots; ranges that may only be written are named, not opened.
+
+    Roles name whole keys; of them only what lies below ``namespace`` is kept, without it.
+    """
+    read = _granted([p for p in permissions if p.type is not PermissionType.WRITE], namespace)
+    write = _granted([p for p in permissions if p.type is PermissionType.WRITE], namespace)
     merged = ranges.merge(read)
     if any(ranges.contains(one, ranges.ALL) for one in merged):
         return Start()
@@ -57,6 +61,11 @@ def start_from(permissions: list[Permission]) -> Start:
     roots += [_root(one, "  you may write here but not read") for one in blind]
     names = ", ".join(root.label for root in roots if root.readable) or "nothing"
     return Start(tuple(roots), f"You may read {names} (from your roles). Everything else is hidden from you.")
+
+
+def _granted(permissions: list[Permission], namespace: bytes) -> list[tuple[bytes, bytes]]:
+    parts = [ranges.cut(namespace, p.key or b"\0", p.range_end) for p in permissions]
+    return [part for part in parts if part is not None]
 
 
 def _root(one: tuple[bytes, bytes], unreadable: str = "") -> Root:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import threading
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from etcdtui.client import Client, ClientOptions, TlsOptions
 from etcdtui.config.passwords import password_of, token_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.config.state import state_folder
+from etcdtui.config.folders import state_folder
 from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.services.audit import Audit
 from etcdtui.services.guard import Guard, policy_of
@@ -66,6 +67,7 @@ def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
         keepalive_timeout=profile.keepalive_timeout,
         max_request_bytes=profile.max_request_bytes,
         max_recv_bytes=profile.max_recv_bytes,
+        namespace=profile.namespace.encode(),
     )
 
 
@@ -116,7 +118,7 @@ class Session:
         self.guard = guard
         self.audit = audit
         self.identity = identity
-        self.writes = Writes(client, guard, audit, state_folder(), profile.name, profile.trash)
+        self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
 
     @property
@@ -145,7 +147,7 @@ class Session:
                 identity = credentials.user or ("token" if credentials.token else "cert" if profile.tls.cert else "-")
                 named = Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl"
                 path = overrides.audit_file or named
-                audit = Audit(path, profile.name, credentials.user, profile.audit_command)
+                audit = Audit(path, profile.name, credentials.user, profile.audit_command, namespace=profile.namespace)
                 session = cls(profile, client, guard, audit, identity)
                 health = await session.monitor.poll()
                 if not health.answering:
@@ -171,6 +173,13 @@ class Session:
 
     async def aclose(self) -> None:
         await self.client.aclose()
+
+
+def _state_of(profile: Profile) -> Path:
+    """Where drafts, journals and before-images are: a namespace has its own, because its keys mean others."""
+    if not profile.namespace:
+        return state_folder()
+    return state_folder() / f"namespace-{hashlib.sha256(profile.namespace.encode()).hexdigest()[:16]}"
 
 
 async def _close(client: Client | None) -> None:

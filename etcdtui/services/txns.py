@@ -76,7 +76,7 @@ def _sign(sign: str, order: int) -> bool:
     return {"=": order == 0, "!=": order != 0, "<": order < 0, ">": order > 0}[sign]
 
 
-def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"") -> WritePlan:
+def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: bytes = b"") -> WritePlan:
     """The review of a free transaction: always at least R2, since its branch is decided by the server."""
     puts = tuple((o.key, b"") for o in spec.writes if o.kind == "put")
     deletes = tuple((o.key, o.end) for o in spec.writes if o.kind == "del")
@@ -103,7 +103,7 @@ def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"") -> WritePlan:
         target_word=escape_key(last_segment(first)) or "txn",
         lines=tuple(lines),
         condition=f"{len(spec.compares)} compares",
-        etcdctl=txn_command(spec),
+        etcdctl=txn_command(spec, namespace=namespace),
         keys=written,
         values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv in seen.before),
         changes=len(spec.writes),

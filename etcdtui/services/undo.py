@@ -53,7 +53,9 @@ async def plan_undo(writes: Writes, entry: UndoEntry) -> UndoPlan:
                 steps.append(step)
             lost |= gone
     groups = _group(entry, steps)
-    return UndoPlan(entry, _plan(entry, steps, groups, lost), groups, lost_leases=tuple(sorted(lost)))
+    return UndoPlan(
+        entry, _plan(writes.guard.policy.namespace, entry, steps, groups, lost), groups, lost_leases=tuple(sorted(lost))
+    )
 
 
 def _changed_since(change: Change, now: KeyValue | None) -> str:
@@ -88,7 +90,9 @@ def _group(entry: UndoEntry, steps: list[Step]) -> tuple[Group, ...]:
     return tuple(groups)
 
 
-def _plan(entry: UndoEntry, steps: list[Step], groups: tuple[Group, ...], lost: set[int]) -> WritePlan:
+def _plan(
+    namespace: bytes, entry: UndoEntry, steps: list[Step], groups: tuple[Group, ...], lost: set[int]
+) -> WritePlan:
     puts, deletes = scope_ranges(steps)
     lines = [line(f"undo {entry.action}: ", entry.target, tone="head")]
     for step in steps[:SHOWN_KEYS]:
@@ -108,7 +112,7 @@ def _plan(entry: UndoEntry, steps: list[Step], groups: tuple[Group, ...], lost: 
         target_word=escape_key(last_segment(entry.target)),
         lines=tuple(lines),
         condition="every key still as we left it",
-        etcdctl=steps_command(steps),
+        etcdctl=steps_command(steps, namespace=namespace),
         keys=tuple(s.key for s in steps),
         values=tuple((s.key, s.before.value[:MAGIC_BYTES]) for s in steps if s.before),
         changes=len(steps),

@@ -314,11 +314,27 @@ class Writes:
 
 async def holds_kubernetes(writes: Writes) -> bool:
     """Whether an apiserver keeps its objects here; no when that cannot be read."""
+    namespace = writes.guard.policy.namespace
+    if namespace:
+        return any(namespace.startswith(prefix) for prefix in PREFIXES) or await _holds_any(writes, namespace)
     try:
         marker = await writes.client.kv.get(COMPACT_KEY, count_only=True)
         return marker.count > 0 or (await writes.client.kv.get(PREFIXES[0], prefix=True, count_only=True)).count > 0
     except EtcdError:
         return False
+
+
+async def _holds_any(writes: Writes, namespace: bytes) -> bool:
+    """Whether a namespace that ends before an apiserver's prefix does has such keys in it."""
+    for prefix in PREFIXES:
+        if prefix.startswith(namespace):
+            try:
+                answer = await writes.client.kv.get(prefix[len(namespace) :], prefix=True, count_only=True)
+            except EtcdError:
+                return False
+            if answer.count:
+                return True
+    return False
 
 
 def result_words(result: Outcome) -> str:

@@ -42,14 +42,22 @@ def _value_text(value: bytes) -> tuple[str, bool, str]:
 
 
 def choices(
-    kv: KeyValue | None, place: bytes, folder: bool, decoded: Decoded | None, lines: str, hidden: bool, view: str = ""
+    kv: KeyValue | None,
+    place: bytes,
+    folder: bool,
+    decoded: Decoded | None,
+    lines: str,
+    hidden: bool,
+    view: str = "",
+    *,
+    namespace: bytes = b"",
 ) -> list[Copy]:
-    """Everything the menu offers for a key, or for a folder's prefix."""
+    """Everything the menu offers for a key, or for a folder's prefix; etcdctl's lines have the whole names."""
     found = [Copy("k", "key", escape_key(place))]
     if folder:
-        found.append(Copy("c", "as etcdctl", get_command(*ranges.prefix_range(place))))
+        found.append(Copy("c", "as etcdctl", get_command(*ranges.prefix_range(place), namespace=namespace)))
         return [_limited(copy) for copy in found]
-    found.append(Copy("c", "as etcdctl get", get_command(place)))
+    found.append(Copy("c", "as etcdctl get", get_command(place, namespace=namespace)))
     if kv is None:
         return [_limited(copy) for copy in found]
     if hidden:
@@ -62,7 +70,7 @@ def choices(
     found.append(Copy("v", "value", text, unsafe, refused))
     if decoded is not None and decoded.views:
         found.append(Copy("d", f"decoded ({view})", lines, not all(is_plain(c) or c in "\n\t" for c in lines)))
-    found.append(Copy("p", "as etcdctl put", put_command(kv.key, kv.value)))
+    found.append(Copy("p", "as etcdctl put", put_command(kv.key, kv.value, namespace=namespace)))
     found.append(Copy("j", "as JSON, as etcdctl writes it", _json(kv)))
     return [_limited(copy) for copy in found]
 

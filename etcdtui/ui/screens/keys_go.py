@@ -253,7 +253,9 @@ class GoMixin(LevelsMixin):
         pane = self.pane
         kv = self.selected_key()
         lines = "" if kv is None or pane.hidden else "\n".join(pane.lines()[:COPY_LINES])
-        copies = choices(kv, row.path, row.is_folder or row.is_note, pane.decoded, lines, pane.hidden, pane.view_name)
+        namespace = self.session.guard.policy.namespace
+        folder = row.is_folder or row.is_note
+        copies = choices(kv, row.path, folder, pane.decoded, lines, pane.hidden, pane.view_name, namespace=namespace)
         by_id = {copy.id: copy for copy in copies}
 
         def picked(value: str | None) -> None:

@@ -230,7 +230,7 @@ class TxnScreen(ClusterScreen):
         if seen is None:
             return
         writes = self.session.writes
-        plan = plan_txn(self.spec, seen)
+        plan = plan_txn(self.spec, seen, namespace=self.session.guard.policy.namespace)
 
         async def dry() -> str:
             again = await evaluate(writes, self.spec)
@@ -257,7 +257,7 @@ class TxnScreen(ClusterScreen):
         await self._evaluate()
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(txn_command(self.spec))
+        self.app.copy_to_clipboard(txn_command(self.spec, namespace=self.session.guard.policy.namespace))
         self.flash("copied as etcdctl", "good")
 
 

@@ -17,10 +17,10 @@ from textual.containers import Vertical
 from etcdtui.core import ranges
 from etcdtui.core.keypath import KeySyntaxError, escape_key
 from etcdtui.core.plan import PlanLine
-from etcdtui.core.quoting import shell_quote
 from etcdtui.core.search import Field, FilterError, KeyGlob, compile_filter
 from etcdtui.core.units import format_count
 from etcdtui.services import changes
+from etcdtui.services.etcdctl import watch_command
 from etcdtui.services.files import create_private
 from etcdtui.services.session import Session
 from etcdtui.services.watching import FeedState, Seen, WatchFeed, WatchSpec
@@ -332,8 +332,8 @@ class WatchScreen(ClusterScreen):
             self.flash("copied: the key", "good")
         elif current is not None:
             spec = current[1].spec
-            flag = "--prefix " if spec.is_prefix else ""
-            self.app.copy_to_clipboard(f"etcdctl watch --prev-kv {flag}{shell_quote(spec.key)}")
+            namespace = self.session.guard.policy.namespace
+            self.app.copy_to_clipboard(watch_command(spec.key, spec.range_end, namespace=namespace))
             self.flash("copied: as etcdctl", "good")
 
     def action_save(self) -> None:
