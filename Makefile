@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export GRPC_ENABLE_FORK_SUPPORT := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts protos protos-check unit test-matrix bench clean setup
+.PHONY: help demo test check lint types contracts protos protos-check unit test-matrix docs bench clean setup
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,10 @@ protos-check: $(STAMP)
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && cd protos && \
 	../$(BIN)/python -m grpc_tools.protoc -I . --python_out="$$tmp" --pyi_out="$$tmp" etcdtui/pb/*.proto && \
 	diff -r -x '__init__.py' -x __pycache__ "$$tmp/etcdtui/pb" ../etcdtui/pb && echo "etcdtui/pb is what make protos makes"
+
+docs: $(STAMP) ## make docs/keys.md and the screenshot again, from the program itself
+	$(BIN)/python -m tests.docs.keys
+	$(BIN)/python -m tests.docs.screenshot
 
 bench: $(STAMP) ## measured ratios, side by side in one run
 	$(BIN)/python -m bench

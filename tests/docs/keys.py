@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from etcdtui.ui.screens.profiles import ProfilesScreen
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import LineTable
 
+WIDTH = 120
 PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
 HEAD = """\
 # Keys
@@ -52,7 +54,7 @@ def bound(place: str) -> list[Action]:
     )
     own = owner.__dict__.get("BINDINGS", ())
     ids = {binding.id for binding in own if isinstance(binding, Binding)}
-    rows = [action for action in actions_for(place) if action.id in ids]
+    rows = list({row.id: row for row in reversed(actions_for(place)) if row.id in ids}.values())[::-1]
     if place == APP:
         rows = [row for row in rows if not row.id.startswith("go_") or int(row.id[3:]) in SCREENS]
     return rows
@@ -77,7 +79,7 @@ def _section(title: str, actions: Iterable[Action], about: str = "") -> str:
     rows = sorted(actions, key=lambda action: GROUPS.index(action.group))
     lines = [f"## {title}", ""]
     if about:
-        lines += [about, ""]
+        lines += [textwrap.fill(about, WIDTH), ""]
     lines += ["| keys | does | as in etcdctl | group | id |", "|---|---|---|---|---|"]
     lines += [
         f"| {_keys(a)} | {_cell(a.help)} | {_code(a.etcdctl)} | {GROUP_TITLES[a.group]} | `{a.id}` |" for a in rows

@@ -23,6 +23,10 @@ def test_the_table_of_keys_is_that_of_the_program() -> None:
     assert keys.PAGE.read_text(encoding="utf-8") == keys.page(), "run: python -m tests.docs.keys"
 
 
+def test_every_row_of_the_table_is_bound_where_it_is_built() -> None:
+    assert {row.id for row in keys.unlisted()} <= {"go_6", "go_7", "next_match"}
+
+
 def test_every_key_of_the_readme_is_bound() -> None:
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Keys at a glance")[2].partition("\n## ")[0]
     named = set(re.findall(r"`([^`]+)`", table.partition("All of them")[0])) - {"$EDITOR"}
