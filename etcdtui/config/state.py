@@ -7,29 +7,14 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-import platformdirs
+from etcdtui.config.folders import private_folder
 
 MAX_RECENT = 50
 MAX_BOOKMARKS = 500
 MAX_FILE = 1024 * 1024
-
-
-def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """``$XDG_STATE_HOME/etcdtui`` (default ``~/.local/state/etcdtui``); not created here."""
-    base = environ.get("XDG_STATE_HOME", "")
-    return Path(base) / "etcdtui" if Path(base).is_absolute() else Path(platformdirs.user_state_dir("etcdtui"))
-
-
-def private_folder(path: Path) -> Path:
-    """Make the folder, 0700, and return it. Raises ``OSError``."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o700)
-    return path
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 
-from etcdtui.config.state import private_folder
+from etcdtui.config.folders import private_folder
 from etcdtui.core.errors import EtcdError
 
 LOG_LIMIT = 4 * 1024 * 1024

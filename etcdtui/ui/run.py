@@ -16,11 +16,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from etcdtui.config.folders import config_path, state_folder
 from etcdtui.config.launch import Launch
-from etcdtui.config.load import config_path
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.config.state import state_folder
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.config.themes import ThemeSpec, load_themes, packaged_folder
 from etcdtui.ui.hangup import hup_when_terminal_goes

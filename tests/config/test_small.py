@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from etcdtui.config.folders import private_folder, state_folder
 from etcdtui.config.keymap import check_keymap
-from etcdtui.config.state import (
-    MAX_RECENT,
-    Places,
-    load_places,
-    private_folder,
-    save_places,
-    state_folder,
-    write_atomic,
-)
+from etcdtui.config.state import MAX_RECENT, Places, load_places, save_places, write_atomic
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.config.themes import ANSI, ROLES, load_themes, packaged_folder
 from etcdtui.config.units import format_duration, parse_duration, parse_size
