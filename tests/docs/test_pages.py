@@ -35,6 +35,16 @@ def test_every_key_of_the_readme_is_bound() -> None:
     assert named - bound == set()
 
 
+def test_what_the_readme_calls_unused_is_unused() -> None:
+    sentence = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("nothing uses them yet:")[2].partition("\n- ")[0]
+    )
+    names = [name.removeprefix("--") for name in re.findall(r"`([\w-]+)`", sentence)]
+    rooms = [ROOT / "etcdtui" / room for room in ("client", "services", "ui")]
+    code = "\n".join(path.read_text(encoding="utf-8") for room in rooms for path in room.rglob("*.py"))
+    assert [name for name in names if re.search(rf"\b(profile|launch)\.{name}\b", code)] == []
+
+
 @pytest.mark.parametrize("row", list(LIMIT.finditer(ARCHITECTURE)), ids=lambda row: f"{row['file']}-{row['name']}")
 def test_limit_is_that_of_the_code(row: re.Match[str]) -> None:
     number, _, unit = row["value"].strip().partition(" ")
