@@ -36,6 +36,7 @@ def _printer(out: io.StringIO) -> Callable[..., None]:
     return lambda *words: print(*words, file=out)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("place", EXAMPLES)
 async def test_example_prints_what_the_page_says(etcd: Server, tmp_path: Path, place: str) -> None:
     code = EXAMPLES[place].replace("127.0.0.1:2379", etcd.endpoint)
