@@ -16,6 +16,7 @@ from types import TracebackType
 from etcdtui.client.calls import Calls
 from etcdtui.client.convert import KeyLike
 from etcdtui.client.methods import RANGE
+from etcdtui.client.options import MAX_MESSAGE
 from etcdtui.client.ranges import key_range, whole
 from etcdtui.client.watch_buffer import BUFFER_BYTES, BUFFER_EVENTS, BatchBuffer
 from etcdtui.client.watch_state import Cursor, WatchSpec
@@ -154,6 +155,7 @@ class WatchHub:
             no_delete=no_delete,
             created_notify=created_notify,
             require_leader=require_leader,
+            fragment=self._caller.options.max_recv_bytes < MAX_MESSAGE,
         )
         return Watcher(self, spec, BatchBuffer(buffer_events, buffer_bytes))
 

@@ -41,7 +41,11 @@ def cancel_error(response: rpc_pb2.WatchResponse, *, endpoint: str = "") -> erro
 
 @dataclass(frozen=True, slots=True)
 class WatchSpec:
-    """What a watcher asked for; ``start_revision`` 0 is "from now"."""
+    """What a watcher asked for; ``start_revision`` 0 is "from now".
+
+    ``fragment`` bounds the size of a message, but a server needs seconds for it where there are many small events: it
+    measures the whole message again for each of them.
+    """
 
     key: bytes
     range_end: bytes = b""
@@ -52,6 +56,7 @@ class WatchSpec:
     no_delete: bool = False
     created_notify: bool = False
     require_leader: bool = False
+    fragment: bool = False
 
 
 class Cursor:
@@ -69,8 +74,8 @@ class Cursor:
     def create_request(self, watch_id: int = 0) -> rpc_pb2.WatchRequest:
         """The create that resumes here, under an id of our choice (0: the server's).
 
-        Fragments are always asked for (they bound the size of a message) and so is progress (it keeps the resume
-        revision of an idle watcher above compactions); what is handed over of it is another matter. ``step_back``
+        Progress is always asked for (it keeps the resume revision of an idle watcher above compactions); what is handed
+        over of it is another matter. ``step_back``
         begins one revision earlier and drops what is known: a server from 3.5.8 on answers no request for progress
         while a watcher on the stream begins above its current revision.
         """
@@ -86,7 +91,7 @@ class Cursor:
                 filters=filters,
                 prev_kv=spec.prev_kv,
                 watch_id=watch_id,
-                fragment=True,
+                fragment=spec.fragment,
             )
         )
 

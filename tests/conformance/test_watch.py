@@ -12,7 +12,7 @@ from etcdtui.client import Client, ClientOptions, Op, connect, errors, methods
 from etcdtui.client.calls import StreamCall
 from etcdtui.core.types import EventType
 from etcdtui.pb import rpc_pb2
-from tests.conformance.support import events, rev, within
+from tests.conformance.support import events, fill, rev, within
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually, requires_server
 
@@ -242,11 +242,14 @@ async def _six_large(client: Client) -> int:
     return first
 
 
-async def test_073_074_large_answers_come_whole(client: Client) -> None:
+async def test_073_074_large_answers_come_whole(etcd: Server, client: Client) -> None:
     first = await _six_large(client)
-    async with client.watch("big", start_revision=first) as watcher:
-        batch = await within(10, anext(watcher))
-    assert [e.kv.value[:1] for e in batch.events] == [bytes([n]) for n in range(6)]
+    limited = ClientOptions(endpoints=etcd.endpoints, max_recv_bytes=4 * 1024 * 1024)  # it asks for fragments
+    async with connect(limited) as small:
+        for reader in (client, small):
+            async with reader.watch("big", start_revision=first) as watcher:
+                batch = await within(10, anext(watcher))
+            assert [e.kv.value[:1] for e in batch.events] == [bytes([n]) for n in range(6)]
     stream = await _open(client)
     try:
         await stream.write(_create(b"big", start_revision=first, fragment=True))
@@ -263,6 +266,18 @@ async def test_073_074_large_answers_come_whole(client: Client) -> None:
         assert max(part.ByteSize() for part in whole) > 4 * 1024 * 1024
     finally:
         stream.cancel()
+
+
+async def test_many_small_events_of_one_write_come_quickly(client: Client) -> None:
+    """A server takes seconds to cut such an answer into fragments."""
+    keys = [f"k/{n:05d}" for n in range(40_000)]
+    await fill(client, keys)
+    async with client.watch("k/", prefix=True, prev_kv=True) as watcher:
+        await client.kv.delete("k/", prefix=True)
+        began = time.monotonic()
+        batch = await within(30, anext(watcher))
+        assert time.monotonic() - began < 2.5
+    assert len(batch.events) == 40_000
 
 
 async def test_078_200_watchers_after_a_restart(etcd_server: ServerFactory) -> None:
