@@ -7,7 +7,7 @@ sent for it (``scope``). Words are ours; keys and values inside lines are raw ``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import lru_cache
 from typing import Literal
@@ -128,7 +128,6 @@ class WritePlan:
     size: int = 0
     undo: str = ""
     blocked: str = ""
-    details: tuple[PlanLine, ...] = field(default=())
 
 
 @lru_cache(maxsize=512)

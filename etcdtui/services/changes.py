@@ -5,50 +5,30 @@ from __future__ import annotations
 import base64
 import json
 
-from etcdtui.core.decoding import json_text
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.types import Event, EventType
 from etcdtui.core.units import format_size
-from etcdtui.services.valuediff import field_changes, line_diff
+from etcdtui.services import valuediff
+from etcdtui.services.valuediff import Hiding
 
 SHOWN_VALUE = 200
-"""Bytes of a value that the one-line form looks at."""
+"""Characters of a value in the one-line form."""
 SUMMARY_BYTES = 64 * 1024
-"""Larger values are not compared for the one-line form."""
-
-
-def _hide(value: bytes, hidden: frozenset[str]) -> bytes:
-    """JSON with the masked fields replaced; anything else as it is."""
-    if not hidden or value.lstrip()[:1] not in (b"{", b"["):
-        return value
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return value
-    return json_text.mask(text, hidden).encode() if json_text.is_json(text) else value
+"""Larger values are not looked into for the one-line form."""
 
 
 def summary(event: Event, hidden: frozenset[str] = frozenset()) -> str:
-    """``pool.max  16 -> 32``, ``2 fields: pool.max, host``, ``was "yes"``; foreign text, to be made safe."""
+    """``pool.max 16 -> 32``, ``2 fields changed: ...``, ``was "yes"``; foreign text, to be made safe."""
     before = event.prev_kv.value if event.prev_kv else None
+    cover = Hiding(hidden)
     if event.type is EventType.DELETE:
-        return "" if before is None else f"was {_short(_hide(before, hidden))}"
+        return "" if before is None else f"was {_short(before, cover)}"
     after = event.kv.value
     if before is None:
-        return _short(_hide(after, hidden))
-    if before == after:
-        return "same value again"
+        return _short(after, cover)
     if max(len(before), len(after)) > SUMMARY_BYTES:
         return f"{format_size(len(before))} -> {format_size(len(after))}"
-    shown = _hide(before, hidden), _hide(after, hidden)
-    if shown[0] == shown[1]:
-        return "a masked field changed"
-    changes = field_changes(*shown)
-    if len(changes) == 1:
-        return changes[0]
-    names = ", ".join(change.split("  ", 1)[0] for change in changes[:4])
-    more = ", .." if len(changes) > 4 else ""
-    return f"{len(changes)} fields: {names}{more}"
+    return valuediff.summary(before, after, cover)
 
 
 def details(event: Event, hidden: frozenset[str] = frozenset(), *, group: int = 1) -> list[PlanLine]:
@@ -67,9 +47,8 @@ def details(event: Event, hidden: frozenset[str] = frozenset(), *, group: int = 
         lines.append(line(f"after   rev {kv.mod_revision}  ver {kv.version}  {size}{lease}", tone="dim"))
     if group > 1:
         lines.append(line(f"{group} keys changed in the same transaction", tone="dim"))
-    old = _hide(before.value, hidden) if before else b""
-    new = b"" if event.type is EventType.DELETE else _hide(kv.value, hidden)
-    return [*lines, *line_diff(old, new)]
+    new = b"" if event.type is EventType.DELETE else kv.value
+    return [*lines, *valuediff.line_diff(before.value if before else b"", new, Hiding(hidden))]
 
 
 def as_json_line(event: Event, seen: float) -> str:
@@ -90,8 +69,10 @@ def as_json_line(event: Event, seen: float) -> str:
     return json.dumps(fields)
 
 
-def _short(value: bytes) -> str:
-    text = value[:SHOWN_VALUE].decode("utf-8", "backslashreplace")
-    shown = text if text.isprintable() or "\n" not in text else text.split("\n", 1)[0] + ".."
-    more = ".." if len(value) > SHOWN_VALUE else ""
-    return f'"{shown}{more}"'
+def _short(value: bytes, hidden: Hiding) -> str:
+    text = valuediff.text(value, hidden) if len(value) <= SUMMARY_BYTES else None
+    if text is None:
+        return format_size(len(value))
+    first, _, rest = text[:SHOWN_VALUE].partition("\n")
+    more = ".." if rest or len(text) > SHOWN_VALUE else ""
+    return f'"{first}{more}"'

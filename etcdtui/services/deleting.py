@@ -23,6 +23,8 @@ from etcdtui.services.etcdctl import del_command, steps_command
 from etcdtui.services.guard import Guard
 from etcdtui.services.kubernetes import MAGIC_BYTES, is_kubernetes, kubectl_hint, other_owner
 from etcdtui.services.trash import Trash
+from etcdtui.services.valuediff import NOTHING, Hiding
+from etcdtui.services.valuediff import preview as preview_of
 from etcdtui.services.writes import BatchReport, Writes
 
 ATOMIC_KEYS = 10_000
@@ -83,11 +85,11 @@ async def preview_prefix(writes: Writes, prefix: bytes) -> Preview:
     return await preview(writes, *prefix_range(prefix))
 
 
-def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None) -> WritePlan:
+def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None, hidden: Hiding = NOTHING) -> WritePlan:
     """Delete one key if it is still what was seen."""
     lines = [
         line(f"{format_size(len(kv.value))}, ver {kv.version}, mod {kv.mod_revision}", tone="head"),
-        line("- ", kv.value[:200], tone="remove"),
+        line("- ", preview_of(kv.value, hidden), tone="remove"),
         line(f"lease {kv.lease:x}" + (f" (TTL {ttl}s)" if ttl is not None else "") if kv.lease else "no lease"),
         line("whoever watches it sees a DELETE; etcd does not tell who watches", tone="dim"),
         line(f"condition: still at rev {kv.mod_revision}, else nothing is deleted"),

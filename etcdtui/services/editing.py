@@ -7,18 +7,18 @@ touch. Outcomes are values: ``Saved``, ``Conflict``, ``Gone``, ``NotKnown``.
 from __future__ import annotations
 
 import binascii
-import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
-from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import MAX_BYTES, Step
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.services.drafts import Drafts
 from etcdtui.services.etcdctl import steps_command
+from etcdtui.services.formats import check_syntax
 from etcdtui.services.guard import Guard
 from etcdtui.services.kubernetes import MAGIC_BYTES, edit_refusal, other_owner
 from etcdtui.services.writes import Committed, DryRun, Refused, Unknown, Writes
@@ -132,45 +132,6 @@ def parse_hex(text: str) -> bytes:
         raise ValueError("This is not pairs of hexadecimal digits.") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
-    """``kind`` is what the value was, ``problem`` a sentence when the edited one is not that any more."""
-
-    kind: str
-    problem: str = ""
-
-
-def check_syntax(before: bytes | None, after: bytes) -> Syntax:
-    """Whether the edited value is still what the value was: JSON, a number, text, or binary."""
-    if before is not None and before.strip() and _json_problem(before) == "":
-        kind = "JSON" if before.lstrip()[:1] in b"{[" else "JSON value"
-        return Syntax(kind, _json_problem(after))
-    if before is None and after.lstrip()[:1] in (b"{", b"["):
-        return Syntax("JSON", _json_problem(after))
-    if before is not None:
-        try:
-            before.decode()
-        except UnicodeDecodeError:
-            return Syntax("binary")
-    try:
-        after.decode()
-    except UnicodeDecodeError:
-        return Syntax("text", "The value is not UTF-8 any more.")
-    return Syntax("text")
-
-
-def _json_problem(value: bytes) -> str:
-    try:
-        json.loads(value)
-    except json.JSONDecodeError as error:
-        return f"Line {error.lineno}, column {error.colno}: {error.msg}."
-    except UnicodeDecodeError:
-        return "The value is not UTF-8."
-    except (RecursionError, ValueError):
-        return ""
-    return ""
-
-
 def newline_words(before: bytes | None, after: bytes) -> str:
     """What happens to the final line end, in words."""
     had, has = bool(before and before.endswith(b"\n")), after.endswith(b"\n")
@@ -201,7 +162,7 @@ def plan_edit(
     old = base.value if base else None
     syntax = check_syntax(old, value)
     lines = [
-        line(f"{syntax.kind} ok" if not syntax.problem else f"{syntax.kind}: {syntax.problem}",
+        line(f"{syntax.kind} ok" if not syntax.problem else f"BROKEN {syntax.kind}: {syntax.problem}",
              f"   {format_size(len(old))} -> " if old is not None else "   ", format_size(len(value)),
              tone="warn" if syntax.problem else "head"),
     ]  # fmt: skip
@@ -270,8 +231,3 @@ async def save(
     if isinstance(result, Unknown):
         return NotKnown(result.reason)
     return result
-
-
-def details(lines: tuple[PlanLine, ...], plan: WritePlan) -> WritePlan:
-    """The plan with the lines of a diff below its own."""
-    return WritePlan(**{f: getattr(plan, f) for f in plan.__dataclass_fields__} | {"details": lines})

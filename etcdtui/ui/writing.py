@@ -16,15 +16,15 @@ from rich.text import Text
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
-from etcdtui.core.plan import WritePlan, line
+from etcdtui.core.plan import PlanLine, WritePlan, line
 from etcdtui.core.types import KeyValue
-from etcdtui.services import editing
+from etcdtui.services import editing, valuediff
 from etcdtui.services.drafts import Draft, Drafts, drafts_of
 from etcdtui.services.editing import Conflict, Editable, EditMode, Gone, NotKnown, Saved, editable, to_value
 from etcdtui.services.editor import EditorResult, NoEditor, edit_file, run_editor
 from etcdtui.services.kubernetes import edit_refusal
 from etcdtui.services.restore import plan_restore
-from etcdtui.services.valuediff import field_changes, line_diff, merge
+from etcdtui.services.valuediff import Hiding, Look, hiding, merge
 from etcdtui.services.writes import Committed, DryRun, Refused, Writes
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.ask import AskDialog
@@ -35,7 +35,6 @@ from etcdtui.ui.modals.review import EDIT, RUN, ReviewDialog
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 
-FIELDS_SHOWN = 3
 FILE_LIMIT = 8 * 1024 * 1024
 
 
@@ -100,12 +99,15 @@ class KeyWriting:
             line("there is a draft of this key that was not written", tone="head"),
             line("the key is still as it was then" if same else "the key was changed since: writing will compare",
                  tone="plain" if same else "warn"),
-            *(line("  ", change) for change in field_changes(now.value if now else b"", draft.value)[:8]),
+            *(line("  ", change) for change in self._changes(draft, now)[:8]),
         ]  # fmt: skip
         title = Text.assemble("draft  ", safe(draft.key, "bold", limit=60))
         return await self.screen.app.push_screen_wait(
             AskDialog(title, lines, [("r", "resume it"), ("d", "discard it and edit")])
         )
+
+    def _changes(self, draft: Draft, now: KeyValue | None) -> list[str]:
+        return valuediff.changes(now.value if now else b"", draft.value, self.hiding(draft.key))
 
     async def _edit_loop(self, work: _Work, *, external: bool = False) -> None:
         while True:
@@ -192,18 +194,18 @@ class KeyWriting:
     # --- review and write --------------------------------------------------------------------------------
 
     async def plan_for(self, work: _Work) -> WritePlan:
-        """The plan of an edit with its diffs."""
+        """The plan of an edit."""
         ttl = await self.writes.lease_ttl(work.base.lease if work.base else work.lease)
-        plan = editing.plan_edit(self.writes.guard, work.key, work.base, work.value, lease=work.lease, ttl=ttl)
-        if work.base is None:
-            shown = [line(" + ", text[:400], tone="add") for text in work.value.split(b"\n")[:40]]
-            return editing.details(tuple(shown), plan)
-        changes = field_changes(work.base.value, work.value)
-        many = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
-        heads = [line(f"{many}:  " if i == 0 else "           ", change)
-                 for i, change in enumerate(changes[:FIELDS_SHOWN])]  # fmt: skip
-        plan = replace(plan, lines=(plan.lines[0], *heads, *plan.lines[1:]))
-        return editing.details(tuple(line_diff(work.base.value, work.value)), plan)
+        return editing.plan_edit(self.writes.guard, work.key, work.base, work.value, lease=work.lease, ttl=ttl)
+
+    def hiding(self, key: bytes) -> Hiding:
+        """What the profile masks of a key's value."""
+        return hiding(self.screen.session.profile.mask, key)
+
+    def diff_of(self, key: bytes, before: bytes | None, after: bytes) -> Callable[[Look], list[PlanLine]]:
+        """The difference for a review, as it is looked at."""
+        hidden = self.hiding(key)
+        return lambda look: valuediff.view(before, after, hidden, look)
 
     async def _review(self, work: _Work) -> str | None:
         plan = await self.plan_for(work)
@@ -214,7 +216,8 @@ class KeyWriting:
             holds = isinstance(outcome, DryRun) and outcome.holds
             return "the condition holds now: THEN would run" if holds else "the condition fails now: ELSE would run"
 
-        dialog = ReviewDialog(plan, self.writes.guard, dry=dry, editing=True)
+        diff = self.diff_of(work.key, work.base.value if work.base else None, work.value)
+        dialog = ReviewDialog(plan, self.writes.guard, dry=dry, editing=True, diff=diff)
         return await self.screen.app.push_screen_wait(dialog)
 
     async def _write(self, work: _Work) -> _Work | None:
@@ -248,7 +251,8 @@ class KeyWriting:
         merged = merge(base_value, work.value, theirs.value) if theirs is not None and work.base else None
         why_not = "" if merged is not None or theirs is None else "both changed the same place: no merge without you"
         self.reload(work.key)
-        answer = await self.screen.app.push_screen_wait(ConflictDialog(work.base, theirs, work.value, merged, why_not))
+        dialog = ConflictDialog(work.base, theirs, work.value, merged, why_not, self.hiding(work.key))
+        answer = await self.screen.app.push_screen_wait(dialog)
         if answer == MERGE and merged is not None:
             return await self._again(replace(work, base=theirs, value=merged))
         if answer == THEIRS:
@@ -334,8 +338,9 @@ class KeyWriting:
         except EtcdError as error:
             self.failed(error)
             return
-        plan = editing.details(tuple(line_diff(now.value if now else b"", version.value)), made.plan)
-        if await self.screen.app.push_screen_wait(ReviewDialog(plan, self.writes.guard)) != RUN:
+        plan = made.plan
+        diff = self.diff_of(version.key, now.value if now else None, version.value)
+        if await self.screen.app.push_screen_wait(ReviewDialog(plan, self.writes.guard, diff=diff)) != RUN:
             return
         try:
             result = await self.writes.apply(plan, made.groups[0])

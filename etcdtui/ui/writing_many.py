@@ -46,7 +46,8 @@ class ManyWriting(KeyWriting):
                 self.flash("the key does not exist any more", "warn")
                 self.reload(key)
                 return
-            plan = deleting.plan_delete_key(self.writes.guard, kv, ttl=await self.writes.lease_ttl(kv.lease))
+            ttl = await self.writes.lease_ttl(kv.lease)
+            plan = deleting.plan_delete_key(self.writes.guard, kv, ttl=ttl, hidden=self.hiding(key))
             if await self._agreed(plan, "delete"):
                 await self._delete_listed(plan, [kv])
         except Failure as error:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from etcdtui.core.plan import PlanLine
 from etcdtui.core.steps import Step
-from etcdtui.core.types import WriteIntent
+from etcdtui.core.types import KeyValue, WriteIntent
 from etcdtui.services.drafts import Drafts, drafts_of
 from etcdtui.services.editing import (
     Conflict,
@@ -19,14 +20,15 @@ from etcdtui.services.editing import (
     Gone,
     NotKnown,
     Saved,
-    check_syntax,
     editable,
     newline_words,
     plan_edit,
     save,
     to_value,
 )
-from etcdtui.services.valuediff import field_changes, line_diff, merge
+from etcdtui.services.formats import check_syntax
+from etcdtui.services.guard import Guard, GuardPolicy
+from etcdtui.services.valuediff import Hiding, Look, changes, line_diff, merge, view
 from etcdtui.services.writes import Committed, Refused, Unknown, Writes
 from tests.services.writing_support import must_get, writes_on
 from tests.support.proxy import TcpProxy
@@ -55,11 +57,32 @@ def test_bad_hex_names_its_line() -> None:
         to_value(EditMode.HEX, "00 11\n2x")
 
 
-def test_syntax_is_checked_for_what_the_value_was() -> None:
-    assert check_syntax(b'{"a": 1}', b'{"a": 2}').problem == ""
-    broken = check_syntax(b'{"a": 1}', b'{\n"a": }')
-    assert (broken.kind, broken.problem[:6]) == ("JSON", "Line 2")
+@pytest.mark.parametrize(
+    ("kind", "good", "other", "broken", "words"),
+    [
+        ("JSON", b'{"a": 1}', b'{"a": 2}', b'{\n"a": }', "Line 2"),
+        ("JSON", b'{"a": 1}', b"[NaN, 1]".replace(b"NaN", b"2"), b'{"a": NaN}', "strict JSON"),
+        ("JSON lines", b'{"a": 1}\n{"a": 2}\n', b'{"a": 1}\n{"a": 3}\n', b'{"a": 1}\n{"a": \n', "Line 2"),
+        ("YAML", b"a: 1\nb: 2\n", b"a: 1\nb: 3\n", b"a: 1\n b: [2\n", "YAML"),
+        ("YAML", b"a: 1\nb: 2\n", b"a: 1\n", b"just words", "neither"),
+        ("TOML", b"[a]\nb = 1\n", b"[a]\nb = 2\n", b"[a]\nb = \n", "line 2"),
+        ("XML", b"<a><b/></a>", b"<a/>", b"<a><b></a>", "mismatched tag"),
+        ("integer", b"16", b"32", b"3x", "not a number any more"),
+    ],
+)
+def test_syntax_is_checked_for_what_the_value_was(
+    kind: str, good: bytes, other: bytes, broken: bytes, words: str
+) -> None:
+    assert (check_syntax(good, other).kind, check_syntax(good, other).problem) == (kind, "")
+    assert words in check_syntax(good, broken).problem
+    shown = plan_edit(Guard(GuardPolicy(read_only=False)), KEY, KeyValue(KEY, good, 1, 1, 1, 0), broken).lines[0]
+    assert (shown.tone, str(shown.parts[0]).startswith(f"BROKEN {kind}: ")) == ("warn", True)
+
+
+def test_text_may_become_anything_and_a_new_key_is_checked_for_what_it_looks_like() -> None:
     assert check_syntax(b"text", b"{not json").problem == ""
+    assert check_syntax(None, b"{not json").problem
+    assert check_syntax(None, b"[server]\nport = 1\n").kind == "TOML"
 
 
 def test_the_final_newline_is_told() -> None:
@@ -69,15 +92,33 @@ def test_the_final_newline_is_told() -> None:
 
 
 def test_field_and_line_differences() -> None:
-    before, after = b'{"pool": {"min": 4, "max": 16}}', b'{"pool": {"min": 4, "max": 32}}'
-    assert field_changes(before, after) == ["pool.max  16 -> 32"]
+    before, after = b'{"pool": {"min": 4, "max": 1.1}}', b'{"pool": {"min": 4, "max": 1.10}}'
+    assert changes(before, after) == ["pool.max 1.1 -> 1.10"]
+    assert changes(b"a: 1\nb:\n  c: no\n", b"a: 1\nb:\n  c: off\n") == ["b.c no -> off"]
     assert [(x.tone, x.parts[1]) for x in line_diff(b"a\nb\n", b"a\nc\n")][1:3] == [("remove", b"b"), ("add", b"c")]
+    assert changes(b"\xff\x00", b"\xff\x01\x02") == ["1 bytes became 2 at 0x1"]
+
+
+@pytest.mark.parametrize("form", [b'{"user": "u", "password": "%s"}', b"user: u\npassword: %s\n", b"password=%s"])
+def test_what_the_profile_masks_is_in_no_difference_until_revealed(form: bytes) -> None:
+    before, after = form % b"SECRET1", form % b"SECRET2"
+    for hidden in (Hiding(frozenset({"password"})), Hiding(whole=True)):
+        for look in (Look(), Look(fields=True)):
+            assert b"SECRET" not in _shown(view(before, after, hidden, look))
+        assert b"SECRET2" in _shown(view(before, after, hidden, Look(revealed=True)))
+        assert b"SECRET" not in _shown(view(None, after, hidden, Look()))
+
+
+def _shown(lines: list[PlanLine]) -> bytes:
+    return b"\n".join(p if isinstance(p, bytes) else p.encode() for x in lines for p in x.parts)
 
 
 def test_two_changes_of_different_fields_merge_and_of_the_same_field_do_not() -> None:
     base = b'{\n  "min": 4,\n  "max": 16\n}\n'
     assert merge(base, base.replace(b"16", b"32"), base.replace(b"4", b"8")) == b'{\n  "min": 8,\n  "max": 32\n}\n'
     assert merge(base, base.replace(b"16", b"32"), base.replace(b"16", b"64")) is None
+    assert merge(b"a: 1\nb: 1\n", b"a: 2\nb: 1\n", b"a: 1\nb: 2\n") == b"a: 2\nb: 2\n"
+    assert merge(b'{"a":1,"b":1}', b'{"a":2,"b":1}', b'{"a":1,"b":1.10}') == b'{"a":2,"b":1.10}'
 
 
 async def edit(writes: Writes, value: bytes) -> Saved | Conflict | Gone | NotKnown:

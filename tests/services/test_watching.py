@@ -125,9 +125,9 @@ def test_a_masked_field_is_never_in_the_summary_or_the_difference() -> None:
             for part in shown.parts
         )
         assert "secret" not in text and b"secret" not in lines
-    assert changes.summary(changed, hidden) == "a masked field changed"
+    assert changes.summary(changed, hidden) == "password ******** -> ********"
 
 
 def test_one_changed_field_is_named_with_both_values() -> None:
-    assert changes.summary(event(b'{"pool": {"max": 16}}', b'{"pool": {"max": 32}}')) == "pool.max  16 -> 32"
-    assert changes.summary(event(b'{"a": 1, "b": 1}', b'{"a": 2, "b": 2}')).startswith("2 fields: ")
+    assert changes.summary(event(b'{"pool": {"max": 16}}', b'{"pool": {"max": 32}}')) == "pool.max 16 -> 32"
+    assert changes.summary(event(b'{"a": 1, "b": 1}', b'{"a": 2, "b": 2}')).startswith("2 fields changed: ")

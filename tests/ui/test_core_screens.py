@@ -46,7 +46,7 @@ async def test_watch_shows_what_changes_and_the_change_itself(
     await etcd.put(b"/w/a", b'{"max": 16}')
     await etcd.put(b"/w/a", b'{"max": 32}')
     await etcd.delete(b"/w/a")
-    app.wait_for("NEW", "PUT", "DEL", "max  16 -> 32")
+    app.wait_for("NEW", "PUT", "DEL", "max 16 -> 32")
     app.keys("k", "enter")
     app.wait_for("change: /w/a", "before", "after")
     app.keys("esc")

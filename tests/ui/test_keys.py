@@ -261,7 +261,7 @@ async def test_history_and_census_open_from_the_tree(etcd: Server) -> None:
         await hands.press("H")
         screen = hands.app.screen
         assert isinstance(screen, HistoryScreen)
-        await eventually(lambda: any("pool.max  16 -> 32" in line.text for line in screen.diff.lines_shown))
+        await eventually(lambda: any("pool.max 16 -> 32" in line.text for line in screen.diff.lines_shown))
         screen.close_view()
         await eventually(lambda: hands.app.screen is hands.screen)
         await hands.press("C")

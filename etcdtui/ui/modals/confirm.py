@@ -13,12 +13,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from textual.app import App
 
-from etcdtui.core.plan import WritePlan
+from etcdtui.core.plan import PlanLine, WritePlan
 from etcdtui.services.guard import Guard
+from etcdtui.services.valuediff import Look
 from etcdtui.ui.modals.review import RUN, ReviewDialog
 
 
@@ -29,7 +30,8 @@ async def confirm_write(
     *,
     dry: Callable[[], Awaitable[str]] | None = None,
     verb: str = "write",
+    diff: Callable[[Look], Sequence[PlanLine]] | None = None,
 ) -> bool:
     """Whether the person agreed; call it from a worker. Nothing is sent here, and nothing without ``guard.permit``."""
-    answer = await app.push_screen_wait(ReviewDialog(plan, guard, dry=dry, verb=verb))
+    answer = await app.push_screen_wait(ReviewDialog(plan, guard, dry=dry, verb=verb, diff=diff))
     return answer == RUN

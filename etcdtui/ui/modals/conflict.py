@@ -6,7 +6,7 @@ from rich.text import Text
 
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.types import KeyValue
-from etcdtui.services.valuediff import field_changes
+from etcdtui.services.valuediff import NOTHING, Hiding, changes
 from etcdtui.ui.modals.ask import AskDialog
 
 MERGE, THEIRS, MINE = "m", "t", "e"
@@ -19,13 +19,19 @@ class ConflictDialog(AskDialog):
     escape_words = "keep draft"
 
     def __init__(
-        self, base: KeyValue | None, theirs: KeyValue | None, mine: bytes, merged: bytes | None, why_not: str = ""
+        self,
+        base: KeyValue | None,
+        theirs: KeyValue | None,
+        mine: bytes,
+        merged: bytes | None,
+        why_not: str = "",
+        hidden: Hiding = NOTHING,
     ) -> None:
         lines = [self._first(base, theirs)]
         before = base.value if base else b""
         if theirs is not None:
-            lines += _side("THEIRS", before, theirs.value)
-        lines += _side("YOURS ", before, mine)
+            lines += _side("THEIRS", before, theirs.value, hidden)
+        lines += _side("YOURS ", before, mine, hidden)
         if merged is not None:
             lines.append(line("the two changes touch different places: a merge is possible", tone="add"))
         elif why_not:
@@ -43,9 +49,9 @@ class ConflictDialog(AskDialog):
         return line(f"{was}; it is now rev {theirs.mod_revision} (ver {theirs.version})", tone="head")
 
 
-def _side(name: str, before: bytes, after: bytes) -> list[PlanLine]:
-    changes = field_changes(before, after)
-    lines = [line(f"{name}  ", change) for change in changes[:SHOWN]]
-    if len(changes) > SHOWN:
-        lines.append(line(f"{name}  ... {len(changes) - SHOWN} more", tone="dim"))
+def _side(name: str, before: bytes, after: bytes, hidden: Hiding) -> list[PlanLine]:
+    told = changes(before, after, hidden)
+    lines = [line(f"{name}  ", change) for change in told[:SHOWN]]
+    if len(told) > SHOWN:
+        lines.append(line(f"{name}  ... {len(told) - SHOWN} more", tone="dim"))
     return lines

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -18,6 +19,7 @@ from textual.widgets import Static
 
 from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, line
 from etcdtui.services.guard import Guard
+from etcdtui.services.valuediff import Look
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.planview import PlanView
@@ -29,12 +31,19 @@ DEAF_FOR = 0.3
 TITLE_LIMIT = 60
 COPY_LIMIT = 64 * 1024
 RUN, EDIT, DRAFT, DRY = "run", "edit", "draft", "dry"
+FRAME_ROWS = 9
+"""Rows of the dialog around the plan: border, title, notice, choices, hints."""
+WORD_ROWS = 4
+"""Rows of one thing to type."""
+LEAST_ROWS = 3
+MOST_CONTEXT = 99
 
 
 class ReviewDialog(Dialog[str]):
     """Dismisses with ``run``, ``edit`` or ``draft``; ``None`` when cancelled.
 
-    ``dry`` evaluates the plan with reads and answers in a sentence; ``editing`` offers to go on with the edit.
+    ``dry`` evaluates the plan with reads and answers in a sentence; ``editing`` offers to go on with the edit;
+    ``diff`` gives the lines of the difference, masked parts hidden until x.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,6 +53,9 @@ class ReviewDialog(Dialog[str]):
         Binding("e", "edit", show=False),
         Binding("v", "other_view", show=False),
         Binding("l", "list_all", show=False),
+        Binding("x", "reveal", show=False),
+        Binding("plus", "context(3)", show=False),
+        Binding("minus", "context(-3)", show=False),
     ]
     DEFAULT_CSS = """
     ReviewDialog {
@@ -61,6 +73,7 @@ class ReviewDialog(Dialog[str]):
         *,
         dry: Callable[[], Awaitable[str]] | None = None,
         editing: bool = False,
+        diff: Callable[[Look], Sequence[PlanLine]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         verb: str = "write",
     ) -> None:
@@ -69,12 +82,13 @@ class ReviewDialog(Dialog[str]):
         self.guard = guard
         self.dry = dry
         self.editing = editing
+        self.diff = diff
+        self.look = Look()
         self.verb = verb
         self.clock = clock
         self.refusal = guard.refusal(plan)
         self.confirmation: Confirmation = guard.confirmation(plan)
         self.opened = clock()
-        self.other = False
         self.view = PlanView(self._lines())
         self.notice = Static(Text(), markup=False)
         self.field = Field(max_length=1024, id="word")
@@ -93,14 +107,20 @@ class ReviewDialog(Dialog[str]):
         return self.confirmation.kind is ConfirmKind.TYPE
 
     def _lines(self) -> Sequence[PlanLine]:
-        lines = [*self.plan.lines, *(self.plan.details if not self.other else ())]
+        lines = list(self.plan.lines)
         if self.plan.undo:
             lines.append(line(f"cannot be undone: {self.plan.undo}", tone="warn"))
         if self.plan.etcdctl:
             first = self.plan.etcdctl.split("\n")
             shown = first[1] if len(first) > 1 and first[0].startswith("etcdctl txn") else first[0]
             lines.append(line("as etcdctl: ", "txn  " if shown is not first[0] else "", shown[:200], tone="dim"))
-        return lines
+        return [*lines, *(self.diff(self.look) if self.diff else ())]
+
+    def on_resize(self) -> None:
+        """The hints stay visible: what is long scrolls."""
+        words = 0 if not self._typed or self.refusal else 2 if self.confirmation.phrase else 1
+        room = self.size.height - FRAME_ROWS - words * WORD_ROWS - (1 if self.refusal else 0)
+        self.view.styles.max_height = max(LEAST_ROWS, room)
 
     def compose_dialog(self) -> ComposeResult:
         yield self.view
@@ -136,8 +156,8 @@ class ReviewDialog(Dialog[str]):
                 hints.append(("D", "dry run"))
         if self.editing:
             hints.insert(1, ("e", "edit again"))
-        if self.plan.details:
-            hints.append(("v", "diff"))
+        if self.diff is not None:
+            hints.append(("v", "fields"))
         if self.plan.etcdctl:
             hints.append(("y", "etcdctl"))
         self.query_one(Hints).show(hints)
@@ -193,8 +213,18 @@ class ReviewDialog(Dialog[str]):
         self.notice.update(Text("copied as etcdctl"))
 
     def action_other_view(self) -> None:
-        self.other = not self.other
-        self.view.show_lines(self._lines())
+        self._look(replace(self.look, fields=not self.look.fields))
+
+    def action_reveal(self) -> None:
+        self._look(replace(self.look, revealed=not self.look.revealed))
+
+    def action_context(self, more: int) -> None:
+        self._look(replace(self.look, context=min(max(0, self.look.context + more), MOST_CONTEXT)))
+
+    def _look(self, look: Look) -> None:
+        if self.diff is not None:
+            self.look = look
+            self.view.show_lines(self._lines())
 
     def action_list_all(self) -> None:
         self.view.focus()

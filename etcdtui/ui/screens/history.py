@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from etcdtui.core import ranges
+from etcdtui.core.diff import summarise
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.types import KeyValue
@@ -23,6 +21,7 @@ from etcdtui.services.decoders import ValueDecoders
 from etcdtui.services.history import Break, Change, KeyChange, Mark, Version
 from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
+from etcdtui.services.valuediff import NOTHING, field_changes, full_diff, hiding
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.prompt import PromptDialog
@@ -35,6 +34,7 @@ from etcdtui.ui.widgets.table import Column, LineTable
 DIFF_LINES = 4_000
 """Lines of each version compared; the rest is not."""
 FIELDS_TOLD = 5
+FIELD_CHARS = 200
 DEFAULT_BACK = 1_000
 """Revisions a prefix is looked back at first."""
 
@@ -47,44 +47,13 @@ class DiffLine:
     tone: str = ""
 
 
-def flatten(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """The leaves of a JSON value by path."""
-    if isinstance(value, dict) and value:
-        for name, below in value.items():
-            yield from flatten(below, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, list) and value:
-        for index, below in enumerate(value):
-            yield from flatten(below, f"{path}[{index}]")
-    else:
-        yield path or "(value)", json.dumps(value, ensure_ascii=False)
-
-
-def field_changes(old: bytes, new: bytes) -> list[str] | None:
-    """``pool.max 16 -> 32`` for every field that differs; ``None`` when one of the values is not JSON."""
-    try:
-        was, now = dict(flatten(json.loads(old))), dict(flatten(json.loads(new)))
-    except (ValueError, RecursionError):
-        return None
-    names = dict.fromkeys([*was, *now])
-    return [f"{n}  {was.get(n, '(absent)')} -> {now.get(n, '(absent)')}" for n in names if was.get(n) != now.get(n)]
-
-
 def line_diff(old: list[str], new: list[str]) -> list[DiffLine]:
     """All lines of the newer version with what was removed in between."""
-    made: list[DiffLine] = []
-    for line in difflib.ndiff(old[:DIFF_LINES], new[:DIFF_LINES]) if len(old) + len(new) < 2_000 else _coarse(old, new):
-        if line.startswith("?"):
-            continue
-        made.append(DiffLine(line, {"+": "add", "-": "remove"}.get(line[:1], "")))
+    tones = {"+": "add", "-": "remove"}
+    made = [DiffLine(f"{op} {text}", tones.get(op, "")) for op, text in full_diff(old[:DIFF_LINES], new[:DIFF_LINES])]
     if max(len(old), len(new)) > DIFF_LINES:
         made.append(DiffLine(f"  only the first {DIFF_LINES} lines were compared", "dim"))
     return made
-
-
-def _coarse(old: list[str], new: list[str]) -> Iterator[str]:
-    for line in difflib.unified_diff(old[:DIFF_LINES], new[:DIFF_LINES], lineterm="", n=3):
-        if not line.startswith(("---", "+++")):
-            yield line[:1] + " " + line[1:]
 
 
 class DiffView(LineView):
@@ -373,17 +342,14 @@ class HistoryScreen(PlaceScreen):
         if self._masked(old) or self._masked(new):
             self.diff.show([DiffLine(title, "dim"), DiffLine("masked by the profile: x shows it", "dim")])
             return
-        fields = field_changes(old.value, new.value) if old and new else None
-        hidden = {name.lower() for name in self.session.profile.mask.fields} if not self.revealed else set()
-        if fields is not None:
-            fields = [f if not _names(f) & hidden else f.split("  ", 1)[0] + "  ******** -> ********" for f in fields]
+        path = new.key if new else old.key if old else b""
+        hidden = NOTHING if self.revealed else hiding(self.session.profile.mask, path)
+        fields = field_changes(old.value, new.value, hidden) if old and new else None
         lines = [DiffLine(title, "dim")]
         if fields is not None:
-            told = "; ".join(fields[:FIELDS_TOLD]) + (" …" if len(fields) > FIELDS_TOLD else "")
-            many = "1 field changed" if len(fields) == 1 else f"{len(fields)} fields changed"
-            lines.append(DiffLine(f"{many}: {told}" if fields else "no field changed", "dim"))
+            lines.append(DiffLine(summarise(fields, FIELDS_TOLD), "dim"))
         if self.by_field and fields is not None:
-            lines += [DiffLine(field) for field in fields]
+            lines += [DiffLine(change.describe(FIELD_CHARS)) for change in fields]
         else:
             lines += line_diff(self._lines(old), self._lines(new))
         self.diff.show(lines)
@@ -392,8 +358,3 @@ class HistoryScreen(PlaceScreen):
         self.workers.cancel_group(self, "history")
         self.dismiss()
         return True
-
-
-def _names(change: str) -> set[str]:
-    """The parts of a changed field's path, lower case, without indexes."""
-    return {part.split("[", 1)[0].lower() for part in change.split("  ", 1)[0].split(".")}
