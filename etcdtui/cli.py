@@ -73,7 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _start(words: Sequence[str]) -> int:
-    args = _parser().parse_args(_spelled_out(words))
+    parser = _parser()
+    args = parser.parse_args(_spelled_out(words))
+    if args.place and args.prefix:
+        parser.error("KEY-OR-PREFIX and --prefix say the same thing; give one")
     config = load(os.environ, path=args.config)
     if config.file_problems or (args.check and config.problems and not args.profile):
         return _fail("\n".join(str(problem) for problem in config.problems), BAD_CONFIG)
@@ -137,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     locks = parser.add_mutually_exclusive_group()
     locks.add_argument("--read-only", action="store_true", help="refuse every write")
     locks.add_argument("--write", action="store_true", help="start unlocked; production still asks")
-    parser.add_argument("--prefix", default="", metavar="P", help="open there")
+    parser.add_argument("--prefix", default="", metavar="P", help="open there, as KEY-OR-PREFIX does")
     parser.add_argument("--rev", type=_revision, default=0, metavar="N", help="look at this revision")
     _add_look(parser)
     tools = parser.add_argument_group("without a screen").add_mutually_exclusive_group()
@@ -156,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_look(parser: argparse.ArgumentParser) -> None:
     """Flags of the screen, which the demo takes as well."""
-    parser.add_argument("--screen", type=_screen, default="keys", metavar="NAME", help=", ".join(SCREENS))
+    parser.add_argument("--screen", type=_screen, default="keys", metavar="NAME", help=", ".join(SCREENS.values()))
     parser.add_argument("--theme", default="", metavar="NAME", help="theme, or auto")
     parser.add_argument("--dry-run", action="store_true", help="build and show changes, send none")
     parser.add_argument("--no-color", action="store_true", help="no colours (as NO_COLOR does)")
@@ -166,9 +169,9 @@ def _add_look(parser: argparse.ArgumentParser) -> None:
 
 
 def _screen(text: str) -> str:
-    name = SCREENS[int(text) - 1] if text in tuple("123456789") else text
-    if name not in SCREENS:
-        raise argparse.ArgumentTypeError(f"one of {', '.join(SCREENS)}")
+    name = SCREENS.get(int(text), text) if text in tuple("123456789") else text
+    if name not in SCREENS.values():
+        raise argparse.ArgumentTypeError(f"one of {', '.join(SCREENS.values())}")
     return name
 
 
@@ -222,9 +225,12 @@ def _look(launch: Launch, args: argparse.Namespace) -> Launch:
 
 def _check(launch: Launch) -> int:
     """Say what a start would do, connect once, and leave nothing behind."""
+    from etcdtui.config.folders import config_path
+    from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
     from etcdtui.ui.bindings import keymap_problems
 
-    if problems := keymap_problems(launch.config.keymap):
+    themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
+    if problems := keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
         return _fail("\n".join(problems), BAD_CONFIG)
     _say("config", launch.config.file or "none")
     for notice in (*launch.notices, *(launch.profile.notices if launch.profile else ())):

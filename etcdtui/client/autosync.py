@@ -77,7 +77,7 @@ class AutoSync:
         taken = {parse_endpoint(seed).address for seed in self.seeds}
         found: list[str] = []
         for url in (url for member in members for url in member.client_urls):
-            parsed = _parsed(url)
+            parsed = _parsed(self._caller.options.reached(url))
             if parsed is None or parsed.address in taken or (secure and parsed.tls_use is TlsUse.NEVER):
                 continue
             taken.add(parsed.address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
 
 import asyncio
+import logging
 from collections.abc import Container
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from etcdtui.client.retry import Action, decide
 from etcdtui.client.streams import Stream
 from etcdtui.client.token import TokenSource
 from etcdtui.core import errors as e
+from etcdtui.core.safe_text import safe_text
 from etcdtui.core.types import WriteGate, WriteIntent
 from etcdtui.pb import rpc_pb2
 
@@ -31,6 +33,7 @@ Resp = TypeVar("Resp")
 
 MIN_SHARE = 1.0
 """Seconds an attempt gets at least, if the deadline allows."""
+LOG = logging.getLogger("etcdtui.client")
 _LEADER: tuple[str, str] = ("hasleader", "true")
 
 
@@ -75,7 +78,7 @@ class Caller:
         self.admit(method, intent)
         limit = self.options.command_timeout if timeout is None else timeout
         if self._loop.time() >= self.tokens.renew_at:
-            await self.tokens.renew()
+            self.tokens.renew_soon()
         if endpoint is not None:
             return await self._addressed(method, request, endpoint, limit, require_leader)
         slot = self.pool.quick()
@@ -132,9 +135,13 @@ class Caller:
         except TimeoutError:
             raise e.DeadlineExceeded("the login got no answer in time; " + self.pool.why().message) from None
 
+    def refuse_new(self) -> None:
+        """From now on nothing new is sent: ``ClosedError``."""
+        self._closed = True
+
     async def aclose(self) -> None:
         """Ends all calls and streams now; they raise ``ClosedError``. Safe to repeat."""
-        self._closed = True
+        self.refuse_new()
         await self.tokens.aclose()
         await self.pool.aclose()
 
@@ -164,6 +171,7 @@ class Caller:
         read = method.effect is Effect.READ
         connection.pending[call] = read
         self.pool.watch_silence()
+        started = self._loop.time()
         try:
             response: Any = await call
         except asyncio.CancelledError:
@@ -172,11 +180,13 @@ class Caller:
             failure = failure_of(error, connection.name)
             if failure.from_server:
                 connection.answers += 1
+            self._log(method.name, connection.name, started, str(failure.error))
             raise _Failed(failure) from None
         finally:
             del connection.pending[call]
             connection.evicted.discard(call)
         connection.answers += 1
+        self._log(method.name, connection.name, started, "ok")
         cluster_id = response.header.cluster_id
         if cluster_id != self.pool.cluster_id:
             try:
@@ -186,6 +196,11 @@ class Caller:
                     error.applied = "maybe"
                 raise
         return response  # type: ignore[no-any-return]  # gRPC's stubs leave the message type open
+
+    def _log(self, method: str, endpoint: str, started: float, words: str) -> None:
+        if LOG.isEnabledFor(logging.DEBUG):
+            took = (self._loop.time() - started) * 1000
+            LOG.debug("%s %s %.1f ms %s", method, endpoint, took, safe_text(words, limit=300).text)
 
     def _attempts(self, effect: Effect, until: float | None) -> Attempts:
         return Attempts(self.options, self.pool, self.tokens, effect, until)
@@ -197,15 +212,15 @@ class Caller:
         return max(MIN_SHARE, left / 2)
 
     def _interrupted(self, call: Any, connection: Connection, read: bool) -> BaseException:
-        """What a cancelled call means: the caller's wish, a move away from a silent member, or the client's end."""
-        evicted = call in connection.evicted
+        """What a cancelled call means: the caller's wish, the client's end, or a move away from a member that is silent
+        or was taken out of use."""
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             return asyncio.CancelledError()
-        if evicted and not self._closed:
-            silent = e.Unavailable("the member stopped answering", endpoint=connection.name, code="UNAVAILABLE")
-            return _Failed(Failure(silent))
-        return e.ClosedError(endpoint=connection.name, applied="no" if read else "maybe")
+        if self._closed:
+            return e.ClosedError(endpoint=connection.name, applied="no" if read else "maybe")
+        why = "the member stopped answering" if call in connection.evicted else "the endpoint was taken out of use"
+        return _Failed(Failure(e.Unavailable(why, endpoint=connection.name, code="UNAVAILABLE", applied="maybe")))
 
     async def _addressed(
         self, method: Method[Req, Resp], request: Req, endpoint: str, limit: float, require_leader: bool

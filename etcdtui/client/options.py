@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etcdtui.client.endpoints import parse_endpoints
+from etcdtui.client.endpoints import parse_endpoint, parse_endpoints
 from etcdtui.client.option_sources import Source, read_env, read_yaml
 from etcdtui.core.errors import ConfigError
 
@@ -56,6 +56,7 @@ class ClientOptions:
     ``backoff_wait_between``, double to at most a second, are drawn between nothing and that (full jitter), and vary by
     ``backoff_jitter_fraction`` on top. ``retry_writes`` repeats writes whose fate is unknown.
     ``namespace`` is put before every key sent and taken off every key received; nothing outside of it is reached.
+    ``endpoint_map`` says under which address an advertised client URL is reached from here.
     """
 
     endpoints: tuple[str, ...] = ("127.0.0.1:2379",)
@@ -77,12 +78,15 @@ class ClientOptions:
     backoff_jitter_fraction: float = 0.10
     retry_writes: bool = False
     namespace: bytes = b""
+    endpoint_map: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given: object = self.endpoints
         if not isinstance(given, (tuple, list)) or not all(isinstance(e, str) for e in given):
             raise ConfigError("endpoints must be a tuple of strings")
         object.__setattr__(self, "endpoints", tuple(e.text for e in parse_endpoints(tuple(self.endpoints))))
+        for url, reached in self.endpoint_map.items():
+            parse_endpoint(url), parse_endpoint(reached)
         self._check_numbers()
         self._check_credentials()
         if 0 < self.keepalive_time < MIN_KEEPALIVE:
@@ -127,6 +131,10 @@ class ClientOptions:
             raise ConfigError("a user name is given without a password (an empty one must be given as such)")
         if self.token and not all(33 <= ord(c) < 127 for c in self.token):
             raise ConfigError("the token has characters that cannot be sent (blanks, line ends or non-ASCII)")
+
+    def reached(self, url: str) -> str:
+        """Where an advertised client URL is reached from here: elsewhere, or right there."""
+        return self.endpoint_map.get(url, self.endpoint_map.get(url.rstrip("/"), url))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> ClientOptions:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from etcdtui.config.schema import Config, Profile
 
-SCREENS = ("keys", "watch", "leases", "members", "auth", "locks", "doctor", "txn", "activity")
+SCREENS: Mapping[int, str] = MappingProxyType(
+    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 8: "txn", 9: "activity"}
+)
+"""The screens there are, by the number that shows them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from etcdtui.config.environ import env_profile
-from etcdtui.config.schema import DEFAULT_ENDPOINT, DecoderRule, Metrics, Profile, Tls
+from etcdtui.config.schema import DEFAULT_ENDPOINT, DecoderRule, Profile, Tls
 
 LOCAL_TLS = f"https://{DEFAULT_ENDPOINT}"
-LOCAL_METRICS = "http://127.0.0.1:2381/metrics"
 KUBERNETES_FILES: Mapping[str, tuple[str, str, str, str]] = {
     "kubeadm": ("/etc/kubernetes/pki/etcd", "ca.crt", "healthcheck-client.crt", "healthcheck-client.key"),
     "k3s": ("/var/lib/rancher/k3s/server/tls/etcd", "server-ca.crt", "client.crt", "client.key"),
@@ -25,9 +24,7 @@ def apply_preset(base: Profile, preset: str, environ: Mapping[str, str]) -> Prof
         return replace(env_profile(base, environ), preset="env")
     if preset == "patroni":
         leader = "/service/*/leader"
-        return replace(
-            base, preset=preset, endpoints=(DEFAULT_ENDPOINT,), environment="prod", locks=(leader,), protect=(leader,)
-        )
+        return replace(base, preset=preset, endpoints=(DEFAULT_ENDPOINT,), environment="prod", protect=(leader,))
     folder, ca, cert, key = KUBERNETES_FILES[preset]
     return replace(
         base,
@@ -35,8 +32,6 @@ def apply_preset(base: Profile, preset: str, environ: Mapping[str, str]) -> Prof
         endpoints=(LOCAL_TLS,),
         environment="prod",
         tls=Tls(cacert=f"{folder}/{ca}", cert=f"{folder}/{cert}", key=f"{folder}/{key}"),
-        metrics=Metrics(urls=(LOCAL_METRICS,)),
-        locks=("/registry/leases/**",),
         protect=("/registry/**",),
         decoders=(DecoderRule(match="/registry/**", use="k8s"),),
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from etcdtui.config.endpoints import is_loopback
+from etcdtui.config.endpoints import endpoint_problem, is_loopback
 from etcdtui.config.files import private_key_problem
 from etcdtui.config.presets import apply_preset
 from etcdtui.config.report import Report
@@ -108,5 +108,6 @@ def _check_lists(profile: Profile, report: Report, at: Lines) -> None:
             report.add(at("decoders"), "decoders: each needs match and use")
         if rule.use == "command" and not rule.run:
             report.add(at("decoders"), "decoders: use: command needs run: [program, argument, ...]")
-    if not all(url.startswith(("http://", "https://")) for url in profile.metrics.urls or ()):
-        report.add(at("metrics"), "metrics.urls must begin with http:// or https://")
+    for url, reached in profile.endpoint_map.items():
+        if problem := endpoint_problem(url) or endpoint_problem(reached):
+            report.add(at("endpoint_map"), f"endpoint_map: {problem}")

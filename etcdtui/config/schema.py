@@ -116,15 +116,7 @@ class Limits:
 
     delete_keys: int = opt(Kind.COUNT, 100, "Deleting more keys than this at once needs the strictest confirmation.")
     value_size: int = opt(Kind.SIZE, 512 * 1024, "Larger values are written only after an extra question.")
-    census_bytes_per_s: int = opt(Kind.SIZE, 4 * 1024 * 1024, "How fast a census may read.")
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """``urls`` is ``None`` for auto (endpoint/metrics, then port 2381), empty for off."""
-
-    urls: tuple[str, ...] | None = opt(Kind.AUTO_TEXTS, None, "auto, or the /metrics URLs; [] = never asked.")
-    every: float = opt(Kind.DURATION, 15.0, "How often metrics are read.")
+    census_bytes_per_s: int = opt(Kind.SIZE, 4 * 1024 * 1024, "How fast a census may read; 0 = as fast as it goes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +158,13 @@ class Common:
     """Keys of ``defaults:`` that every profile may also set for itself."""
 
     dial_timeout: float = opt(Kind.DURATION, 2.0, "How long connecting may take.")
-    command_timeout: float = opt(Kind.DURATION, 5.0, "How long one request may take.")
+    command_timeout: float = opt(Kind.DURATION, 5.0, "How long one request may take; 0 = as long as it takes.")
     keepalive_time: float = opt(Kind.DURATION, 10.0, "Silence after which the connection is pinged.")
     keepalive_timeout: float = opt(Kind.DURATION, 6.0, "How long the answer to a ping may take.")
     max_request_bytes: int = opt(Kind.SIZE, 2 * 1024 * 1024, "Largest request sent.")
     max_recv_bytes: int = opt(Kind.SIZE, 2**31 - 1, "Largest answer accepted.")
-    refresh: float = opt(Kind.DURATION, 5.0, "How often lists refresh; 0 = by hand.")
-    page_size: int = opt(Kind.COUNT, 500, "Keys read at once, 1 to 10000.")
+    refresh: float = opt(Kind.DURATION, 5.0, "How often lists are read again; 0 = by hand.")
+    page_size: int = opt(Kind.COUNT, 2500, "Keys asked for at once when a folder is listed, 1 to 10000.")
     separators: tuple[str, ...] = opt(
         Kind.TEXTS, ("/",), 'What splits keys into folders; first match wins; [] or "" = flat.'
     )
@@ -200,7 +192,7 @@ class Profile(Common):
     environment: str = opt(Kind.NAME, "", "Name of an environment; unknown names are refused.")
     description: str = opt(Kind.NAME, "", "Shown in the profile list.")
     endpoints: tuple[str, ...] = opt(Kind.ENDPOINTS, (), "host:port, http://, https://, unix:// or unixs://.")
-    endpoint_map: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Advertised client URL to the address reachable from here.")
+    endpoint_map: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Advertised client URL: how it is reached from here.")
     discover: str = opt(Kind.CHOICE, "false", "Also use advertised client URLs when they answer.",
                         choices=("false", "reachable"))  # fmt: skip
     discovery_srv: str = opt(Kind.TEXT, "", "Domain whose DNS SRV records list the endpoints.")
@@ -217,11 +209,7 @@ class Profile(Common):
     protect: tuple[str, ...] = opt(Kind.TEXTS, (), "Key patterns never writable from here.")
     allow_kubernetes_writes: bool = opt(Kind.BOOL, False, "Allow deleting what kube-apiserver manages.")
     limits: Limits = opt(Kind.SECTION, Limits(), "Safety limits.", section=Limits)
-    metrics: Metrics = opt(Kind.SECTION, Metrics(), "Where /metrics is read.", section=Metrics)
     bookmarks: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Name to key or prefix.")
-    locks: tuple[str, ...] = opt(
-        Kind.TEXTS, ("/locks/*", "/service/*/leader"), "Where locks and elections are looked for."
-    )
     decoders: tuple[DecoderRule, ...] = opt(Kind.SECTIONS, (), "Decoders by key pattern; first match wins.",
                                             section=DecoderRule)  # fmt: skip
     env: Environment = field(default_factory=Environment)

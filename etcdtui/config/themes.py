@@ -93,6 +93,14 @@ def load_themes(*folders: Path) -> Themes:
     return Themes(themes, tuple(problems))
 
 
+def unknown_theme(name: str, themes: Themes) -> list[str]:
+    """Why the theme of that name cannot be shown, as sentences; empty when it can."""
+    if name == "auto" or name in themes.themes:
+        return []
+    known = ", ".join(("auto", *themes.themes))
+    return [f"there is no theme {shown(name)!r}; there are {known}", *(str(problem) for problem in themes.problems)]
+
+
 def _theme(file: Path, problems: list[Problem]) -> ThemeSpec | None:
     report = Report(str(file), problems, [])
     before = len(problems)

@@ -38,7 +38,6 @@ def profile_of(cluster: Cluster, defaults: Defaults) -> Profile:
         read_only=False,
         description="throw-away cluster with sample data",
         endpoints=cluster.endpoints,
-        locks=("/locks/*", "/elections/*", "/service/*/leader"),
     )
 
 

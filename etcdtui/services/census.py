@@ -12,7 +12,6 @@ from etcdtui.services.browse import Listing
 from etcdtui.services.reading import Reads
 from etcdtui.services.scan import Throttle, scan
 
-BYTES_PER_SECOND = 4 * 1024 * 1024
 CHUNK = 1_000
 MAX_ROWS = 20_000
 """Children counted one by one; further ones are added up in one row."""
@@ -77,9 +76,9 @@ async def measure(
     separators: Sequence[bytes],
     *,
     within: tuple[bytes, bytes] = ranges.ALL,
-    bytes_per_second: float = BYTES_PER_SECOND,
+    bytes_per_second: float,
 ) -> AsyncGenerator[Census, None]:
-    """Keys, bytes, largest values and versions by child, reading every value in rate-limited batches."""
+    """Keys, bytes, largest values and versions by child, reading every value; 0 bytes a second is no limit."""
     census = Census(prefix)
     throttle = Throttle(bytes_per_second)
     async for batch in scan(reads, prefix, within=within, values=True, throttle=throttle):

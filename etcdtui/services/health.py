@@ -138,7 +138,11 @@ class HealthMonitor:
         if answer.member_id:
             return answer.member_id
         place = _place(answer.endpoint)
-        return next((m.id for m in self._members if any(_place(url) == place for url in m.client_urls)), 0)
+        return next((m.id for m in self._members if any(place in self._places(url) for url in m.client_urls)), 0)
+
+    def _places(self, url: str) -> tuple[str, str]:
+        """An advertised URL, and how it is reached from here."""
+        return _place(url), _place(self._client.options.reached(url))
 
     def _judge(self, answers: list[EndpointHealth]) -> ClusterHealth:
         answers = [replace(answer, member_id=self._member_of(answer)) for answer in answers]
@@ -194,9 +198,9 @@ class HealthMonitor:
             error = errors[0]
             if isinstance(error, Unauthenticated):
                 return State.DENIED, f"{error.title}: {error.message}"
-            return State.DENIED, "Status is not allowed to you on this version: leader and revision are not known"
+            return State.DENIED, "Status is denied to you: leader and revision are not known"
         if not leader:
-            return State.NO_LEADER, "NO LEADER: what you see may be STALE, writes wait for a majority"
+            return State.NO_LEADER, "NO LEADER: reads may be STALE, no writes"
         return State.CONNECTED, self._down_words(answers)
 
     def _down_words(self, answers: list[EndpointHealth]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from etcdtui.client import Client, Op
-from etcdtui.core.errors import DeadlineExceeded, NoLeader, TooManyOps
+from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, TooManyOps
 from etcdtui.core.types import RangeResult
 
 MAX_OPS = 120
@@ -20,6 +20,9 @@ MAX_OPS = 120
 ALONE_AT_ONCE = 8
 """Ranges in flight where the server takes no transaction of that size."""
 READ_DEADLINE = 10.0
+"""Seconds that a page of keys gets even where the profile allows less to one request."""
+ALONE_FOR = 10.0
+"""Seconds for which no transactions are tried after one was refused because the database is full."""
 STALE_FOR = 5.0
 """Seconds for which reads stay serializable after a read found no leader."""
 
@@ -51,15 +54,22 @@ class Reads:
     ) -> None:
         self.client = client
         self.max_ops = MAX_OPS
+        allowed = client.options.command_timeout
+        self.deadline = max(READ_DEADLINE, allowed) if allowed else 0.0
         self._leaderless = leaderless
         self._clock = clock
         self._stale_until = float("-inf")
+        self._alone_until = float("-inf")
         self.requests = 0
 
     @property
     def stale(self) -> bool:
         """Whether reads are answered by one member from what it has, perhaps behind the others."""
         return self._leaderless() or self._clock() < self._stale_until
+
+    def _size(self) -> int:
+        """Operations that one transaction may have now."""
+        return 1 if self._clock() < self._alone_until else self.max_ops
 
     async def one(self, want: Want, revision: int = 0) -> RangeResult:
         return (await self.many([want], revision))[0]
@@ -78,7 +88,7 @@ class Reads:
     async def _many(self, wants: Sequence[Want], revision: int, stale: bool) -> list[RangeResult]:
         if len(wants) == 1:
             return [await self._alone(wants[0], revision, stale)]
-        if len(wants) > self.max_ops:
+        if len(wants) > self._size():
             return await self._in_parts(wants, revision, stale)
         self.requests += 1
         ops = [
@@ -94,7 +104,10 @@ class Reads:
             for want in wants
         ]
         try:
-            result = await self.client.kv.txn(success=ops, timeout=READ_DEADLINE)
+            result = await self.client.kv.txn(success=ops, timeout=self.deadline)
+        except NoSpace:  # etcd before 3.5.2 refuses even a transaction of reads while its database is full
+            self._alone_until = self._clock() + ALONE_FOR
+            return await self._in_parts(wants, revision, stale)
         except TooManyOps:
             self.max_ops = max(1, len(wants) // 2)
             return await self._in_parts(wants, revision, stale)
@@ -106,7 +119,7 @@ class Reads:
 
     async def _in_parts(self, wants: Sequence[Want], revision: int, stale: bool) -> list[RangeResult]:
         """Smaller transactions, all pinned to the revision of the first."""
-        size = self.max_ops
+        size = self._size()
         parts = [wants[i : i + size] for i in range(0, len(wants), size)]
         found = await self._many(parts[0], revision, stale)
         pinned = revision or (found[0].header.revision if found[0].header else 0)
@@ -130,5 +143,5 @@ class Reads:
             serializable=stale,
             keys_only=not want.values and not want.count_only,
             count_only=want.count_only,
-            timeout=READ_DEADLINE,
+            timeout=self.deadline,
         )

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.client import Client, ClientOptions, TlsOptions
+from etcdtui.config.folders import state_folder
 from etcdtui.config.passwords import password_of, token_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.config.folders import state_folder
 from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.services.audit import Audit
 from etcdtui.services.guard import Guard, policy_of
@@ -27,12 +27,16 @@ OPEN_MARGIN = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the start of the program or the person adds to a profile; ``password`` answers a profile that asks."""
+    """What the start of the program or the person adds to a profile; ``password`` answers a profile that asks.
+
+    ``hex`` shows values as hexadecimal at first.
+    """
 
     read_only: bool = False
     dry_run: bool = False
     password: Secret | None = None
     audit_file: Path | None = None
+    hex: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +116,15 @@ async def read_credentials(profile: Profile, asked: Secret | None = None) -> Cre
 class Session:
     """A profile in use. Made by ``open``; ``aclose`` ends its connections and everything that reads through them."""
 
-    def __init__(self, profile: Profile, client: Client, guard: Guard, audit: Audit, identity: str) -> None:
+    def __init__(
+        self, profile: Profile, client: Client, guard: Guard, audit: Audit, identity: str, *, hex_first: bool = False
+    ) -> None:
         self.profile = profile
         self.client = client
         self.guard = guard
         self.audit = audit
         self.identity = identity
+        self.first_view = "hex" if hex_first else ""
         self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
 
@@ -148,7 +155,7 @@ class Session:
                 named = Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl"
                 path = overrides.audit_file or named
                 audit = Audit(path, profile.name, credentials.user, profile.audit_command, namespace=profile.namespace)
-                session = cls(profile, client, guard, audit, identity)
+                session = cls(profile, client, guard, audit, identity, hex_first=overrides.hex)
                 health = await session.monitor.poll()
                 if not health.answering:
                     raise _reason(health)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -29,7 +30,10 @@ def clean_environment() -> None:
 
 
 def open_log(folder: Path, wanted: str = "") -> int:
-    """A descriptor that appends to the log file, 0600; the null device where that cannot be written."""
+    """A descriptor that appends to the log file, 0600; the null device where our own cannot be written.
+
+    Raises ``OSError`` for a file that was ``wanted``.
+    """
     path = Path(wanted) if wanted else folder / "etcdtui.log"
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
@@ -39,7 +43,19 @@ def open_log(folder: Path, wanted: str = "") -> int:
             flags |= os.O_TRUNC
         return os.open(path, flags, 0o600)
     except OSError:
+        if wanted:
+            raise
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+
+
+def log_requests(log: int) -> None:
+    """Write every request to the log: its name, who was asked, how long it took, how it failed; no key, no value."""
+    handler = logging.StreamHandler(open(log, "w", encoding="utf-8", errors="backslashreplace", closefd=False))  # noqa: SIM115
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger = logging.getLogger("etcdtui")
+    logger.addHandler(handler)
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Runs the user interface: painted first, then connected; the terminal is always given back.
 
-``run_app`` returns the exit code: 0, 1 after a crash, 2 for a keymap that cannot be, 4 without a terminal, 128+n when
-signal n ended it.
+``run_app`` returns the exit code: 0, 1 after a crash, 2 for a keymap or theme that cannot be, 4 without a terminal,
+128+n when signal n ended it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from etcdtui.config.launch import Launch
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
-from etcdtui.config.themes import ThemeSpec, load_themes, packaged_folder
+from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
+from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
 from etcdtui.ui.hangup import hup_when_terminal_goes
-from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, open_log, terminal_apart
+from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, log_requests, open_log, terminal_apart
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
     from etcdtui.services.session import Session
 
+FAILED = 1
 NO_TERMINAL = 4
-BAD_KEYMAP = 2
+BAD_LOOK = 2
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -39,12 +41,19 @@ def run_app(launch: Launch) -> int:
         print(f"etcdtui: {problem}", file=sys.stderr)
         return NO_TERMINAL
     clean_environment()
+    calm_collector()
     if launch.no_color:
         os.environ["NO_COLOR"] = "1"
     elif not os.environ.get("NO_COLOR"):
         os.environ.pop("NO_COLOR", None)
     folder = state_folder()
-    log = open_log(folder, launch.log_file)
+    try:
+        log = open_log(folder, launch.log_file)
+    except OSError as error:
+        print(f"etcdtui: the log file {launch.log_file} cannot be written: {error.strerror}", file=sys.stderr)
+        return FAILED
+    if launch.debug:
+        log_requests(log)
     crash = CrashReporter(folder)
     ending = _Ending()
     with terminal_apart(log) as screen:
@@ -103,27 +112,29 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
     from etcdtui.ui.app import EtcdtuiApp, built_screens  # what takes time: Textual; not needed to refuse a start
     from etcdtui.ui.bindings import keymap_problems
-    from etcdtui.ui.collector import calm_collector
 
-    if problems := keymap_problems(launch.config.keymap):
+    themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
+    if problems := keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
         ending.problems = [f"etcdtui: {problem}" for problem in problems]
-        return BAD_KEYMAP
+        return BAD_LOOK
 
     async def opener(profile: Profile, password: Secret | None) -> Session:
         from etcdtui.services.session import Overrides, Session  # gRPC and the client: after the first paint
 
-        overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder))
+        overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
         opening = asyncio.create_task(Session.open(profile, overrides))
         await asyncio.sleep(0)  # the first requests leave, and the screens are imported while they travel
         built_screens()
+        leave_out_what_is_loaded()
         try:
             return await opening
         except asyncio.CancelledError:
             opening.cancel()
             raise
 
-    calm_collector()
-    app = EtcdtuiApp(launch, opener, crash, themes=_themes(), state_files=(str(folder / "etcdtui.log"),))
+    app = EtcdtuiApp(
+        launch, opener, crash, themes=themes.themes, state_files=(launch.log_file or str(folder / "etcdtui.log"),)
+    )
     crash.secrets = lambda: _secrets(app.session)
     ending.app = app
     loop = asyncio.get_running_loop()
@@ -145,10 +156,6 @@ def _loose_end(app: _Stoppable, context: Mapping[str, object]) -> None:
 
 def _audit_file(profile: Profile | None, folder: Path) -> Path:
     return Path(profile.audit) if profile is not None and profile.audit else folder / "audit.jsonl"
-
-
-def _themes() -> Mapping[str, ThemeSpec]:
-    return load_themes(packaged_folder(), config_path(os.environ).parent / "themes").themes
 
 
 def _secrets(session: Session | None) -> tuple[str, ...]:

@@ -245,7 +245,7 @@ def test_the_example_loads(loads: Loads) -> None:
     config = loads(EXAMPLE.read_bytes())
     assert not config.problems, _texts(config)
     assert [p.name for p in config.profiles][:2] == ["prod-eu", "from-dns"]
-    assert config.profiles[0].metrics.urls is None and config.profiles[0].start is None
+    assert config.profiles[0].start is None
 
 
 def _keys_of(cls: type) -> set[str]:
@@ -263,3 +263,9 @@ def test_every_key_of_the_schema_is_in_the_example() -> None:
     wanted = _keys_of(Config) | _keys_of(Profile) | _keys_of(Environment) | {"profiles", "environments"}
     assert len(wanted) > 60
     assert [name for name in sorted(wanted) if not re.search(rf"(?<![a-z_]){name}:", text)] == []
+
+
+@pytest.mark.parametrize("name", ["metrics", "locks"])
+def test_what_no_screen_reads_is_not_known(loads: Loads, name: str) -> None:
+    config = loads(f"profiles:\n  a:\n    endpoints: 127.0.0.1:1\n    {name}: []\n")
+    assert any(f"{name!r} is unknown" in str(problem) for problem in config.problems)

@@ -114,7 +114,13 @@ class CensusScreen(PlaceScreen):
     async def _run(self, *, measure: bool) -> None:
         painted = started = time.perf_counter()
         source = (
-            census.measure(self.reads, self.prefix, self.separators, within=self.within)
+            census.measure(
+                self.reads,
+                self.prefix,
+                self.separators,
+                within=self.within,
+                bytes_per_second=self.session.profile.limits.census_bytes_per_s,
+            )
             if measure
             else census.count(self.reads, self.prefix, self.separators, within=self.within)
         )
@@ -147,9 +153,10 @@ class CensusScreen(PlaceScreen):
             self.run_worker(self._run(measure=True), group="census", exclusive=True, exit_on_error=False)
             return
         self.asked_bytes = True
-        rate = format_size(census.BYTES_PER_SECOND)
+        limit = self.session.profile.limits.census_bytes_per_s
+        rate = f"at most {format_size(limit)}/s" if limit else "as fast as it goes"
         self.flash(
-            f"b again reads all {format_count(self.result.keys)} values, at most {rate}/s, at one revision",
+            f"b again reads all {format_count(self.result.keys)} values, {rate}, at one revision",
             "warn",
         )
 

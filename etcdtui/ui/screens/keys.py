@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -40,6 +41,8 @@ from etcdtui.ui.widgets.lines import LineView
 NARROW = 60
 """Below this width the panes are stacked instead of side by side."""
 VALUE_PAUSE = 0.06
+VALUE_PATIENCE = 0.4
+"""Seconds after which the pane says that it waits."""
 TTL_EVERY = 5.0
 
 
@@ -77,7 +80,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self._listings: dict[int, Listing] = {}
         self.places = Places.from_profile(profile.bookmarks)
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
-        self.pane = ValuePane(id="value-pane")
+        self.pane = ValuePane(first_view=session.first_view, id="value-pane")
         self.tree_head = PaneHead()
         self.columns = PaneHead()
         self.tree_foot = PaneHead()
@@ -88,6 +91,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self._value_generation = 0
         self._value_for: object = None
         self._shown_key: bytes | None = None
+        self._value_failed = False
         self.start_words = ""
         self._started = False
 
@@ -236,7 +240,8 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
             foot.append(safe(f"AS OF REV {self.at_revision}  (:rev live returns)", tone("bad")))
         if self.model.is_limited:
             foot.append(safe(self.start_words, tone("warn"), limit=400))
-        self.tree_foot.show(Text("  ").join(foot))
+        hidden = safe("rest hidden", tone("warn")) if self.model.is_limited else None
+        self.tree_foot.show(Text("  ").join(foot), hidden)
         self.set_status(*self._status())
 
     def _status(self) -> list[Text]:
@@ -244,7 +249,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         tone = self.view.tone
         words = self.view.filtered.words if self.view.filtered is not None else ""
         parts = [safe(row.path if row is not None else b"", limit=300)]
-        if self.reads.stale:
+        if self.reads.stale and self.session.health.state is not ClusterState.NO_LEADER:
             parts.insert(0, safe("STALE: read from one member, may be behind", tone("bad")))
         if words:
             parts.append(safe(f"filter: {words}", tone("warn"), limit=200))
@@ -262,6 +267,8 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
             for level in self.model.root.walk():
                 if level.state is State.FAILED and self._started:
                     self.load_level(level)
+            if self._value_failed:
+                self._want_value()
         self.place_changed()
 
     def rows_changed(self) -> None:
@@ -303,15 +310,22 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
 
     async def _show_value(self, row: Row, generation: int, *, keep_view: bool) -> None:
         key = row.path
+        self._value_failed = False
+        waiting: Timer | None = None
         if key != self._shown_key:
             self.pane.revealed = False
             self.pane.ttl = None
+            waiting = self.set_timer(VALUE_PATIENCE, partial(self._say_waiting, key))
         try:
             kv = await browse.value_of(self.reads, key, revision=self.at_revision)
         except EtcdError as error:
             if generation == self._value_generation:
+                self._value_failed = True
                 self.pane.show_words(safe(key, limit=400), error_line(error), safe("r to retry"))
             return
+        finally:
+            if waiting is not None:
+                waiting.stop()
         if generation != self._value_generation:
             return
         if kv is None:
@@ -320,6 +334,11 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         await self._show_decoded(kv, generation, keep_view=keep_view)
         if kv.lease:
             await self._read_ttl(kv.lease, generation)
+
+    def _say_waiting(self, key: bytes) -> None:
+        """The old value must not stand for long beside the name of another key."""
+        self._shown_key = None
+        self.pane.show_words(safe(key, limit=400), safe("waiting for the server…", self.view.tone("dim")))
 
     async def _show_decoded(self, kv: KeyValue, generation: int, *, keep_view: bool) -> None:
         reveal = self.pane.revealed

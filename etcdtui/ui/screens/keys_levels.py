@@ -104,7 +104,7 @@ class LevelsMixin(ClusterScreen):
             within=level.within,
             known_count=known,
             revision=self.at_revision,
-            page_keys=browse.PAGE_KEYS,
+            page_keys=self.session.profile.page_size,
         )
         level.state = State.LOADING
         level.note = "loading…"

@@ -64,8 +64,9 @@ class ValuePane(Vertical):
     ValuePane > .bar { height: 1; color: $foreground 60%; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, first_view: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
+        self.first_view = first_view
         self.head = PaneHead()
         self.facts = Facts()
         self.viewer = ValueViewer(id="value")
@@ -109,7 +110,7 @@ class ValuePane(Vertical):
         if hidden:
             self.viewer.show_lines((MASKED_WORDS,))
         else:
-            view = self.viewer.view_name if keep_view else ""
+            view = self.viewer.view_name if keep_view else self.first_view
             self.viewer.show(decoded, len(kv.value), view=view, keep_place=keep_view)
         self._show_bar()
 

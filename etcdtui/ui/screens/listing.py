@@ -29,7 +29,8 @@ FILTER_SHOWN = 40
 class ListScreen(ClusterScreen, Generic[RowT]):
     """A subclass gives ``table``, ``filter_fields``, ``record_of`` and ``read``.
 
-    ``read`` runs when the screen is shown and every ``every`` seconds while it is.
+    ``read`` runs when the screen is shown and, while it is, as often as the profile's ``refresh`` says but not sooner
+    than after ``every`` seconds.
     """
 
     every: ClassVar[float] = 5.0
@@ -60,7 +61,8 @@ class ListScreen(ClusterScreen, Generic[RowT]):
     def on_mount(self) -> None:
         super().on_mount()
         self.table.lines.focus()
-        self._beat = self.set_interval(self.every, self._tick)
+        if self.session.profile.refresh > 0:
+            self._beat = self.set_interval(max(self.every, self.session.profile.refresh), self._tick)
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()

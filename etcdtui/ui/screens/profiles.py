@@ -153,6 +153,7 @@ class ProfilesScreen(Screen[None]):
             Column("tls", "", lambda r: Text("TLS" if r.profile and of(r).is_tls else ""), priority=4, least=3, most=3),
             Column("user", "USER", lambda r: safe(of(r).auth.user or "-", limit=20), priority=3, most=14),
             Column("mode", "MODE", mode, priority=1, least=9, most=9),
+            Column("about", "DESCRIPTION", lambda r: safe(of(r).description, limit=CELL_LIMIT), priority=5, most=40),
             Column("seen", "LAST SEEN", lambda r: safe(r.seen, limit=60), priority=2, least=9, most=24),
         ]
 
