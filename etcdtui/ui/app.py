@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from rich.text import Text
 from textual import events
@@ -17,33 +18,28 @@ from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from etcdtui import __version__
 from etcdtui.config.launch import Launch
-from etcdtui.config.themes import ThemeSpec
 from etcdtui.core.errors import EtcdError
 from etcdtui.ui.bindings import APP, bindings_for
-from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
 from etcdtui.ui.life import CrashReporter
-from etcdtui.ui.modals.help import HelpDialog
-from etcdtui.ui.modals.menu import MenuDialog
-from etcdtui.ui.modals.picker import Item, PickerDialog
-from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.connect import ConnectScreen
 from etcdtui.ui.screens.opening import Opener, SessionOpened
-from etcdtui.ui.screens.profiles import ConfigReloaded, ProfilesScreen
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
 from etcdtui.ui.typeahead import KeyDone, Typeahead
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
 
-if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+if TYPE_CHECKING:  # only named here, and importing these must wait for the first paint
+    from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session import Session
+    from etcdtui.ui.dialogs import AppDialogs
+    from etcdtui.ui.screens.profiles import ConfigReloaded
 
 QUIT_SECONDS = 2.0
 """How soon the second q must follow the first."""
-FACT_LIMIT = 200
+ERROR_LIMIT = 200
 APP_ACTIONS = frozenset(
     """
     help palette menu command profiles unlock theme back close quit suspend next_pane previous_pane last_view
@@ -60,6 +56,13 @@ def built_screens() -> Mapping[int, type[ClusterScreen]]:
     from etcdtui.ui.screens.built import SCREENS
 
     return SCREENS
+
+
+@runtime_checkable
+class _GoesBack(Protocol):
+    """A screen with something inside that esc closes first."""
+
+    def go_back(self) -> bool: ...
 
 
 class EtcdtuiApp(App[int]):
@@ -98,15 +101,15 @@ class EtcdtuiApp(App[int]):
         self._generation = 0
         self._last_number = 0
         self._asked_to_quit = float("-inf")
-        self._keymap = dict(launch.config.keymap)
-        self._commands: list[str] = []
+        self.user_keys = dict(launch.config.keymap)
+        self._dialogs: AppDialogs | None = None
         self._typeahead = Typeahead(self, super().on_event)
         specs = dict(themes or {})
         for spec in specs.values():
             self.register_theme(textual_theme(spec))
         self.theme = pick_theme(launch.theme, specs)
-        self._own_themes = specs
-        self.set_keymap(self._keymap)
+        self.own_themes = specs
+        self.set_keymap(self.user_keys)
         self.add_mode(START, self._first_screen)
         self.set_class(launch.ascii, "-ascii")
 
@@ -137,11 +140,8 @@ class EtcdtuiApp(App[int]):
     def _first_screen(self) -> Screen[None]:
         profile = self.launch.profile
         if profile is None:
-            return self._profiles_screen()
+            return self.dialogs.profiles_screen()
         return ConnectScreen(profile, self.opener)
-
-    def _profiles_screen(self) -> ProfilesScreen:
-        return ProfilesScreen(self.launch.config, self.opener, self.session.profile.name if self.session else "")
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
@@ -161,7 +161,7 @@ class EtcdtuiApp(App[int]):
         self.deck = {}
         for number in self.screen_types:
             self.add_mode(self._mode(number), partial(self._make_screen, number, session))
-        name = self.launch.screen if old_session is None else ""
+        name = "" if old_session is not None else "keys" if self.launch.rev else self.launch.screen
         first = next((n for n, kind in self.screen_types.items() if kind.screen_name == name), min(self.screen_types))
         await self.switch_mode(self._mode(first))
         self.run_worker(self._follow_health(session), group="health", exclusive=True)
@@ -182,7 +182,7 @@ class EtcdtuiApp(App[int]):
 
     def _make_screen(self, number: int, session: Session) -> ClusterScreen:
         screen = self.screen_types[number](session)
-        screen.set_tabs(tuple(Tab(n, kind.label) for n, kind in self.screen_types.items()), self._keymap)
+        screen.set_tabs(tuple(Tab(n, kind.label) for n, kind in self.screen_types.items()), self.user_keys)
         self.deck[number] = screen
         return screen
 
@@ -190,8 +190,12 @@ class EtcdtuiApp(App[int]):
         screen = self.screen
         if not isinstance(screen, ClusterScreen):
             return
+        if first_session and self.launch.rev:
+            screen.call_after_refresh(screen.show_revision, self.launch.rev)
         if first_session and self.launch.prefix:
-            screen.call_after_refresh(screen.show_place, self.launch.prefix.encode())
+            screen.call_after_refresh(screen.show_place, os.fsencode(self.launch.prefix))
+        if first_session and self.launch.write and not session.guard.writable:
+            screen.call_after_refresh(self.action_unlock)
         notices = [*(self.launch.notices if first_session else ()), *session.profile.notices]
         if notices:
             screen.call_after_refresh(screen.flash, "; ".join(notices), "warn")
@@ -244,7 +248,7 @@ class EtcdtuiApp(App[int]):
 
     async def action_back(self) -> None:
         screen = self.screen
-        if isinstance(screen, (ClusterScreen, ProfilesScreen)) and screen.go_back():
+        if isinstance(screen, _GoesBack) and screen.go_back():
             return
         if len(self.screen_stack) > 1:
             await self.pop_screen()
@@ -274,132 +278,45 @@ class EtcdtuiApp(App[int]):
 
     # --- dialogs of everywhere ---------------------------------------------------------------------------
 
-    def action_help(self) -> None:
-        screen = self.shown
-        if screen is None:
-            return
-        title = Text(f"{screen.label} help")
-        self.push_screen(
-            HelpDialog(title, Text(screen.about), screen.available_actions(), self._keymap, self._facts(screen.session))
-        )
+    @property
+    def dialogs(self) -> AppDialogs:
+        """Imported with the first dialog, which is after the first paint."""
+        if self._dialogs is None:
+            from etcdtui.ui.dialogs import AppDialogs
 
-    def _facts(self, session: Session) -> Text:
-        config = self.launch.config.file or "no config file"
-        server = f"etcd {session.health.version}" if session.health.version else "etcd version unknown"
-        words = [f"etcdtui {__version__}", server, config, *self.state_files]
-        return Text("  ").join(safe(word, limit=FACT_LIMIT) for word in words)
+            self._dialogs = AppDialogs(self)
+        return self._dialogs
+
+    def action_help(self) -> None:
+        if (screen := self.shown) is not None:
+            self.dialogs.help(screen)
 
     def action_menu(self) -> None:
-        screen = self.shown
-        if screen is not None:
-            dialog = MenuDialog(Text("What can be done here"), screen.available_actions(), self._keymap, screen.why_not)
-            self.push_screen(dialog, self._do)
+        if (screen := self.shown) is not None:
+            self.dialogs.menu(screen)
 
     def action_palette(self) -> None:
         screen = self.shown
-        if screen is None or self.screen is not screen:
-            return
-        items = palette_items(
-            screen.tab_line.tabs,
-            screen.available_actions(),
-            self.launch.config.profiles,
-            self._keymap,
-            screen.why_not,
-        )
-        self.push_screen(PickerDialog(Text("Palette"), items), self._picked)
-
-    async def _picked(self, value: str | None) -> None:
-        if value is None:
-            return
-        if value.startswith(GO):
-            self.action_go(int(value.removeprefix(GO)))
-        elif value.startswith(DO):
-            await self._do(value.removeprefix(DO))
-        elif value.startswith(PROFILE):
-            screen = self._profiles_screen()
-            await self.push_screen(screen)
-            screen.connect_to(value.removeprefix(PROFILE))
-
-    async def _do(self, action_id: str | None) -> None:
-        """Run an action by its id, wherever it lives: the screen, the focused widget, or here."""
-        screen = self.shown
-        if action_id is None or screen is None:
-            return
-        if hasattr(screen, f"action_{action_id}"):
-            await screen.action_do(action_id)
-            return
-        for active in screen.active_bindings.values():
-            if active.binding.id == action_id:
-                await self.run_action(active.binding.action, active.node)
-                return
+        if screen is not None and self.screen is screen:
+            self.dialogs.palette(screen)
 
     def action_theme(self) -> None:
-        items = [
-            Item(spec.name, safe(spec.label or spec.name, limit=40), Text("dark" if spec.dark else "light"))
-            for spec in self._own_themes.values()
-        ]
-        self.push_screen(PickerDialog(Text("Colours"), items, current=self.theme), self._use_theme)
-
-    def _use_theme(self, name: str | None) -> None:
-        if name is not None:
-            self.theme = name
+        self.dialogs.theme()
 
     def action_command(self) -> None:
         """Ask for a command line and run it."""
-        if self.shown is not None and self.screen is self.shown:
-            self.run_worker(self._command(self.shown), group="command", exclusive=True, exit_on_error=False)
-
-    async def _command(self, screen: ClusterScreen) -> None:
-        from etcdtui.ui.commanding import Commander  # they need the screens, which come after the first paint
-        from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
-
-        text = await self.push_screen_wait(CommandDialog(self._commands))
-        if text:
-            self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
-            await Commander(screen, self._go_to_name, self.run_action, self._connect_to).run(text)
-
-    async def _go_to_name(self, name: str) -> ClusterScreen | None:
-        number = next((n for n, kind in self.screen_types.items() if kind.screen_name == name), 0)
-        if not number:
-            return None
-        self.action_go(number)
-        return self.deck.get(number)
-
-    async def _connect_to(self, name: str) -> None:
-        screen = self._profiles_screen()
-        await self.push_screen(screen)
-        screen.connect_to(name)
+        screen = self.shown
+        if screen is not None and self.screen is screen:
+            self.run_worker(self.dialogs.command(screen), group="command", exclusive=True, exit_on_error=False)
 
     def action_profiles(self) -> None:
-        if not any(isinstance(screen, ProfilesScreen) for screen in self.screen_stack):
-            self.push_screen(self._profiles_screen())
-
-    # --- writes ------------------------------------------------------------------------------------------
+        self.dialogs.profiles()
 
     def action_unlock(self) -> None:
-        screen = self.shown
-        if screen is None:
-            return
-        guard = screen.session.guard
-        if guard.writable:
-            guard.lock()
-            screen.flash("READ-ONLY: writes are locked")
-            screen.refresh_chrome()
-            return
-        wanted = guard.unlock_requirement()
-        if wanted.reason:
-            screen.flash(f"writes stay locked: {wanted.reason}", "warn")
-        elif wanted.word:
-            self.push_screen(UnlockDialog(wanted.word, guard.policy.relock_after), partial(self._unlock, screen))
-        else:
-            self._unlock(screen, "")
+        if (screen := self.shown) is not None:
+            self.dialogs.unlock(screen)
 
-    def _unlock(self, screen: ClusterScreen, typed: str | None) -> None:
-        if typed is None:
-            return
-        if screen.session.guard.unlock(typed):
-            screen.flash("WRITES ON: ! locks again", "warn")
-        screen.refresh_chrome()
+    # --- keys --------------------------------------------------------------------------------------------
 
     async def on_event(self, event: events.Event) -> None:
         """A person at the keys keeps an unlock alive."""
@@ -424,7 +341,7 @@ class EtcdtuiApp(App[int]):
     def stop_for(self, error: BaseException) -> None:
         """End the program for an error that happened outside of Textual's own handlers."""
         if isinstance(error, EtcdError):
-            self.say(safe(str(error), limit=FACT_LIMIT), "bad")
+            self.say(safe(str(error), limit=ERROR_LIMIT), "bad")
             return
         self.crash.report(error)
         self.exit(return_code=1)

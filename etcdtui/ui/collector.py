@@ -10,11 +10,13 @@ OLD = 1_000
 
 
 def calm_collector() -> None:
-    """Leave what is loaded at the start out of collections, and collect in larger steps.
-
-    A full collection over all of Textual's and gRPC's objects takes about a tenth of a second, and reading hundreds
-    of thousands of keys would cause several.
-    """
-    gc.collect()
-    gc.freeze()
+    """Collect in large steps: reading hundreds of thousands of keys would cause many. Call it before heavy imports."""
     gc.set_threshold(YOUNG, MIDDLE, OLD)
+
+
+def leave_out_what_is_loaded() -> None:
+    """Take everything alive out of collections: a full one over Textual and gRPC takes about a tenth of a second.
+
+    Nothing is collected first, which would take as long while somebody waits for the first keys.
+    """
+    gc.freeze()

@@ -11,7 +11,6 @@ from textual.screen import Screen
 
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.ui.modals.prompt import PasswordDialog
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
@@ -33,6 +32,8 @@ class SessionOpened(Message):
 
 async def ask_password(screen: Screen[None], profile: Profile) -> Secret | None:
     """The password typed for a profile that asks, ``None`` when the person closed the dialog. Call it in a worker."""
+    from etcdtui.ui.modals.prompt import PasswordDialog  # few profiles ask, and all would wait for its import
+
     title = Text.assemble(
         "Password of ", safe(profile.auth.user, "bold", limit=NAME_LIMIT), " on ", safe(profile.name, limit=NAME_LIMIT)
     )
