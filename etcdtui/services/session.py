@@ -24,6 +24,10 @@ from etcdtui.services.writes import Writes
 OPEN_MARGIN = 3.0
 """Seconds on top of the profile's dial timeout that opening may take, logins included."""
 
+DISCOVER_EVERY = 30.0
+DISCOVER_FOR = 2.0
+"""Seconds between two looks at the member list where other members are taken up, and for the first of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
@@ -72,6 +76,8 @@ def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
         max_request_bytes=profile.max_request_bytes,
         max_recv_bytes=profile.max_recv_bytes,
         namespace=profile.namespace.encode(),
+        endpoint_map=profile.endpoint_map,
+        auto_sync_interval=DISCOVER_EVERY if profile.discover == "reachable" else 0.0,
     )
 
 
@@ -150,6 +156,8 @@ class Session:
             credentials = await read_credentials(profile, overrides.password)
         try:
             async with asyncio.timeout(limit):
+                if profile.discovery_srv:
+                    profile = await _from_dns(profile)
                 client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)
                 identity = credentials.user or ("token" if credentials.token else "cert" if profile.tls.cert else "-")
                 named = Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl"
@@ -159,6 +167,8 @@ class Session:
                 health = await session.monitor.poll()
                 if not health.answering:
                     raise _reason(health)
+                if profile.discover == "reachable":
+                    await session._discover()
         except TimeoutError:
             await _close(client)
             raise Unavailable(f"no answer within {limit:g} s", endpoint=", ".join(profile.endpoints)) from None
@@ -167,6 +177,14 @@ class Session:
             raise
         guard.observe_cluster(health.cluster_id)
         return session
+
+    async def _discover(self) -> None:
+        """Take up the other members that answer; a member list that cannot be had leaves what is configured."""
+        with contextlib.suppress(EtcdError, TimeoutError):
+            async with asyncio.timeout(DISCOVER_FOR):
+                before = self.client.endpoints
+                if await self.client.sync() != before:
+                    await self.monitor.poll()
 
     async def health_updates(self) -> AsyncGenerator[ClusterHealth, None]:
         """Health for ever; a lost connection and another cluster behind the endpoints lock writes on the way."""
@@ -187,6 +205,12 @@ def _state_of(profile: Profile) -> Path:
     if not profile.namespace:
         return state_folder()
     return state_folder() / f"namespace-{hashlib.sha256(profile.namespace.encode()).hexdigest()[:16]}"
+
+
+async def _from_dns(profile: Profile) -> Profile:
+    from etcdtui.services.discovery import discovered  # DNS is wanted by few profiles, and takes time to import
+
+    return await discovered(profile)
 
 
 async def _close(client: Client | None) -> None:
