@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -296,3 +297,50 @@ async def test_closing_while_calls_wait_ends_them(unused_endpoint: str) -> None:
     ends = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(end) for end in ends} == {errors.ClosedError}
     assert time.monotonic() - began < 3.0
+
+
+DEBUG_RUN = """
+import asyncio, gc, sys
+from etcdtui.client import *
+from etcdtui.client.concurrency import Mutex, Session
+
+async def main():
+    asyncio.get_running_loop().slow_callback_duration = 60
+    async with connect(ClientOptions(endpoints=(sys.argv[1], "127.0.0.1:1"))) as client:
+        await client.kv.put("k", "v")
+        lease = await client.lease.grant(30)
+        async with client.watch("k") as watcher, client.lease.keep_alive(lease.id) as renewals:
+            await asyncio.gather(*(client.kv.put("k", str(n)) for n in range(50)))
+            await anext(watcher)
+            await anext(renewals)
+            await watcher.progress()
+        async with Session(client, ttl=10) as session, Mutex(session, "lock"):
+            await client.namespaced("n/").kv.put("k", "v")
+        async for page in client.kv.pages("", prefix=True, page_size=1):
+            break
+        left_open = client.watch("k")
+        await left_open.__aenter__()
+        waiting = asyncio.ensure_future(anext(left_open))
+        await asyncio.sleep(0)
+    try:
+        await waiting
+    except errors.ClosedError:
+        pass
+    for _ in range(200):  # gRPC's own tasks of cancelled calls end a moment later
+        if len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0.01)
+    assert len(asyncio.all_tasks()) == 1, asyncio.all_tasks()
+
+asyncio.run(main(), debug=True)
+gc.collect()
+"""
+
+
+async def test_a_debug_run_has_nothing_to_complain_of(etcd: Server) -> None:
+    """No leaked task, no coroutine that was not awaited, no channel left open, nothing printed."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-X", "dev", "-W", "error", "-c", DEBUG_RUN, etcd.endpoint), stdout=pipe, stderr=pipe
+    )
+    said = await process.communicate()
+    assert (process.returncode, *said) == (0, b"", b"")

@@ -280,7 +280,7 @@ async def test_many_small_events_of_one_write_come_quickly(client: Client) -> No
     assert len(batch.events) == 40_000
 
 
-async def test_078_200_watchers_after_a_restart(etcd_server: ServerFactory) -> None:
+async def test_078_many_watchers_after_a_restart(etcd_server: ServerFactory) -> None:
     server = await etcd_server()
     async with connect(ClientOptions(endpoints=server.endpoints)) as client, contextlib.AsyncExitStack() as stack:
         watchers = [client.watch(f"k/{n}") for n in range(200)]
