@@ -76,5 +76,21 @@ class ClusterHealth:
         return any(isinstance(endpoint.error, ClusterMismatch) for endpoint in self.endpoints)
 
     @property
+    def why_no_writes(self) -> str:
+        """Why no write could succeed now, as a sentence; empty when one may. A full database still takes deletes."""
+        if self.state is State.NO_LEADER:
+            return "NO LEADER: nothing can be written until a majority of the members is back"
+        if self.state is State.LOST:
+            return "nobody answers: nothing can be written now"
+        return ""
+
+    @property
+    def why_no_puts(self) -> str:
+        """Why no value can be stored now, as a sentence; empty when one may be."""
+        if "NOSPACE" in self.alarms:
+            return "NOSPACE: the database is full and takes no new values; deleting works"
+        return self.why_no_writes
+
+    @property
     def well(self) -> bool:
         return self.state is State.CONNECTED and self.members_up == self.members_total and not self.alarms

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.client import Compare, Op
-from etcdtui.core.errors import EtcdError
+from etcdtui.core.errors import EtcdError, NoSpace
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
 from etcdtui.core.ranges import next_key, prefix_range
@@ -320,6 +320,8 @@ async def _delete_page(
         try:
             answer = await writes.client.kv.txn(compare, ops, [])
             break
+        except NoSpace:
+            return await _delete_page_while_full(writes, key, end, revision, gone)
         except EtcdError as error:
             if error.applied != "maybe" and not lost:
                 raise
@@ -337,6 +339,22 @@ async def _delete_page(
     if lost:
         return await _settle_changed(writes, kvs, gone)
     return Deleted(0, changed=True)
+
+
+async def _delete_page_while_full(
+    writes: Writes, key: bytes, end: bytes, revision: int, gone: list[tuple[KeyValue, int]]
+) -> Deleted:
+    """Etcd before 3.5.2 refuses every transaction while its database is full; a plain delete it takes.
+
+    Checking first is enough then: for as long as the alarm stands no key can get another value.
+    """
+    newer = await writes.client.kv.get(key, range_end=end, min_mod_revision=revision + 1, limit=1, keys_only=True)
+    if newer.kvs:
+        return Deleted(0, changed=True)
+    answer = await writes.client.kv.delete(key, range_end=end, prev_kv=True)
+    at = answer.header.revision if answer.header else 0
+    gone.extend((kv, at) for kv in answer.prev_kvs)
+    return Deleted(len(answer.prev_kvs), at)
 
 
 async def _settle_changed(writes: Writes, kvs: Sequence[KeyValue], gone: list[tuple[KeyValue, int]]) -> Deleted:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from etcdtui.client import Client, Compare, Op
-from etcdtui.core.errors import Compacted, EtcdError, FutureRevision
+from etcdtui.core.errors import Compacted, EtcdError, FutureRevision, NoSpace
 from etcdtui.core.plan import WritePlan
 from etcdtui.core.steps import Batch, Group, Step, pack
 from etcdtui.core.types import KeyValue, RangeResult, TxnResult
@@ -176,6 +176,8 @@ class Writes:
             floor = max(floor, await self._revision_now(steps[0].key))
         try:
             return _outcome(await self._send(steps), steps)
+        except NoSpace as error:
+            return await self._settle_full(steps, floor, error)
         except EtcdError as error:
             if error.applied != "maybe":
                 raise
@@ -187,6 +189,24 @@ class Writes:
             for s in steps
         ]
         return await self.client.kv.txn(compare, [_op(s) for s in steps], [Op.get(s.key) for s in steps])
+
+    async def _settle_full(self, steps: Batch, floor: int, error: NoSpace) -> Outcome:
+        """The server answered, so it is over: the write that fills the database is told NOSPACE and is applied.
+
+        Deletes go key by key then: etcd before 3.5.2 refuses every transaction while its database is full. Checking
+        first is enough, for as long as the alarm stands no key can get another value.
+        """
+        found = tuple([await self.get(s.key) for s in steps])
+        revision = await self._revision_now(steps[0].key)
+        if not all(_same(s, kv) for s, kv in zip(steps, found, strict=True)):
+            return await self._whose(steps, floor, Refused(found, revision))
+        if any(s.value is not None for s in steps):
+            error.applied = "no"
+            raise error
+        for step in steps:
+            answer = await self.client.kv.delete(step.key)
+            revision = answer.header.revision if answer.header else revision
+        return Committed(revision)
 
     async def _settle(self, steps: Batch, floor: int, first: EtcdError) -> Outcome:
         """Ask again until there is an answer; the compare makes asking again harmless."""

@@ -79,11 +79,12 @@ class Commander:
         return ManyWriting(screen, screen.reload if isinstance(screen, KeysScreen) else lambda _: None)
 
     def _write(self, flow: Coroutine[object, object, None]) -> None:
-        """A write while locked says so and starts nothing."""
-        guard = self.screen.session.guard
-        if not guard.writable:
+        """A write that is locked or could not succeed now says so and starts nothing."""
+        session = self.screen.session
+        why = "" if session.guard.writable else "READ-ONLY: press ! to unlock writes"
+        if why := why or session.health.why_no_writes:
             flow.close()
-            self.flash("READ-ONLY: press ! to unlock writes", "warn")
+            self.flash(why, "warn")
             return
         self.screen.run_worker(flow, group=GROUP, exit_on_error=False)
 

@@ -17,7 +17,20 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from etcdtui.services.cluster_health import ClusterHealth
-from etcdtui.ui.bindings import APP, LIST, TABLE, Action, actions_for, bindings_for, find, key_words, keys_of
+from etcdtui.ui.bindings import (
+    APP,
+    KEYS,
+    LEASES,
+    LIST,
+    TABLE,
+    VALUE,
+    Action,
+    actions_for,
+    bindings_for,
+    find,
+    key_words,
+    keys_of,
+)
 from etcdtui.ui.widgets.footer import FooterLine, Hint
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
@@ -28,6 +41,8 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 TOO_SMALL = "terminal too small: 40x10 at least"
+STORING = frozenset({*((KEYS, name) for name in ("edit", "edit_external", "new", "clone", "move")), (LEASES, "new")})
+"""Actions that a full database refuses."""
 
 
 class ClusterScreen(Screen[None]):
@@ -91,6 +106,9 @@ class ClusterScreen(Screen[None]):
         if action is not None and action.mutating and not self.session.guard.writable:
             because = self.session.guard.locked_because
             return f"READ-ONLY{f' ({because})' if because else ''}: press ! to unlock writes"
+        if action is not None and action.mutating:
+            health = self.session.health
+            return health.why_no_puts if (self.screen_name, action_id) in STORING else health.why_no_writes
         return ""
 
     def health_changed(self, health: ClusterHealth) -> None:
@@ -106,6 +124,9 @@ class ClusterScreen(Screen[None]):
 
     def show_place(self, place: bytes) -> None:
         """Another screen sent the person here to see ``place``."""
+
+    def show_revision(self, revision: int) -> None:
+        """Show everything as of ``revision``, where a screen can."""
 
     # --- what a subclass calls ---------------------------------------------------------------------------
 
@@ -194,7 +215,7 @@ class ClusterScreen(Screen[None]):
         own = [action for action in actions_for(self.screen_name) if hasattr(self, f"action_{action.id}")]
         bound = {active.binding.id for active in self.active_bindings.values()}
         ids = {action.id for action in own}
-        others = [a for a in actions_for(TABLE, LIST, APP) if a.id in bound and a.id not in ids]
+        others = [a for a in actions_for(VALUE, TABLE, LIST, APP) if a.id in bound and a.id not in ids]
         return own + others
 
     async def action_do(self, action_id: str) -> None:

@@ -112,6 +112,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         if self.session.profile.refresh > 0:
             self.set_interval(self.session.profile.refresh, self.poll)
         self._fit(self.size.width)
+        self.app.app_suspend_signal.subscribe(self, lambda _: self._hide_secrets())
         self.run_worker(self._start(), group="start", exclusive=True, exit_on_error=False)
 
     async def _start(self) -> None:
@@ -285,7 +286,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
             self._value_timer.stop()
         self._value_timer = self.set_timer(VALUE_PAUSE, self._read_value)
 
-    def _read_value(self, *, keep_view: bool = False) -> None:
+    def _read_value(self, *, keep_view: bool = False, again: bool = False) -> None:
         row = self.view.current
         self._value_generation += 1
         if row is None or row.is_note:
@@ -295,7 +296,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         elif row.is_folder:
             self.pane.show_folder(row, self._folder_note(row))
             self._shown_key = None
-        elif keep_view or row.path != self._shown_key:
+        elif keep_view or again or row.path != self._shown_key:
             self.run_worker(
                 self._show_value(row, self._value_generation, keep_view=keep_view),
                 group="value",
@@ -313,7 +314,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self._value_failed = False
         waiting: Timer | None = None
         if key != self._shown_key:
-            self.pane.revealed = False
+            self.pane.revealed = self.pane.forced = False
             self.pane.ttl = None
             waiting = self.set_timer(VALUE_PATIENCE, partial(self._say_waiting, key))
         try:
@@ -342,7 +343,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
 
     async def _show_decoded(self, kv: KeyValue, generation: int, *, keep_view: bool) -> None:
         reveal = self.pane.revealed
-        decoded = await self._decoders.decode(kv.key, kv.value, reveal=reveal)
+        decoded = await self._decoders.decode(kv.key, kv.value, reveal=reveal, force=self.pane.forced)
         if generation != self._value_generation:
             return
         self._shown_key = kv.key
@@ -372,7 +373,19 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
             self._read_value(keep_view=True)
 
     def action_next_view(self) -> None:
-        self.pane.next_view()
+        """The next view; of a value too large to be parsed unasked, that is the parsed one."""
+        if self.pane.can_be_forced:
+            self.pane.forced = True
+            self._read_value(keep_view=False, again=True)
+        else:
+            self.pane.next_view()
+
+    def _hide_secrets(self) -> None:
+        """Nothing revealed stays on a screen that nobody looks at."""
+        if self.pane.revealed:
+            self.pane.revealed = False
+            self.pane.show_words(Text())
+            self._read_value(again=True)
 
     def action_reveal(self) -> None:
         if self.pane.kv is not None:
@@ -418,7 +431,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self.place_changed()
 
     def go_back(self) -> bool:
-        if self.stop_loading() or self.clear_filter():
+        if self.pane.end_find() or self.stop_loading() or self.clear_filter():
             return True
         if self.pane.viewer.has_focus:
             self.view.focus()

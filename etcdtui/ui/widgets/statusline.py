@@ -14,7 +14,7 @@ FLASH_LIMIT = 400
 
 
 class StatusLine(Toned):
-    """``parts`` from left to right; a flash replaces them, and trouble stays in front of both."""
+    """``parts`` from left to right, behind the trouble; a flash replaces them and comes first, so it is never cut."""
 
     DEFAULT_CSS = "StatusLine { height: 1; width: 1fr; }"
 
@@ -55,8 +55,8 @@ class StatusLine(Toned):
             self.refresh()
 
     def render(self) -> Text:
-        shown = (self._flash,) if self._flash else self.parts
-        line = Text("  ").join(part for part in (self.trouble, *shown) if part)
+        shown = (self._flash, self.trouble) if self._flash else (self.trouble, *self.parts)
+        line = Text("  ").join(part for part in shown if part)
         line.no_wrap = True
         line.truncate(max(1, self.size.width - 2), overflow="ellipsis")
         return Text.assemble(" ", line, no_wrap=True, end="")
