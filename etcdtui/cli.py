@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from etcdtui import __version__
 from etcdtui.config.choose import Choice, ChoiceRefused, choose
-from etcdtui.config.describe import config_text, login_words, mode, profile_lines
 from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
 from etcdtui.config.launch import SCREENS, Launch
 from etcdtui.config.load import load
@@ -81,9 +79,13 @@ def _start(words: Sequence[str]) -> int:
     if config.file_problems or (args.check and config.problems and not args.profile):
         return _fail("\n".join(str(problem) for problem in config.problems), BAD_CONFIG)
     if args.list_profiles:
+        from etcdtui.config.describe import profile_lines
+
         print("\n".join(profile_lines(config)))
         return BAD_CONFIG if config.problems else OK
     if args.print_config:
+        from etcdtui.config.describe import config_text
+
         print(config_text(config), end="")
         return BAD_CONFIG if config.problems else OK
     flags = {name: value for name in NAMES if (value := getattr(args, name.replace("-", "_"))) is not None}
@@ -227,6 +229,7 @@ def _check(launch: Launch) -> int:
     """Say what a start would do, connect once, and leave nothing behind."""
     from etcdtui.config.folders import config_path
     from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
+    from etcdtui.config.describe import login_words, mode
     from etcdtui.ui.bindings import keymap_problems
 
     themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
@@ -265,6 +268,8 @@ async def _connect(profile: Profile, launch: Launch) -> str:
     if profile.auth.asks:
         if not sys.stdin.isatty():
             raise ConfigError("the password has to be asked for, and standard input is not a terminal")
+        import getpass
+
         password = Secret(getpass.getpass(f"password of {safe_text(profile.auth.user, limit=60).text}: "))
     session = await Session.open(profile, Overrides(read_only=True, dry_run=launch.dry_run, password=password))
     try:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from etcdtui import __version__
-from etcdtui.ui.commanding import Commander
 from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
 from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
 from etcdtui.ui.modals.help import HelpDialog
@@ -22,7 +21,7 @@ from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.profiles import ProfilesScreen
 from etcdtui.ui.text import safe
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # only named here
     from etcdtui.services.session import Session
     from etcdtui.ui.app import EtcdtuiApp
 
@@ -98,6 +97,8 @@ class AppDialogs:
 
     async def command(self, screen: ClusterScreen) -> None:
         """Ask for a command line and run it; call it in a worker."""
+        from etcdtui.ui.commanding import Commander  # all that needs a session; the first screen may be the profiles
+
         text = await self._app.push_screen_wait(CommandDialog(self._commands))
         if text:
             self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
