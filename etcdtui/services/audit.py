@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
+import calendar
 import getpass
 import hashlib
 import itertools
@@ -24,6 +26,9 @@ MEMORY_LIMIT = 1000
 TARGETS_LIMIT = 20
 """Keys named in one record; the count tells the rest."""
 COMMAND_TIMEOUT = 10.0
+OLDER_PAGE = 200
+"""Records of earlier runs read at once."""
+OLDER_CHUNK = 256 * 1024
 OLDER_BYTES_LIMIT = 64 * 1024 * 1024
 """How much of an existing file is read to count its records."""
 
@@ -86,6 +91,40 @@ class AuditRecord:
         return json.dumps(fields, separators=(",", ":"))
 
 
+def from_json(raw: bytes) -> AuditRecord | None:
+    """A line of the file as a record again, ``None`` when it is not one."""
+    try:
+        data = json.loads(raw)
+        return AuditRecord(
+            id=str(data["id"]),
+            time=float(calendar.timegm(time.strptime(data["time"], "%Y-%m-%dT%H:%M:%SZ"))),
+            action=str(data["action"]),
+            target=_bytes(data["target"]),
+            result=str(data["result"]),
+            profile=str(data["profile"]),
+            os_user=str(data["os_user"]),
+            etcd_user=str(data["etcd_user"]),
+            cluster_id=int(data["cluster_id"], 16),
+            endpoint=str(data["endpoint"]),
+            targets=tuple(_bytes(target) for target in data["targets"][:TARGETS_LIMIT]),
+            changes=int(data["changes"]),
+            guard=str(data["guard"]),
+            before=str(data["before_sha256"]),
+            after=str(data["after_sha256"]),
+            revision=int(data["revision"]),
+            duration=data["duration_ms"] / 1000,
+            dry=bool(data["dry"]),
+            undo_of=str(data["undo_of"]),
+            namespace=str(data.get("namespace", "")),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+        return None
+
+
+def _bytes(text: str | dict[str, str]) -> bytes:
+    return base64.b64decode(text["b64"]) if isinstance(text, dict) else text.encode()
+
+
 def text_or_b64(data: bytes) -> str | dict[str, str]:
     """Bytes for JSON: text when it is UTF-8, else base64 and marked as such."""
     try:
@@ -107,11 +146,25 @@ class Audit:
     records: deque[AuditRecord] = field(default_factory=lambda: deque(maxlen=MEMORY_LIMIT))
     problem: str = ""
     older: int = 0
+    _end: int = 0
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.older = _count_lines(self.path)
+        self._end = _size(self.path)
+
+    async def read_older(self, count: int = OLDER_PAGE) -> list[AuditRecord]:
+        """The next older page of the file, newest first: what was there when this run began. Raises ``OSError``."""
+        if self.path is None or self._end <= 0:
+            return []
+        records, self._end = await asyncio.to_thread(_page_before, self.path, self._end, count)
+        return records
+
+    @property
+    def has_older(self) -> bool:
+        """Whether the file holds lines that ``read_older`` has not given yet."""
+        return self._end > 0
 
     def make(
         self,
@@ -222,3 +275,29 @@ def _count_lines(path: Path | None) -> int:
             return file.read(OLDER_BYTES_LIMIT).count(b"\n")
     except OSError:
         return 0
+
+
+def _size(path: Path | None) -> int:
+    try:
+        return path.stat().st_size if path is not None else 0
+    except OSError:
+        return 0
+
+
+def _page_before(path: Path, end: int, count: int) -> tuple[list[AuditRecord], int]:
+    """Up to ``count`` records that end before byte ``end``, newest first, and where the next page ends."""
+    with path.open("rb") as file:
+        start, data = end, b""
+        while start > 0 and data.count(b"\n") <= count and len(data) < OLDER_BYTES_LIMIT:
+            step = min(OLDER_CHUNK, start)
+            start -= step
+            file.seek(start)
+            data = file.read(step) + data
+    lines = data.split(b"\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    whole = lines if start == 0 else lines[1:]
+    taken = whole[-count:]
+    left = 0 if start == 0 and len(taken) == len(whole) else end - sum(len(line) + 1 for line in taken)
+    records = [record for record in map(from_json, reversed(taken)) if record is not None]
+    return records, left if taken else 0

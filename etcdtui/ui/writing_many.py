@@ -252,7 +252,7 @@ class ManyWriting(KeyWriting):
             name = await self.screen.app.push_screen_wait(PromptDialog(title, value=f"{plain}.jsonl")) or ""
         if not name:
             return
-        path = _path(name)
+        path = path_of(name)
         try:
             export = await export_file(self.writes, prefix, path)
         except FileExistsError:
@@ -271,7 +271,7 @@ class ManyWriting(KeyWriting):
         if not name:
             return
         try:
-            export = await asyncio.to_thread(load_file, _path(name))
+            export = await asyncio.to_thread(load_file, path_of(name))
             made = await plan_import(self.writes, export)
             if not made.groups:
                 self.flash(f"all {len(export.kvs)} keys are equal already; nothing to write", "good")
@@ -311,5 +311,6 @@ class ManyWriting(KeyWriting):
             self.flash(f"{count} of {planned} {done}; the rest was changed by somebody else and is not written", "bad")
 
 
-def _path(name: str) -> Path:
+def path_of(name: str) -> Path:
+    """A file name as a person types it."""
     return Path(name).expanduser()

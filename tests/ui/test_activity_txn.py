@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,12 +13,14 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from etcdtui.core.steps import Step
+from etcdtui.services.audit import OLDER_PAGE, Audit
 from etcdtui.services.editing import plan_edit
 from etcdtui.services.session import Overrides, Session
 from etcdtui.services.writes import Committed
 from etcdtui.ui.screens.activity import ActivityScreen
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.txn import TxnScreen
+from etcdtui.ui.widgets.field import Field
 from tests.support import Server, eventually
 from tests.ui.agreeing import agree
 from tests.ui.test_keys import profile_of
@@ -48,7 +51,7 @@ async def test_a_write_is_listed_and_undone(etcd: Server, tmp_path: Path, monkey
         base = await writes.get(b"/k")
         step = Step(b"/k", base, b"new", keep_lease=True)
         assert isinstance(await writes.apply(plan_edit(writes.guard, b"/k", base, b"new"), (step,)), Committed)
-        screen.read()
+        await screen.read()
         row = screen.table.current
         assert row is not None
         assert (row.record.target, row.undo_word) == (b"/k", "yes")
@@ -60,6 +63,49 @@ async def test_a_write_is_listed_and_undone(etcd: Server, tmp_path: Path, monkey
 
         await eventually(back)
         await eventually(lambda: [r.undo_word for r in screen.table.all_rows] == ["yes", "undone"])
+
+
+async def test_earlier_runs_are_listed_page_by_page_filtered_and_exported(
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit = Audit(tmp_path / "audit.jsonl", "before")
+    records = [audit.make("delete key", b"/old/%d\xff" % i, f"rev {i}", revision=i) for i in range(OLDER_PAGE + 5)]
+    (tmp_path / "audit.jsonl").write_text("".join(f"{r.to_json()}\n" for r in records) + "not json\n")
+    async with shown(ActivityScreen, etcd, tmp_path, monkeypatch) as (screen, pilot):
+        await eventually(lambda: len(screen.table.rows) == OLDER_PAGE - 1)
+        newest = screen.table.rows[0].record
+        assert (newest.target, newest.revision, newest.id) == (records[-1].target, OLDER_PAGE + 4, records[-1].id)
+        await pilot.press("G")
+        await eventually(lambda: len(screen.table.rows) == OLDER_PAGE + 5)
+        await pilot.press("u")
+        assert not screen.session.audit.has_older
+        screen.set_filter("rev:<3 delete")
+        assert [row.record.revision for row in screen.table.rows] == [2, 1, 0]
+        await pilot.press("ctrl+s")
+        await eventually(lambda: isinstance(pilot.app.focused, Field))
+        field = pilot.app.focused
+        assert isinstance(field, Field)
+        field.value = str(tmp_path / "out.jsonl")
+        await pilot.press("enter")
+        await eventually((tmp_path / "out.jsonl").exists)
+        assert [json.loads(x)["revision"] for x in (tmp_path / "out.jsonl").read_text().splitlines()] == [2, 1, 0]
+
+
+async def test_an_undo_that_became_impossible_says_why_and_a_masked_value_stays_hidden(
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await etcd.put(b"/app/token", b"SECRET1")
+    async with shown(ActivityScreen, etcd, tmp_path, monkeypatch) as (screen, _):
+        writes = screen.session.writes
+        base = await writes.get(b"/app/token")
+        step = Step(b"/app/token", base, b"SECRET2", keep_lease=True)
+        await writes.apply(plan_edit(writes.guard, b"/app/token", base, b"SECRET2"), (step,))
+        await etcd.put(b"/app/token", b"SECRET3")
+        await screen.read()
+        await eventually(lambda: [row.undo_word[:3] for row in screen.table.rows] == ["no:"])
+        text = str([shown.parts for shown in screen.detail.lines_shown])
+        assert "was changed since" in text
+        assert "SECRET" not in text
 
 
 async def test_pasted_text_is_evaluated_and_run(etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

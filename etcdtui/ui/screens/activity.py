@@ -1,9 +1,12 @@
-"""Activity: what this run changed, whether it can be undone, and the tail of the audit file."""
+"""Activity: what this run changed and whether it can be undone, then the lines of earlier runs from the audit file."""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,29 +15,36 @@ from textual.containers import Vertical
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine, line
+from etcdtui.core.safe_text import safe_text
+from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.services.audit import AuditRecord
+from etcdtui.services.files import create_private
 from etcdtui.services.session import Session
 from etcdtui.services.undo import plan_undo
 from etcdtui.services.undolog import UndoEntry
-from etcdtui.services.valuediff import line_diff
+from etcdtui.services.valuediff import hiding, line_diff
 from etcdtui.ui.bindings import ACTIVITY
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.planview import PlanView
-from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
-from etcdtui.ui.writing_many import ManyWriting
+from etcdtui.ui.writing_many import ManyWriting, path_of
 
 CELL = 200
 SHOWN_KEYS = 50
+OLDER_KEPT = 20_000
+"""Lines of earlier runs that are listed at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One action of this run."""
+    """One action. ``older`` ones are of an earlier run; ``reason`` is why an undo was found to be impossible."""
 
     record: AuditRecord
-    entry: UndoEntry | None
+    entry: UndoEntry | None = None
+    older: bool = False
+    reason: str = ""
 
     @property
     def undo_word(self) -> str:
@@ -42,131 +52,224 @@ class Row:
             return "-"
         if self.entry.undone:
             return "undone"
-        return "no" if self.entry.never else "yes"
+        reason = self.entry.never or self.reason
+        return f"no: {reason}" if reason else "yes"
+
+    @property
+    def who(self) -> str:
+        return f"{self.record.os_user}/{self.record.etcd_user or '-'}"
 
 
-def _target(row: Row) -> Text:
-    text = safe(row.record.target or b"all keys", limit=CELL)
-    return text.append(f"   {row.record.changes} keys") if row.record.changes > 1 else text
-
-
-COLUMNS: tuple[Column[Row], ...] = (
-    Column("time", "TIME", lambda r: Text(time.strftime("%H:%M:%S", time.localtime(r.record.time))),
-                lambda r: r.record.time, most=8),
-    Column("who", "WHO", lambda r: safe(f"{r.record.os_user}/{r.record.etcd_user or '-'}", limit=40), priority=3),
-    Column("profile", "PROFILE", lambda r: safe(r.record.profile, limit=40), priority=4),
-    Column("action", "ACTION", lambda r: safe(r.record.action, limit=40), lambda r: r.record.action, most=16),
-    Column("target", "TARGET", _target, lambda r: r.record.target, grow=True, least=12, most=200),
-    Column("result", "RESULT", lambda r: safe(r.record.result, limit=60), lambda r: r.record.result, most=28),
-    Column("undo", "UNDO", lambda r: Text(r.undo_word), lambda r: r.undo_word, most=6),
-)  # fmt: skip
-
-
-class ActivityScreen(ClusterScreen):
+class ActivityScreen(ListScreen[Row]):
     """The audit of this run and the door to undo."""
 
     screen_name: ClassVar[str] = ACTIVITY
     number: ClassVar[int] = 9
     label: ClassVar[str] = "Activity"
-    about: ClassVar[str] = "What was changed from here, by whom, and with what result; u undoes it where possible."
+    about: ClassVar[str] = (
+        "What was changed from here, by whom, and with what result; u undoes it where possible.\n"
+        "Dim lines are of earlier runs, from the audit file: it holds hashes and never values."
+    )
+    every: ClassVar[float] = 1.0
+    filter_fields: ClassVar[Mapping[str, Field]] = {
+        "action": Field.NAME, "result": Field.NAME, "profile": Field.NAME, "who": Field.NAME, "undo": Field.NAME,
+        "keys": Field.NUMBER, "rev": Field.NUMBER, "age": Field.AGE,
+    }  # fmt: skip
     DEFAULT_CSS = """
     ActivityScreen #log { height: 1fr; }
-    ActivityScreen #detail { height: 1fr; max-height: 14; border-top: solid $panel; }
+    ActivityScreen #detail { height: 1fr; max-height: 40%; border-top: solid $panel; }
+    ActivityScreen.-zoom #detail { display: none; }
     """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        empty = Text("Nothing was changed in this run.")
-        self.table: LineTable[Row] = LineTable(COLUMNS, lambda r: r.record.id, empty=empty, marks=False, id="log")
+        empty = Text("Nothing was changed yet, neither in this run nor before.")
+        self.table = LineTable(self._columns(), lambda r: r.record.id, empty=empty, marks=False, id="log")
         self.detail = PlanView(id="detail")
-        self._seen = -1
+        self.older: list[AuditRecord] = []
+        self.reasons: dict[str, str] = {}
+        self._shown: tuple[object, ...] = ()
+
+    def _columns(self) -> list[Column[Row]]:
+        def cell(row: Row, text: str | bytes, limit: int) -> Text:
+            return safe(text, self.table.lines.tone("dim") if row.older else "", limit=limit)
+
+        def target(row: Row) -> Text:
+            shown = cell(row, row.record.target or b"all keys", CELL)
+            return shown.append(f"   {row.record.changes} keys") if row.record.changes > 1 else shown
+
+        return [
+            Column("time", "TIME", lambda r: cell(r, _clock(r), 20), lambda r: r.record.time, most=11),
+            Column("who", "WHO", lambda r: cell(r, r.who, 40), priority=3, most=20),
+            Column("profile", "PROFILE", lambda r: cell(r, r.record.profile, 40), priority=4, most=20),
+            Column("action", "ACTION", lambda r: cell(r, r.record.action, 40), lambda r: r.record.action, most=16),
+            Column("target", "TARGET", target, lambda r: r.record.target, grow=True, least=12, most=200),
+            Column("result", "RESULT", lambda r: cell(r, r.record.result, 60), lambda r: r.record.result, most=28),
+            Column("undo", "UNDO", lambda r: cell(r, r.undo_word, CELL), lambda r: r.undo_word, most=18),
+        ]
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
             yield self.table
             yield self.detail
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.table.lines.focus()
-        self.set_interval(1.0, self._tick)
-        self.read()
+    # --- rows --------------------------------------------------------------------------------------------
 
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
-        self.read()
-
-    def _tick(self) -> None:
-        if self.is_current and len(self.session.audit.records) != self._seen:
-            self.read()
-
-    def read(self) -> None:
-        """Newest first."""
+    async def read(self) -> None:
+        """Newest first, this run's lines above those of earlier ones."""
         audit, undo = self.session.audit, self.session.writes.undo
-        self._seen = len(audit.records)
-        self.table.set_rows([Row(r, undo.find(r.id)) for r in reversed(audit.records)])
+        if not self.older and audit.has_older:
+            await self._read_older()
+        by_id = {entry.id: entry for entry in undo.entries}
+        now = [Row(r, by_id.get(r.id), reason=self.reasons.get(r.id, "")) for r in audit.records]
+        state = (len(self.older), *((row.record.id, row.undo_word) for row in now))
+        if state != self._shown:
+            self._shown = state
+            self.table.set_rows([*reversed(now), *(Row(record, older=True) for record in self.older)])
+            self._explain_current()
+        self.show_status()
+
+    async def _read_older(self) -> None:
+        try:
+            self.older += await self.session.audit.read_older()
+        except OSError as error:
+            self.flash(f"the audit file cannot be read: {error.strerror}", "warn")
+
+    def show_status(self) -> None:
+        audit = self.session.audit
         path = f" ({audit.path})" if audit.path else ""
-        parts = [safe(f"this run {self._seen}, older {audit.older}{path}", limit=CELL)]
-        parts.append(safe(audit.problem or "hashes only in the file; before-images are in memory", limit=CELL))
-        self.set_status(*parts)
-        self._show()
+        words = audit.problem or "values are not in the audit file (hashes only); before-images are in memory"
+        self.set_status(
+            safe(f"this run {len(audit.records)}, older {audit.older}", limit=CELL),
+            self.filter_text(), safe(words, limit=CELL), safe(path.strip(), limit=CELL),
+        )  # fmt: skip
+
+    def record_of(self, row: Row) -> Record:
+        record = row.record
+        everything = b" ".join((record.action.encode(), record.target, record.result.encode(), record.profile.encode(),
+                                row.who.encode()))  # fmt: skip
+        return {TEXT: everything, "action": record.action, "result": record.result, "profile": record.profile,
+                "who": row.who, "undo": row.undo_word, "keys": record.changes, "rev": record.revision,
+                "age": time.time() - record.time}  # fmt: skip
 
     def on_line_table_row_moved(self, event: LineTable.RowMoved) -> None:
         event.stop()
-        self._show()
+        self._explain_current()
+        rows = self.table.rows
+        if rows and self.table.current is rows[-1] and self.session.audit.has_older and len(self.older) < OLDER_KEPT:
+            self.begin(self._more, "older")
+
+    async def _more(self) -> None:
+        await self._read_older()
+        await self.read()
 
     def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
         event.stop()
-        self._show()
         self.detail.focus()
 
-    def _show(self) -> None:
+    def go_back(self) -> bool:
+        if self.detail.has_focus:
+            self.table.lines.focus()
+            return True
+        return super().go_back()
+
+    # --- the detail --------------------------------------------------------------------------------------
+
+    def _explain_current(self) -> None:
         row = self.table.current
         if row is None:
             self.detail.show_lines(())
-            return
-        self.run_worker(self._explain(row), group="detail", exclusive=True, exit_on_error=False)
+        else:
+            self.begin(partial(self._explain, row), "detail")
 
     async def _explain(self, row: Row) -> None:
         record, entry = row.record, row.entry
-        lines: list[PlanLine] = [line(record.action, "  ", record.target, tone="head")]
-        if record.guard:
-            lines.append(line("condition  ", record.guard))
-        lines.append(line("undo: ", await self._undo_words(entry, record)))
+        keys = f"   {record.changes} keys" if record.changes > 1 else ""
+        lines: list[PlanLine] = [line(record.action, "  ", record.target or b"all keys", keys, tone="head")]
+        lines.append(line("undo: ", await self._undo_words(row)))
+        lines += _facts(record)
         if entry is not None and len(entry.changes) == 1:
             change = entry.changes[0]
-            lines += line_diff(change.before.value if change.before else b"", change.after or b"")
-        elif entry is not None:
-            lines += [
-                line("  ", c.key, tone="remove" if c.after is None else "add") for c in entry.changes[:SHOWN_KEYS]
-            ]
-        if self.is_mounted:
+            hidden = hiding(self.session.profile.mask, change.key)
+            lines += line_diff(change.before.value if change.before else b"", change.after or b"", hidden)
+        else:
+            gone = {c.key for c in entry.changes if c.after is None} if entry else set()
+            targets = [c.key for c in entry.changes] if entry else record.targets if len(record.targets) > 1 else []
+            lines += [line("  ", key, tone="remove" if key in gone else "plain") for key in targets[:SHOWN_KEYS]]
+            if (more := record.changes - min(len(targets), SHOWN_KEYS)) > 0 and targets:
+                lines.append(line(f"  ... {more} more", tone="dim"))
+        if self.is_mounted and self.table.current is row:
             self.detail.show_lines(lines)
 
-    async def _undo_words(self, entry: UndoEntry | None, record: AuditRecord) -> str:
+    async def _undo_words(self, row: Row) -> str:
+        entry, record = row.entry, row.record
+        if row.older:
+            return "not from here: before-images of earlier runs are gone; H on the key restores older versions"
         if entry is None:
             return "dry run, nothing was sent" if record.dry else "nothing to undo"
         try:
             made = await plan_undo(self.session.writes, entry)
         except EtcdError as error:
             return error_line(error).plain
-        return f"possible, {made.plan.changes} changes" if made.plan else f"not possible: {made.reason}"
+        reason = made.reason if made.plan is None else ""
+        if reason != self.reasons.get(record.id, ""):
+            self.reasons[record.id] = reason
+            self.read_again()
+        if made.plan is not None:
+            return f"possible, {made.plan.changes} {'change' if made.plan.changes == 1 else 'changes'}"
+        return f"not possible: {made.reason}"
+
+    # --- actions -----------------------------------------------------------------------------------------
 
     def action_undo(self) -> None:
         row = self.table.current
         if row is None or row.entry is None:
-            self.flash("there is nothing to undo in this line", "warn")
+            older = row is not None and row.older
+            self.flash("of an earlier run: H on the key, or :undelete PREFIX" if older
+                       else "there is nothing to undo in this line", "warn")  # fmt: skip
             return
-        writing = ManyWriting(self, lambda _: self.read())
+        writing = ManyWriting(self, lambda _: self.read_again())
         self.run_worker(writing.undo(row.entry), group="write", exit_on_error=False)
 
-    def action_copy(self) -> None:
+    def copies(self) -> Sequence[tuple[str, str, str]]:
         row = self.table.current
-        if row is not None and row.entry is not None and row.entry.etcdctl:
-            self.app.copy_to_clipboard(row.entry.etcdctl)
-            self.flash("copied as etcdctl", "good")
-        else:
-            self.flash("there is no command for this line", "warn")
+        if row is None:
+            return ()
+        found = [("c", "as etcdctl", row.entry.etcdctl)] if row.entry is not None and row.entry.etcdctl else []
+        if row.record.target:
+            found.append(("k", "target", safe_text(row.record.target).text))
+        return [*found, ("j", "the audit line as JSON", row.record.to_json())]
 
-    def action_refresh(self) -> None:
-        self.read()
+    def action_save(self) -> None:
+        self.begin(self._export, "save")
+
+    async def _export(self) -> None:
+        name = await self.ask("export these lines to file", value=f"activity-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
+        if not name:
+            return
+        path = path_of(name)
+        rows = self.table.rows
+        data = "".join(row.record.to_json() + "\n" for row in rows).encode()
+        try:
+            await asyncio.to_thread(create_private, path, data)
+        except FileExistsError:
+            self.flash("the file exists already and is not replaced", "warn")
+        except OSError as error:
+            self.flash(f"not written: {error.strerror}", "bad")
+        else:
+            self.flash(Text.assemble(f"{len(rows)} lines in ", safe(str(path), limit=CELL)), "good")
+
+
+def _clock(row: Row) -> str:
+    """The time of day in this run, with the date before it; local."""
+    return time.strftime("%m-%d %H:%M" if row.older else "%H:%M:%S", time.localtime(row.record.time))
+
+
+def _facts(record: AuditRecord) -> list[PlanLine]:
+    """What the audit line says beyond the columns."""
+    lines = [line("condition  ", record.guard)] if record.guard else []
+    if record.before or record.after:
+        lines.append(line(f"sha256 {record.before[:16] or '(none)'} -> {record.after[:16] or '(none)'}", tone="dim"))
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.time))
+    took = f"{when}   {record.duration * 1000:.0f} ms   cluster {record.cluster_id:x}   "
+    return [*lines, line(took, record.endpoint, tone="dim")]
