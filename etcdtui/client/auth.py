@@ -48,7 +48,7 @@ class Auth:
 
     async def user_get(self, name: str) -> User:
         answer = await self._caller.unary(methods.USER_GET, rpc_pb2.AuthUserGetRequest(name=_name(name, "user")))
-        return User(name, tuple(answer.roles))
+        return User(name, tuple(answer.roles), convert.header(answer.header))
 
     async def users(self) -> Names:
         answer = await self._caller.unary(methods.USER_LIST, rpc_pb2.AuthUserListRequest())
@@ -81,7 +81,7 @@ class Auth:
         permissions = tuple(
             Permission(kinds[p.permType], p.key, p.range_end) for p in answer.perm if p.permType in kinds
         )
-        return Role(name, permissions)
+        return Role(name, permissions, convert.header(answer.header))
 
     async def roles(self) -> Names:
         answer = await self._caller.unary(methods.ROLE_LIST, rpc_pb2.AuthRoleListRequest())

@@ -183,8 +183,7 @@ class Caller:
             self._log(method.name, connection.name, started, str(failure.error))
             raise _Failed(failure) from None
         finally:
-            del connection.pending[call]
-            connection.evicted.discard(call)
+            connection.ended(call)
         connection.answers += 1
         self._log(method.name, connection.name, started, "ok")
         cluster_id = response.header.cluster_id

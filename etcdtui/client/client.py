@@ -95,6 +95,7 @@ class Client:
 
     async def aclose(self) -> None:
         """Ends everything at once; whatever still waits raises ``ClosedError``. Safe to repeat."""
+        self.caller.refuse_new()
         for view in self._views.values():
             await view.aclose()
         await self._watches.aclose()

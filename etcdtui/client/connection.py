@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
 
+import asyncio
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -48,6 +49,7 @@ class Connection:
         self._channel: grpc.aio.Channel | None = None
         self._calls: dict[Method[Any, Any], Any] = {}
         self._closed = False
+        self._idle = asyncio.Event()
 
     @property
     def secure(self) -> bool:
@@ -120,10 +122,29 @@ class Connection:
         for stream in tuple(self.streams):
             stream.abort()
 
-    async def aclose(self, grace: float | None = None) -> None:
-        """Ends everything on the channel; with ``grace`` calls in flight get that many seconds."""
+    def ended(self, call: grpc.aio.Call) -> None:
+        """A call of ``pending`` is over."""
+        del self.pending[call]
+        self.evicted.discard(call)
+        if self._closed and not self.pending:
+            self._idle.set()
+
+    async def drain(self, grace: float) -> None:
+        """Closes after the calls in flight, which get ``grace`` seconds; at once when cancelled."""
+        self._closed = True
+        try:
+            if self.pending:
+                async with asyncio.timeout(grace):
+                    await self._idle.wait()
+        except TimeoutError:
+            pass
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ends everything on the channel now."""
         self._closed = True
         channel, self._channel = self._channel, None
         self._calls.clear()
         if channel is not None:
-            await channel.close(grace)
+            await channel.close()

@@ -9,9 +9,10 @@ from etcdtui.client.calls import Calls
 from etcdtui.client.convert import header
 from etcdtui.client.keepalive import KeepAlive, KeepAliveHub, renew_intent
 from etcdtui.client.keepalive_stream import renew_once
+from etcdtui.client.ranges import INT64_MAX, lease_id
 from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
 from etcdtui.core import errors
-from etcdtui.core.types import Lease, LeaseTimeToLive, WriteIntent
+from etcdtui.core.types import Ack, Lease, LeaseIds, LeaseTimeToLive, WriteIntent
 from etcdtui.pb import rpc_pb2
 
 ONCE_FIRST_PAUSE = 0.025
@@ -30,34 +31,39 @@ class LeaseClient:
 
         ``LeaseExists`` for an ID in use, ``LeaseTtlTooLarge`` above 9,000,000,000 s, ``NoSpace`` when writes are off.
         """
-        request = rpc_pb2.LeaseGrantRequest(TTL=ttl, ID=id)
+        if isinstance(ttl, bool) or not isinstance(ttl, int) or abs(ttl) > INT64_MAX:
+            raise ValueError(f"a TTL must be a whole number of seconds, not {ttl!r}")
+        request = rpc_pb2.LeaseGrantRequest(TTL=ttl, ID=lease_id(id))
         intent = WriteIntent("Lease/LeaseGrant", lease=id)
         answer = await self._caller.unary(methods.LEASE_GRANT, request, timeout=timeout, intent=intent)
         return Lease(answer.ID, answer.TTL, header(answer.header))
 
-    async def revoke(self, id: int, *, timeout: float | None = None) -> None:  # noqa: A002
+    async def revoke(self, id: int, *, timeout: float | None = None) -> Ack:  # noqa: A002
         """End a lease and delete its keys, all at one revision; ``LeaseNotFound`` when there is none."""
-        request = rpc_pb2.LeaseRevokeRequest(ID=id)
+        request = rpc_pb2.LeaseRevokeRequest(ID=lease_id(id))
         intent = WriteIntent("Lease/LeaseRevoke", lease=id)
-        await self._caller.unary(methods.LEASE_REVOKE, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.LEASE_REVOKE, request, timeout=timeout, intent=intent)
+        return Ack(header(answer.header))
 
     async def time_to_live(self, id: int, *, keys: bool = False, timeout: float | None = None) -> LeaseTimeToLive:  # noqa: A002
         """What is left of a lease and, with ``keys``, what hangs on it; a lease that is gone has ``ttl`` -1."""
-        request = rpc_pb2.LeaseTimeToLiveRequest(ID=id, keys=keys)
+        request = rpc_pb2.LeaseTimeToLiveRequest(ID=lease_id(id), keys=keys)
         answer = await self._caller.unary(methods.LEASE_TIME_TO_LIVE, request, timeout=timeout)
         return LeaseTimeToLive(id, answer.TTL, answer.grantedTTL, tuple(answer.keys), header(answer.header))
 
-    async def leases(self, *, timeout: float | None = None) -> tuple[int, ...]:
+    async def leases(self, *, timeout: float | None = None) -> LeaseIds:
         """The IDs of all leases as one member sees them; answered without a quorum too."""
         answer = await self._caller.unary(methods.LEASE_LEASES, rpc_pb2.LeaseLeasesRequest(), timeout=timeout)
-        return tuple(lease.ID for lease in answer.leases)
+        found = LeaseIds(lease.ID for lease in answer.leases)
+        found.header = header(answer.header)
+        return found
 
     async def keep_alive_once(self, id: int, *, timeout: float | None = None) -> int:  # noqa: A002
         """Renew once and return the TTL; tries other endpoints with growing pauses until ``timeout`` seconds.
 
         ``LeaseNotFound`` when the lease is gone. ``timeout`` ``None`` is the client's command timeout, 0 no limit.
         """
-        self._caller.admit(methods.LEASE_KEEP_ALIVE, renew_intent(id))
+        self._caller.admit(methods.LEASE_KEEP_ALIVE, renew_intent(lease_id(id)))
         limit = self._caller.options.command_timeout if timeout is None else timeout
         run = _Once(self._caller, id)
         try:
@@ -69,7 +75,7 @@ class LeaseClient:
 
     def keep_alive(self, id: int) -> KeepAlive:  # noqa: A002
         """Renew a lease until the block is left: ``async with client.lease.keep_alive(id) as ttls``."""
-        return KeepAlive(self._hub, id)
+        return KeepAlive(self._hub, lease_id(id))
 
     async def aclose(self) -> None:
         await self._hub.aclose()

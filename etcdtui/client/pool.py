@@ -9,7 +9,7 @@ from __future__ import annotations
 from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container
 
 import grpc.aio
 
@@ -51,7 +51,7 @@ class Pool:
         self._material: TlsMaterial | None = None
         self._extra: dict[str, Connection] = {}
         self._probes: dict[Slot[Connection], asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining: dict[Connection, asyncio.Task[None]] = {}
         self._faults: dict[str, e.EtcdError] = {}
         self._foreign: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -76,7 +76,7 @@ class Pool:
             self._faults.pop(slot.name, None)
             for stream in tuple(slot.item.streams):
                 stream.abort()
-            self._spawn(slot.item.aclose(_DRAIN))
+            self._drain(slot.item)
 
     def quick(self, avoid: Container[str] = ()) -> Slot[Connection] | None:
         """A connected endpoint without waiting, or ``None``; starts probes of others that are due."""
@@ -139,7 +139,7 @@ class Pool:
             if len(self._extra) >= MAX_EXTRA:
                 oldest = next((n for n, c in self._extra.items() if not c.pending and not c.streams), None)
                 if oldest is not None:
-                    self._spawn(self._extra.pop(oldest).aclose(_DRAIN))
+                    self._drain(self._extra.pop(oldest))
             found = self._extra[parsed.text] = self._connect(parsed)
         return found
 
@@ -185,14 +185,11 @@ class Pool:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        tasks = [*self._probes.values(), *self._tasks]
-        for task in self._probes.values():
+        tasks = [*self._probes.values(), *self._draining.values()]
+        for task in tasks:
             task.cancel()
-        connections = [slot.item for slot in self.balancer.slots] + list(self._extra.values())
-        for connection in connections:
+        for connection in (*(slot.item for slot in self.balancer.slots), *self._extra.values(), *self._draining):
             await connection.aclose()
-        for task in self._tasks:
-            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _connect(self, endpoint: Endpoint) -> Connection:
@@ -201,10 +198,10 @@ class Pool:
             self._material = load_material(self.options.tls)
         return Connection(endpoint, self.options, self._material if secure else None)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _drain(self, connection: Connection) -> None:
+        task = asyncio.create_task(connection.drain(_DRAIN), name=f"etcd drain {connection.name}")
+        self._draining[connection] = task
+        task.add_done_callback(lambda _: self._draining.pop(connection, None))
 
     def why(self) -> e.EtcdError:
         """Why no endpoint can be used; a TLS refusal outranks a refused connection."""

@@ -100,6 +100,7 @@ class Stream(Generic[Req, Resp]):
 
     async def _mapped(self, error: Exception) -> BaseException:
         failure = failure_of(error, self.endpoint)
+        failure.error.applied = "no"  # nothing is written by what etcd streams
         if isinstance(failure.error, e.Unavailable) and not failure.from_server:
             self._lost()
         return failure.error

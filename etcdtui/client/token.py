@@ -13,6 +13,8 @@ from etcdtui.core import errors as e
 
 STREAM_AGE = 60.0
 """Seconds; a stream keeps its token for life, so an older one is renewed before the stream opens."""
+RENEW_AGAIN = 1.0
+"""Seconds until a renewal in advance that failed is tried again."""
 _RENEW_AT = 0.8
 """Part of a JWT's life after which it is renewed in advance."""
 
@@ -38,6 +40,7 @@ class TokenSource:
         self._authenticate, self._clock, self._wall = authenticate, clock, wall
         self._fetched_at = float("-inf")
         self._running: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def refresh(self, refused: str | None) -> None:
         """Gets a token other than ``refused``; at once if somebody already did. One login serves all who wait.
@@ -56,30 +59,36 @@ class TokenSource:
         if old or fresh:
             await self._login()
 
-    async def renew(self) -> None:
-        """In advance of a known expiry; a failure leaves the old token in place."""
-        try:
-            await self._login()
-        except e.EtcdError:
-            self.renew_at = self._clock() + 1.0
+    def renew_soon(self) -> None:
+        """In advance of a known expiry, in the background: the old token stays in use until the new one is there."""
+        self.renew_at = self._clock() + RENEW_AGAIN
+        if self.can_login and not self._closed:
+            self._start()
 
     async def aclose(self) -> None:
+        self._closed = True
         task, self._running = self._running, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
     async def _login(self) -> None:
-        if self._running is None:
-            self._running = asyncio.create_task(self._fetch(), name="etcd login")
-            self._running.add_done_callback(self._finished)
+        if self._closed:
+            raise e.ClosedError()
         try:
-            await asyncio.shield(self._running)
+            await asyncio.shield(self._start())
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
             raise e.ClosedError() from None
+
+    def _start(self) -> asyncio.Task[None]:
+        """The login that runs, begun if there is none."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._fetch(), name="etcd login")
+            self._running.add_done_callback(self._finished)
+        return self._running
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         if self._running is task:

@@ -60,7 +60,11 @@ class Watcher:
         if self._entered:
             raise RuntimeError("a watcher is entered once; call watch() again")
         self._entered = True
-        await self._hub.start(self._subscription)
+        try:
+            await self._hub.start(self._subscription)
+        except BaseException:
+            self.close()  # nobody will leave a block that was not entered
+            raise
         return self
 
     async def __aexit__(

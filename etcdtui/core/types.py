@@ -109,6 +109,12 @@ class Lease:
     header: ResponseHeader | None = None
 
 
+class LeaseIds(tuple[int, ...]):
+    """Lease IDs as a tuple, with the response ``header``."""
+
+    header: ResponseHeader | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LeaseTimeToLive:
     """``ttl`` is -1 when the lease does not exist (any more); ``granted_ttl`` is then 0."""
@@ -246,12 +252,14 @@ class Permission:
 class User:
     name: str
     roles: tuple[str, ...] = ()
+    header: ResponseHeader | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
     name: str
     permissions: tuple[Permission, ...] = ()
+    header: ResponseHeader | None = field(default=None, compare=False)
 
 
 class Names(tuple[str, ...]):

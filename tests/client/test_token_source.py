@@ -8,8 +8,9 @@ import json
 
 import pytest
 
-from etcdtui.client.token import STREAM_AGE, TokenSource, jwt_lifetime
+from etcdtui.client.token import RENEW_AGAIN, STREAM_AGE, TokenSource, jwt_lifetime
 from etcdtui.core import errors as e
+from tests.support.poll import eventually
 
 
 class Server:
@@ -85,8 +86,21 @@ async def test_auth_that_is_off_drops_the_token_and_others_are_raised() -> None:
     server.error = e.AuthFailed()
     with pytest.raises(e.AuthFailed):
         await source.refresh(None)
-    await source.renew()
-    assert source.renew_at == 1.0
+
+
+async def test_a_renewal_in_advance_goes_on_in_the_background_and_is_tried_again() -> None:
+    server = Server()
+    source = server.source()
+    await source.refresh(None)
+    server.error = e.Unavailable("down")
+    source.renew_soon()
+    assert (source.current, source.renew_at) == ("token.1", RENEW_AGAIN)
+    await eventually(lambda: server.logins == 2)
+    assert source.current == "token.1"
+    server.error = None
+    source.renew_soon()
+    await eventually(lambda: source.current == "token.3")
+    await source.aclose()
 
 
 async def test_closing_ends_a_login_under_way() -> None:
@@ -99,6 +113,9 @@ async def test_closing_ends_a_login_under_way() -> None:
     await source.aclose()
     with pytest.raises(e.ClosedError):
         await task
+    with pytest.raises(e.ClosedError):
+        await source.refresh(None)
+    assert server.logins == 1
 
 
 def _jwt(claims: object) -> str:
