@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from etcdtui.config.environ import LOGIN, apply_settings, given_in, unknown_in, unknown_notice, variable
 from etcdtui.config.profile import LOCAL, implicit, settle
 from etcdtui.config.report import nearest, shown
 from etcdtui.config.schema import PRESETS, Config, Profile
+from etcdtui.core.value import Value
 
 ENV = "env"
 
@@ -17,8 +18,7 @@ class ChoiceRefused(Exception):
     """The profile that was asked for cannot be used; the message has one line for each reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Value):
     """``profile`` is ``None`` when the user should pick one; ``provenance`` pairs a setting with its source."""
 
     profile: Profile | None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from etcdtui.config.schema import Config, Profile
+from etcdtui.core.value import Value
 
 SCREENS: Mapping[int, str] = MappingProxyType(
     {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 8: "txn", 9: "activity"}
@@ -14,8 +15,7 @@ SCREENS: Mapping[int, str] = MappingProxyType(
 """The screens there are, by the number that shows them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Value):
     """One start of the program, fully decided.
 
     ``profile`` is the one to open, flags applied; ``None`` means: let the user pick from ``config``. ``provenance``

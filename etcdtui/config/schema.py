@@ -5,17 +5,16 @@ a field without is filled in by the loader. Durations are seconds (``float``, 0 
 A ``Profile`` is complete: the ``defaults`` section, its preset and its environment have been applied.
 """
 
-# ruff: noqa: RUF009 - opt() returns a dataclasses.field, and the sections it defaults to are frozen
-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from etcdtui.config.secrets import Secret
+from etcdtui.core.value import Value
 
 T = TypeVar("T")
 
@@ -56,8 +55,7 @@ def opt(kind: Kind, default: T, doc: str, *, choices: tuple[str, ...] = (), sect
     return field(default_factory=lambda: default, metadata=meta)
 
 
-@dataclass(frozen=True, slots=True)
-class Mask:
+class Mask(Value):
     """What is shown as ``********`` until revealed."""
 
     keys: tuple[str, ...] = opt(
@@ -72,8 +70,7 @@ class Mask:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Value):
     """Files are paths, expanded; empty = not given."""
 
     cacert: str = opt(Kind.PATH, "", "CA certificates (PEM) the servers are checked against; empty = the system's.")
@@ -88,8 +85,7 @@ class Tls:
         return bool(self.cacert or self.cert or self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+class Auth(Value):
     """Who logs in; at most one source of the password is given."""
 
     user: str = opt(Kind.TEXT, "", "etcd user name.")
@@ -110,8 +106,7 @@ class Auth:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """Where a confirmation becomes stricter or work slower."""
 
     delete_keys: int = opt(Kind.COUNT, 100, "Deleting more keys than this at once needs the strictest confirmation.")
@@ -119,8 +114,7 @@ class Limits:
     census_bytes_per_s: int = opt(Kind.SIZE, 4 * 1024 * 1024, "How fast a census may read; 0 = as fast as it goes.")
 
 
-@dataclass(frozen=True, slots=True)
-class DecoderRule:
+class DecoderRule(Value):
     """Which decoder shows the values of the keys that match."""
 
     match: str = opt(Kind.TEXT, "", "Key pattern.")
@@ -131,8 +125,7 @@ class DecoderRule:
     timeout: float = opt(Kind.DURATION, 2.0, "How long the command may run.")
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Value):
     """Colour and strictness shared by profiles. ``name`` is empty for a profile that names none."""
 
     name: str = ""
@@ -153,8 +146,7 @@ ENVIRONMENTS: Mapping[str, Environment] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(Value):
     """Keys of ``defaults:`` that every profile may also set for itself."""
 
     dial_timeout: float = opt(Kind.DURATION, 2.0, "How long connecting may take.")
@@ -176,14 +168,12 @@ class Common:
     keep_revisions: int = opt(Kind.COUNT, 1000, "Revisions a compaction plan keeps.")
 
 
-@dataclass(frozen=True, slots=True)
 class Defaults(Common):
     """The ``defaults:`` section."""
 
     theme: str = opt(Kind.NAME, "auto", "Theme name, or auto for dark or light after the terminal.")
 
 
-@dataclass(frozen=True, slots=True)
 class Profile(Common):
     """One cluster and how to behave on it; ``read_only`` is whether it starts locked."""
 
@@ -223,8 +213,7 @@ class Profile(Common):
         return any(e.startswith(("https://", "unixs:")) or ("://" not in e and bare_tls) for e in self.endpoints)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value):
     """One thing wrong, as ``file:line: sentence``; ``profile`` is the profile it breaks, empty for the whole file.
 
     ``included`` is true for a problem of an included file, which can only add.
@@ -240,16 +229,14 @@ class Problem:
         return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenProfile:
+class BrokenProfile(Value):
     """A profile that cannot be used, and why."""
 
     name: str
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Value):
     """Everything read. ``problems`` holds all of them; those of a profile are also on its ``BrokenProfile``.
 
     ``file`` is the path used, empty when there is none; ``found`` are installations of etcd seen on this host.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 from etcdtui.config.report import Report, shown
 from etcdtui.config.schema import Problem
 from etcdtui.config.strict_yaml import MAX_BYTES, Node, Scalar, Section, YamlRefused, read
+from etcdtui.core.value import Value
 
 ANSI_NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 ANSI = frozenset(f"ansi_{bright}{name}" for bright in ("", "bright_") for name in ANSI_NAMES) | {"ansi_default"}
@@ -22,8 +23,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 MAX_THEMES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class ThemeSpec:
+class ThemeSpec(Value):
     """A validated theme: every role has a colour; the roles are the keys of the file."""
 
     name: str
@@ -66,8 +66,7 @@ class ThemeSpec:
 ROLES = tuple(f.name for f in fields(ThemeSpec) if f.name not in ("name", "dark", "label"))
 
 
-@dataclass(frozen=True, slots=True)
-class Themes:
+class Themes(Value):
     """Usable themes by name, and what is wrong with the others."""
 
     themes: Mapping[str, ThemeSpec]

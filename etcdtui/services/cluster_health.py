@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from etcdtui.core.errors import ClusterMismatch, EtcdError
+from etcdtui.core.value import Value
 
 if TYPE_CHECKING:  # only named here; these values are on the way to the first paint
     from etcdtui.core.types import EndpointStatus, Member
@@ -23,8 +23,7 @@ class State(Enum):
     TLS = "tls"
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointHealth:
+class EndpointHealth(Value):
     """One endpoint's last answer. ``error`` is None when it answered; ``rtt`` in seconds, ``since`` Unix seconds.
 
     ``status`` is None when it answered that Status is not allowed, and then ``error`` tells so with ``up`` True.
@@ -39,8 +38,7 @@ class EndpointHealth:
     member_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterHealth:
+class ClusterHealth(Value):
     """What is known now; ``words`` is a sentence for the status line, empty when all is well.
 
     ``members_total`` counts the members behind our endpoints, ``members_listed`` all members of the cluster (0 when

@@ -10,21 +10,22 @@ A row whose screen has no ``action_<id>`` method is not bound and not shown: the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from textual.binding import Binding
 
 from etcdtui.config.keymap import check_keymap
+from etcdtui.core.value import Value
 
 KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
 LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "profiles"
 APP = "app"
 LIST = "list"
 TABLE = "table"
+VALUE = "value"
+"""The pane with a value, while it has the focus."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Value):
     """One verb on some screens. ``footer`` > 0 offers it as a hint there, smaller numbers first."""
 
     id: str
@@ -120,7 +121,12 @@ _KEYS = (
     Action("next_view", "v", "next view", "Show the value another way.", (KEYS, WATCH), "view"),
     Action("reveal", "x", "reveal", "Show what is masked.", (KEYS, WATCH), "view"),
     Action("census", "C", "census", "Count and measure a prefix.", (KEYS,), "do"),
-    Action("next_match", "N", "previous match", "The match before this one.", (KEYS,), "view"),
+)
+
+_VALUE = (
+    Action("find_in_value", "/", "find inside", "Find text inside the value.", (VALUE,), "view"),
+    Action("next_match", "n", "next match", "The next place in the value with that text.", (VALUE,), "view"),
+    Action("previous_match", "N", "previous match", "The place before this one.", (VALUE,), "view"),
 )
 
 _WATCH = (
@@ -180,6 +186,7 @@ _PROFILES = (
 
 ACTIONS: tuple[Action, ...] = (
     *_KEYS,
+    *_VALUE,
     *_WATCH,
     *_LEASES,
     *_MEMBERS,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 
+from etcdtui.core.value import Value
 from etcdtui.ui.widgets.toned import Toned
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
+class Tab(Value):
     """``badge`` is a count shown after the label; 0 shows none."""
 
     number: int

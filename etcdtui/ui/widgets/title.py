@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rich.style import Style
 from rich.text import Text
 from textual.reactive import reactive
 
+from etcdtui.core.value import Value
 from etcdtui.services.cluster_health import WARN_QUOTA, ClusterHealth, State
 from etcdtui.ui.text import safe
 from etcdtui.ui.theming import environment_style
@@ -18,8 +19,7 @@ NAME_LIMIT = 40
 """Characters of a profile, member or user name."""
 
 
-@dataclass(frozen=True, slots=True)
-class TitleFacts:
+class TitleFacts(Value):
     """Everything the title line tells. ``left_open`` is the seconds until writes lock again, None when they do not."""
 
     profile: str = ""
