@@ -24,7 +24,7 @@ def test_the_table_of_keys_is_that_of_the_program() -> None:
 
 
 def test_every_row_of_the_table_is_bound_where_it_is_built() -> None:
-    assert {row.id for row in keys.unlisted()} <= {"go_6", "go_7", "next_match"}
+    assert {row.id for row in keys.unlisted()} <= {"go_6", "go_7"}
 
 
 def test_every_key_of_the_readme_is_bound() -> None:
@@ -33,16 +33,6 @@ def test_every_key_of_the_readme_is_bound() -> None:
     bound = {key.strip() for action in ACTIONS for key in keys_of(action, {}).split(",")} | {"esc"}
     assert named
     assert named - bound == set()
-
-
-def test_what_the_readme_calls_unused_is_unused() -> None:
-    sentence = (
-        (ROOT / "README.md").read_text(encoding="utf-8").partition("nothing uses them yet:")[2].partition("\n- ")[0]
-    )
-    names = [name.removeprefix("--") for name in re.findall(r"`([\w-]+)`", sentence)]
-    rooms = [ROOT / "etcdtui" / room for room in ("client", "services", "ui")]
-    code = "\n".join(path.read_text(encoding="utf-8") for room in rooms for path in room.rglob("*.py"))
-    assert [name for name in names if re.search(rf"\b(profile|launch)\.{name}\b", code)] == []
 
 
 @pytest.mark.parametrize("row", list(LIMIT.finditer(ARCHITECTURE)), ids=lambda row: f"{row['file']}-{row['name']}")
