@@ -18,11 +18,13 @@ from etcdtui.ui.bindings import (
     LIST,
     PROFILES,
     TABLE,
+    VALUE,
     Action,
     actions_for,
     key_words,
 )
 from etcdtui.ui.screens.built import SCREENS
+from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.screens.profiles import ProfilesScreen
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import LineTable
@@ -49,7 +51,7 @@ review. Typed confirmations want the name that is shown, never "yes".
 def bound(place: str) -> list[Action]:
     """The rows of ``place`` that something really binds."""
     screens = {kind.screen_name: kind for kind in SCREENS.values()}
-    owner: type = {APP: EtcdtuiApp, LIST: LineView, TABLE: LineTable, PROFILES: ProfilesScreen}.get(
+    owner: type = {APP: EtcdtuiApp, LIST: LineView, TABLE: LineTable, VALUE: ValuePane, PROFILES: ProfilesScreen}.get(
         place, screens.get(place, object)
     )
     own = owner.__dict__.get("BINDINGS", ())
@@ -69,6 +71,7 @@ def _sections() -> Iterator[str]:
     yield _section("Everywhere", _with_one_row_of_screens(bound(APP)))
     yield _section("In lists and trees", bound(LIST))
     yield _section("In tables", bound(TABLE))
+    yield _section("In the pane with a value", bound(VALUE))
     for number, kind in SCREENS.items():
         about = " ".join(kind.about.split())
         yield _section(f"{number} {kind.label}", bound(kind.screen_name), about)
@@ -113,7 +116,7 @@ def unlisted() -> list[Action]:
 
 
 def _places() -> tuple[str, ...]:
-    return (APP, LIST, TABLE, PROFILES, *(kind.screen_name for kind in SCREENS.values()))
+    return (APP, LIST, TABLE, VALUE, PROFILES, *(kind.screen_name for kind in SCREENS.values()))
 
 
 def main() -> int:
