@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
@@ -12,6 +13,7 @@ from textual.widgets import Static
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine, line
+from etcdtui.core.ranges import holds
 from etcdtui.core.steps import MAX_OPS
 from etcdtui.core.txn_text import (
     CompareSpec,
@@ -25,10 +27,13 @@ from etcdtui.core.txn_text import (
     parse_txn,
     txn_text,
 )
+from etcdtui.core.types import RangeResult, TxnResult
 from etcdtui.core.units import format_size
 from etcdtui.services.etcdctl import txn_command
+from etcdtui.services.files import create_private
 from etcdtui.services.session import Session
 from etcdtui.services.txns import Evaluated, evaluate, plan_txn, run_txn
+from etcdtui.services.valuediff import hiding, preview, summary
 from etcdtui.ui.bindings import TXN
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.ask import AskDialog
@@ -38,9 +43,11 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.writing_many import path_of
 
 T = TypeVar("T", CompareSpec, OpSpec)
 TEXT_LIMIT = 200
+ANSWERED_KEYS = 50
 IF, THEN, ELSE = "IF", "THEN", "ELSE"
 PARTS = (IF, THEN, ELSE)
 
@@ -70,9 +77,9 @@ class TxnLines(LineView):
         row = self.rows[index]
         if row.index < 0:
             return safe(row.text, self.tone("head"))
-        tone = "good" if row.now.endswith("true") else "warn" if row.now else "dim"
+        told = {"true": "good", "alse": "warn"}.get(row.now[-4:], "dim") if row.part == IF else "dim"
         return Text.assemble(f"  {row.index + 1:>2}  ", safe(row.text, limit=TEXT_LIMIT), "   ",
-                             safe(row.now, self.tone(tone), limit=60))  # fmt: skip
+                             safe(row.now, self.tone(told), limit=60))  # fmt: skip
 
     @property
     def current(self) -> TxnRow | None:
@@ -90,7 +97,7 @@ class TxnScreen(ClusterScreen):
     )
     DEFAULT_CSS = """
     TxnScreen #txn { height: 1fr; }
-    TxnScreen #as-etcdctl { height: auto; max-height: 12; border-top: solid $panel; color: $text-muted; }
+    TxnScreen #as-etcdctl { height: auto; max-height: 40%; border-top: solid $panel; color: $text-muted; }
     """
 
     def __init__(self, session: Session) -> None:
@@ -128,14 +135,26 @@ class TxnScreen(ClusterScreen):
                         now = f"now {shown}  {str(seen.holds[i]).lower()}"
                     rows.append(TxnRow(part, i, compare_text(item), now))
                 elif isinstance(item, OpSpec):
-                    rows.append(TxnRow(part, i, op_text(item)))
+                    rows.append(TxnRow(part, i, op_text(item), self._would(item)))
         self.lines.rows = rows
         self.lines.model_changed()
         words = f"{spec.ops} of {MAX_OPS} operations, {format_size(spec.size)} of 1.5 MiB"
         branch = f"now: {seen.branch} would run" if seen is not None else "D evaluates the conditions"
         self.set_status(Text(words), Text(branch), safe(spec.problem(), limit=100) if spec.ops else Text())
         self.command.update(safe(txn_text(spec), limit=2000, keep_newlines=True) if spec.ops else Text(
-            "n adds a row, : txn and ctrl+v (or P here) takes pasted etcdctl txn text"))  # fmt: skip
+            "n adds a row; e on a heading takes etcdctl's txn text, typed or pasted"))  # fmt: skip
+
+    def _would(self, op: OpSpec) -> str:
+        """What a request would change, from the keys read by the last evaluation."""
+        if self.seen is None or op.kind == "get":
+            return ""
+        before = {kv.key: kv for kv in self.seen.before}
+        if op.kind == "del":
+            many = sum(holds((op.key, op.end), key) for key in before)
+            return "1 key" if many == 1 else f"{many} keys{'' if self.seen.complete else ' at least'}"
+        was = before.get(op.key)
+        hidden = hiding(self.session.profile.mask, op.key)
+        return "new key" if was is None else summary(was.value, op.value, hidden)
 
     def _part(self, part: str) -> tuple[CompareSpec, ...] | tuple[OpSpec, ...]:
         if part == IF:
@@ -146,7 +165,7 @@ class TxnScreen(ClusterScreen):
         self.spec, self.seen = spec, None
         self._show()
         if spec.ops:
-            self.action_diff()
+            self.run_worker(self._evaluate(), group="evaluate", exclusive=True, exit_on_error=False)
 
     def load_text(self, text: str) -> None:
         """Take the text that ``etcdctl txn`` reads."""
@@ -207,8 +226,40 @@ class TxnScreen(ClusterScreen):
     # --- running -----------------------------------------------------------------------------------------
 
     def action_diff(self) -> None:
-        """Dry run: evaluate with reads."""
-        self.run_worker(self._evaluate(), group="evaluate", exclusive=True, exit_on_error=False)
+        """Dry run: evaluate with reads, and put it on record."""
+        self.run_worker(self._dry(), group="evaluate", exclusive=True, exit_on_error=False)
+
+    async def _dry(self) -> None:
+        if problem := self.spec.problem():
+            self.flash(problem, "warn")
+            return
+        seen = await self._evaluate()
+        if seen is not None:
+            await self._record_dry(seen)
+            self.flash(f"dry run, nothing was sent: {seen.branch} would run now")
+
+    async def _record_dry(self, seen: Evaluated) -> None:
+        writes = self.session.writes
+        plan = plan_txn(self.spec, seen, namespace=self.session.guard.policy.namespace)
+        await writes.record(plan, (), f"dry: {seen.branch}", writes.clock(), dry=True)
+
+    def action_save(self) -> None:
+        """The text that ``etcdctl txn`` reads, into a new file."""
+        self.run_worker(self._save(), group="save", exclusive=True, exit_on_error=False)
+
+    async def _save(self) -> None:
+        name = await self.app.push_screen_wait(PromptDialog(Text("save for etcdctl txn as"), value="txn.txt"))
+        if not name:
+            return
+        path = path_of(name)
+        try:
+            await asyncio.to_thread(create_private, path, txn_text(self.spec).encode())
+        except FileExistsError:
+            self.flash("the file exists already and is not replaced", "warn")
+        except OSError as error:
+            self.flash(f"not written: {error.strerror}", "bad")
+        else:
+            self.flash(Text.assemble("saved; etcdctl txn < ", safe(str(path), limit=TEXT_LIMIT)), "good")
 
     async def _evaluate(self) -> Evaluated | None:
         try:
@@ -234,7 +285,7 @@ class TxnScreen(ClusterScreen):
 
         async def dry() -> str:
             again = await evaluate(writes, self.spec)
-            await writes.record(plan, (), f"dry: {again.branch}", writes.clock(), dry=True)
+            await self._record_dry(again)
             return f"{again.branch} would run"
 
         if not await confirm_write(self.app, self.session.guard, plan, dry=dry, verb="run"):
@@ -251,10 +302,21 @@ class TxnScreen(ClusterScreen):
         else:
             branch = "THEN" if done.result.succeeded else "ELSE"
             self.flash(f"{branch} ran at rev {done.revision}", "good")
-            lines: list[PlanLine] = [line(str(answer)[:TEXT_LIMIT]) for answer in done.result.responses[:50]]
-            if any(o.kind == "get" for o in (*self.spec.success, *self.spec.failure)):
+            if any(isinstance(answer, RangeResult) for answer in done.result.responses):
+                lines = self._answers(done.result)
                 await self.app.push_screen_wait(AskDialog(Text(f"{branch} answered"), lines, []))
         await self._evaluate()
+
+    def _answers(self, result: TxnResult) -> list[PlanLine]:
+        lines: list[PlanLine] = []
+        for number, answer in enumerate(result.responses, 1):
+            if not isinstance(answer, RangeResult):
+                continue
+            lines.append(line(f"{number}  get: {answer.count} keys", tone="head"))
+            for kv in answer.kvs[:ANSWERED_KEYS]:
+                hidden = hiding(self.session.profile.mask, kv.key)
+                lines.append(line("   ", kv.key, f"  rev {kv.mod_revision}  ", preview(kv.value, hidden)))
+        return lines
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(txn_command(self.spec, namespace=self.session.guard.policy.namespace))
