@@ -73,3 +73,52 @@ class Calls(Protocol):
         timeout: float | None = None,
         intent: WriteIntent | None = None,
     ) -> StreamCall[Req, Resp]: ...
+
+
+class ForwardedCalls:
+    """Sends through another sender, unchanged: the base of wrappers, which change what they are there for."""
+
+    def __init__(self, inner: Calls) -> None:
+        self._inner = inner
+
+    @property
+    def options(self) -> ClientOptions:
+        return self._inner.options
+
+    @property
+    def tokens(self) -> TokenSource:
+        return self._inner.tokens
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return self._inner.endpoints
+
+    @property
+    def closed(self) -> bool:
+        return self._inner.closed
+
+    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
+        self._inner.admit(method, intent)
+
+    async def open_stream(
+        self,
+        method: Method[Req, Resp],
+        *,
+        request: Req | None = None,
+        endpoint: str | None = None,
+        avoid: Container[str] = (),
+        require_leader: bool = False,
+        fresh_token: bool = False,
+        timeout: float | None = None,
+        intent: WriteIntent | None = None,
+    ) -> StreamCall[Req, Resp]:
+        return await self._inner.open_stream(
+            method,
+            request=request,
+            endpoint=endpoint,
+            avoid=avoid,
+            require_leader=require_leader,
+            fresh_token=fresh_token,
+            timeout=timeout,
+            intent=intent,
+        )

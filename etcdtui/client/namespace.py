@@ -10,11 +10,9 @@ from collections.abc import Callable, Container
 from typing import Any, Generic, TypeVar
 
 from etcdtui.client import methods
-from etcdtui.client.calls import Calls, StreamCall
+from etcdtui.client.calls import Calls, ForwardedCalls, StreamCall
 from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.methods import Method
-from etcdtui.client.options import ClientOptions
-from etcdtui.client.token import TokenSource
 from etcdtui.core.ranges import below
 from etcdtui.core.types import WriteIntent
 from etcdtui.pb import rpc_pb2
@@ -181,31 +179,15 @@ class NamespacedStream(Generic[Req, Resp]):
         self._inner.cancel()
 
 
-class NamespacedCalls:
+class NamespacedCalls(ForwardedCalls):
     """Sends requests through another sender, confined to a prefix."""
 
     def __init__(self, inner: Calls, prefix: KeyLike) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._translation = Translation(prefix)
 
-    @property
-    def options(self) -> ClientOptions:
-        return self._inner.options
-
-    @property
-    def tokens(self) -> TokenSource:
-        return self._inner.tokens
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        return self._inner.endpoints
-
-    @property
-    def closed(self) -> bool:
-        return self._inner.closed
-
     def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
-        self._inner.admit(method, self._translation.intent(intent))
+        super().admit(method, self._translation.intent(intent))
 
     async def unary(
         self,
@@ -239,7 +221,7 @@ class NamespacedCalls:
         timeout: float | None = None,
         intent: WriteIntent | None = None,
     ) -> StreamCall[Req, Resp]:
-        stream = await self._inner.open_stream(
+        stream = await super().open_stream(
             method,
             request=None if request is None else self._translation.entered(method, request),
             endpoint=endpoint,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
 from typing import Any, TypeVar
 
 from etcdtui.client import methods
-from etcdtui.client.calls import Calls, StreamCall
+from etcdtui.client.calls import Calls, ForwardedCalls
 from etcdtui.client.methods import Method
-from etcdtui.client.options import ClientOptions
 from etcdtui.client.stream_policy import Backoff
-from etcdtui.client.token import TokenSource
 from etcdtui.core import errors
 from etcdtui.core.types import WriteIntent
 
@@ -24,7 +21,7 @@ Resp = TypeVar("Resp")
 _GUARDED: frozenset[Method[Any, Any]] = frozenset({methods.RANGE, methods.TXN_READ})
 
 
-class OrderedCalls:
+class OrderedCalls(ForwardedCalls):
     """Sends through another sender and remembers the newest revision any answer of the store carried.
 
     A read answered at an older one is asked again, which brings another member; ``StaleRead`` when five rounds over the
@@ -32,27 +29,8 @@ class OrderedCalls:
     """
 
     def __init__(self, inner: Calls) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.revision = 0
-
-    @property
-    def options(self) -> ClientOptions:
-        return self._inner.options
-
-    @property
-    def tokens(self) -> TokenSource:
-        return self._inner.tokens
-
-    @property
-    def endpoints(self) -> tuple[str, ...]:
-        return self._inner.endpoints
-
-    @property
-    def closed(self) -> bool:
-        return self._inner.closed
-
-    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
-        self._inner.admit(method, intent)
 
     async def unary(
         self,
@@ -77,26 +55,3 @@ class OrderedCalls:
                 return answer  # type: ignore[no-any-return]  # the header is not part of the generic type
             await asyncio.sleep(pause.next())
         raise errors.StaleRead(f"revision {known} was read before, the newest answer now was of revision {seen}")
-
-    async def open_stream(
-        self,
-        method: Method[Req, Resp],
-        *,
-        request: Req | None = None,
-        endpoint: str | None = None,
-        avoid: Container[str] = (),
-        require_leader: bool = False,
-        fresh_token: bool = False,
-        timeout: float | None = None,
-        intent: WriteIntent | None = None,
-    ) -> StreamCall[Req, Resp]:
-        return await self._inner.open_stream(
-            method,
-            request=request,
-            endpoint=endpoint,
-            avoid=avoid,
-            require_leader=require_leader,
-            fresh_token=fresh_token,
-            timeout=timeout,
-            intent=intent,
-        )
