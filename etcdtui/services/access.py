@@ -252,7 +252,7 @@ def _plan(
         lines=lines,
         etcdctl=f"etcdctl {etcdctl}",
         changes=0,
-        undo="changes of users and roles cannot be undone here",
+        undo="etcd keeps no history of users and roles",
         blocked=blocked,
     )
 

@@ -196,7 +196,7 @@ def _plan(
     member: int | None = None,
     blocked: str = "",
     word: str = "",
-    undo: str = "this cannot be undone",
+    undo: str = "",
 ) -> WritePlan:
     return WritePlan(
         action=action,
@@ -227,7 +227,7 @@ def move_leader_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     ]
     return _plan(
         "move leader", row.name, "Maintenance/MoveLeader", f"move-leader {row.member.id:x}", lines,
-        member=row.member.id, blocked=blocked, undo="move it back",
+        member=row.member.id, blocked=blocked,
     )  # fmt: skip
 
 
@@ -249,7 +249,7 @@ def remove_plan(view: ClusterView, row: MemberRow) -> WritePlan:
         lines.append(line("it is the leader: move the leadership first for a softer landing", tone="warn"))
     return _plan(
         "member remove", row.name, "Cluster/MemberRemove", f"member remove {row.member.id:x}", lines,
-        level=ActionClass.R4, member=row.member.id, blocked=blocked,
+        level=ActionClass.R4, member=row.member.id, blocked=blocked, undo="the member's data is given up",
     )  # fmt: skip
 
 
@@ -270,7 +270,7 @@ def add_plan(view: ClusterView, name: str, peer_urls: tuple[str, ...], *, learne
     return _plan(
         "member add", name, "Cluster/MemberAdd",
         f"member add {shell_quote(name.encode())} --peer-urls={shell_quote(urls.encode())}{flag}", lines,
-        blocked=blocked, word=name, undo="remove the member again",
+        blocked=blocked, word=name,
     )  # fmt: skip
 
 
@@ -294,7 +294,7 @@ def update_plan(row: MemberRow, peer_urls: tuple[str, ...]) -> WritePlan:
     return _plan(
         "member update", row.name, "Cluster/MemberUpdate",
         f"member update {row.member.id:x} --peer-urls={shell_quote(','.join(peer_urls).encode())}", lines,
-        member=row.member.id, undo="update it back",
+        member=row.member.id,
     )  # fmt: skip
 
 
@@ -319,7 +319,6 @@ def defrag_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     return _plan(
         "defrag", row.name, "Maintenance/Defragment",
         f"--endpoints={shell_quote(row.endpoint.encode())} defrag", lines, blocked=blocked,
-        undo="nothing is changed but the file's size",
     )  # fmt: skip
 
 
@@ -333,8 +332,9 @@ def compact_plan(view: ClusterView, revision: int, keep: int) -> WritePlan:
     ]
     blocked = "" if 0 < revision <= current else f"the revision must be between 1 and {current}"
     return _plan(
-        "compact", str(revision), "KV/Compact", f"compact --physical {revision}", lines, level=level, blocked=blocked
-    )
+        "compact", str(revision), "KV/Compact", f"compact --physical {revision}", lines, level=level, blocked=blocked,
+        undo="what is compacted is gone",
+    )  # fmt: skip
 
 
 def disarm_plan(view: ClusterView, alarm: Alarm) -> WritePlan:

@@ -229,5 +229,5 @@ def revoke_plan(row: LeaseRow) -> WritePlan:
         etcdctl=f"etcdctl lease revoke {lease_hex(row.id)}",
         keys=keys or (),
         changes=len(keys or ()),
-        undo="a revoke cannot be undone",
+        undo="the lease and its ID are gone",
     )
