@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from etcdtui.client.descriptors import Descriptors, Reading
 from etcdtui.config.schema import DecoderRule
-from etcdtui.core.decoding.kubernetes import unwrap
+from etcdtui.core.decoding.kubernetes import json_facts, unwrap
 from etcdtui.core.decoding.masking import mask_lines
 from etcdtui.core.decoding.registry import Decoders
 from etcdtui.core.decoding.result import Decoded, Fact, Hooks, Request, View
@@ -21,6 +21,7 @@ from etcdtui.core.decoding.text_view import hex_view, text_view
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.search import KeyGlob
 from etcdtui.services.command_decoder import CommandFailedError, run_command
+from etcdtui.services.kubernetes import is_kubernetes
 from etcdtui.services.yaml_values import parse_yaml
 from etcdtui.services.zstd import inflater
 
@@ -58,6 +59,8 @@ class ValueDecoders:
     def decode_now(self, key: bytes, value: bytes, *, reveal: bool = False, force: bool = False) -> Decoded:
         """What the value is; a rule of the profile that does not fit is told in ``problem``. May block on a command."""
         made = self._decoders.decode(key, value, mask=self._mask, reveal=reveal, force=force)
+        if made.kind == "JSON" and not made.facts and is_kubernetes(key):
+            made = replace(made, facts=json_facts(value))
         rule = self._rule(key)
         if rule and rule.use in _PROVEN and not rule.set and not made.problem:
             wanted = _NAMES.get(rule.use, rule.use)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from textual.binding import Binding
 
-from etcdtui.config.keymap import check_keymap
 from etcdtui.core.value import Value
 
 KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
@@ -274,6 +273,10 @@ def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
 
 def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
     """Every mistake in a user's keymap as one sentence each: unknown action, unknown key, two actions on one key."""
+    if not keymap:
+        return []
+    from etcdtui.config.keymap import check_keymap
+
     checked = check_keymap(keymap, {action.id for action in ACTIONS})
     problems = list(checked.problems)
     for place in (KEYS, WATCH, LEASES, MEMBERS, AUTH, PROFILES):

@@ -41,6 +41,31 @@ The word in the last column is the action's id: `keymap:` in the configuration g
 `keymap: {find: "f,ctrl+t"}`.
 """
 TAIL = """\
+## Commands
+
+`:` reads etcdctl's grammar; a leading `etcdctl` may stay, and its global flags (`--endpoints` and the like) are ignored with
+a notice. Nothing is written without the review that the key of the same name shows.
+
+| command | does |
+|---|---|
+| `get KEY [--prefix] [--rev N]` | show it on Keys |
+| `put KEY VALUE`, `put KEY < FILE` | write it, after the review |
+| `del KEY`, `del --prefix PREFIX` | delete, after the preview |
+| `watch KEY` | open it on Watch |
+| `txn` | open the Txn screen, with the text that follows |
+| `f PATH`, `go SCREEN`, `profile NAME` | go to a key, a screen, another cluster |
+| `keys PATH @PROFILE` | a key of another profile |
+| `rev N`, `rev live`, `at -N` | the whole tree as of a revision; now again; N revisions ago |
+| `filter TEXT`, `census PREFIX` | as `/` and `C` |
+| `diff PREFIX PREFIX` | compare two prefixes, and copy from the left to the right |
+| `export PREFIX FILE`, `import FILE` | keys with values and leases as JSON Lines |
+| `undelete PREFIX`, `recover` | bring back what was deleted; finish or roll back a cut rename |
+| `w` | go on with the newest draft |
+| `theme NAME`, `help`, `q`, `q!` | colours; help; quit |
+
+`lease`, `member`, `endpoint`, `alarm`, `compact`, `defrag`, `move-leader`, `snapshot`, `user`, `role` and `auth` open the screen
+where that is done.
+
 ## In dialogs
 
 `esc` closes without doing anything. A review names its own keys on its last line. In the editor `ctrl+s` goes to the

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from etcdtui.core.etcdctl_grammar import VERBS
 from etcdtui.ui.bindings import ACTIONS, keys_of
 from tests.docs import keys
 from tests.docs.screenshot import without_addresses, without_outer_blanks
@@ -25,6 +26,14 @@ def test_the_table_of_keys_is_that_of_the_program() -> None:
 
 def test_every_row_of_the_table_is_bound_where_it_is_built() -> None:
     assert {row.id for row in keys.unlisted()} <= {"go_6", "go_7"}
+
+
+def test_the_commands_listed_are_those_understood() -> None:
+    table = keys.page().partition("## Commands")[2].partition("\n\n`lease`")[0]
+    listed = {
+        code.split()[0] for row in table.split("\n| ")[2:] for code in re.findall(r"`([^`]+)`", row.partition(" | ")[0])
+    }
+    assert listed == set(VERBS) - {"set"}
 
 
 def test_every_key_of_the_readme_is_bound() -> None:

@@ -5,6 +5,7 @@ View only: nothing here can be written back.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 from etcdtui.core.decoding.kube_names import ANY_KIND, KINDS
@@ -103,6 +104,24 @@ def _metadata(message: Message) -> list[Fact]:
         facts.append(Fact("finalizers", ", ".join(finalizers)))
     owners = [field.value for field in meta.fields if field.number == 13 and isinstance(field.value, Message)]
     return facts + [Fact("owner", f"{owner.text(1)}/{owner.text(3)}") for owner in owners]
+
+
+def json_facts(value: bytes) -> tuple[Fact, ...]:
+    """The same facts of an object that is stored as JSON, as custom resources are; empty when it is none."""
+    try:
+        stored = json.loads(value)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(stored, dict) or not isinstance(stored.get("metadata"), dict):
+        return ()
+    meta = stored["metadata"]
+    facts = [Fact(n, str(stored[n])) for n in ("kind", "apiVersion") if isinstance(stored.get(n), str)]
+    facts += [Fact(n, str(meta[n])) for n in ("name", "namespace", "deletionTimestamp") if isinstance(meta.get(n), str)]
+    finalizers, owners = meta.get("finalizers"), meta.get("ownerReferences")
+    if isinstance(finalizers, list) and finalizers:
+        facts.append(Fact("finalizers", ", ".join(str(name) for name in finalizers)))
+    named = (owner for owner in owners if isinstance(owner, dict)) if isinstance(owners, list) else ()
+    return (*facts, *(Fact("owner", f"{owner.get('kind')}/{owner.get('name')}") for owner in named))
 
 
 def _text(field: FieldValue) -> str:

@@ -111,12 +111,13 @@ def _text(request: Request, text: str) -> Decoded:
     views = [text_view(shown), hex_view(request.value, hidden=masked)]
     chips = list(hints.text_hints(stripped, lambda data: _kind_inside(request, data)))
     limit = MAX_JSON if stripped[0] in "{[" else MAX_SLOW_PARSE
-    if not request.small(limit):
-        chips.append(f"{format_size(len(request.value))}, not parsed")
+    unparsed = not request.small(limit)
+    if unparsed:
+        chips.append(f"{format_size(len(request.value))}, not parsed (v forces)")
     elif structured.yaml_hint(given):
         chips.append("valid YAML")
         views.insert(1, text_view(shown, "YAML", "yaml"))
-    return Decoded("text", "UTF-8", tuple(views), hints=tuple(chips), masked=masked)
+    return Decoded("text", "UTF-8", tuple(views), hints=tuple(chips), masked=masked, unparsed=unparsed)
 
 
 def _kind_inside(request: Request, data: bytes) -> str:

@@ -44,7 +44,8 @@ class Decoded:
     """``kind`` is claimed only by proof, ``how`` says which; ``hints`` are guesses and never choose a view.
 
     ``views[0]`` is shown first. ``masked`` when fields are hidden in every view. ``managed_by`` names the program
-    that owns such data (``kube-apiserver``); ``problem`` says why a decoder of the profile could not do its work.
+    that owns such data (``kube-apiserver``); ``problem`` says why a decoder of the profile could not do its work;
+    ``unparsed`` that the value is larger than what is parsed without ``force``.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class Decoded:
     masked: bool = False
     managed_by: str = ""
     problem: str = ""
+    unparsed: bool = False
 
     def with_views(self, *views: View) -> Decoded:
         return replace(self, views=views)

@@ -20,9 +20,10 @@ from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history import HistoryScreen
 from etcdtui.ui.screens.keys_copy import Copy, choices, items
+from etcdtui.ui.screens.keys_facts import lease_words
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.keys_place import PlaceScreen
-from etcdtui.ui.screens.keys_value import ValuePane, lease_words
+from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.text import safe
 
 COPY_LINES = 100_000

@@ -3,65 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
 
 from etcdtui.core.decoding.result import Decoded
 from etcdtui.core.keytree import Row
 from etcdtui.core.types import KeyValue, LeaseTimeToLive
-from etcdtui.core.units import format_count, format_size, format_ttl
+from etcdtui.core.units import format_count
+from etcdtui.ui.bindings import VALUE, bindings_for
+from etcdtui.ui.screens.keys_facts import Facts
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.text import safe
-from etcdtui.ui.widgets.toned import Toned
+from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.viewer import ValueViewer
 
 MASKED_WORDS = "masked by the profile: x shows it"
-GAP = "  "
-
-
-class Facts(Toned):
-    """The lines between the head and the value."""
-
-    DEFAULT_CSS = "Facts { height: auto; width: 1fr; max-height: 8; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[Text] = []
-
-    def show(self, lines: Sequence[Text]) -> None:
-        if list(lines) != self.lines:
-            self.lines = list(lines)
-            self.refresh(layout=True)
-
-    def render(self) -> Text:
-        width = max(1, self.size.width)
-        shown = []
-        for line in self.lines:
-            cut = line.copy()
-            cut.truncate(width, overflow="ellipsis")
-            shown.append(cut)
-        return Text("\n").join(shown)
-
-
-def lease_words(lease: int, ttl: LeaseTimeToLive | None) -> str:
-    """The lease as hex and what is left of it; empty without a lease."""
-    if not lease:
-        return ""
-    if ttl is None:
-        return f"lease {lease:016x}"
-    if ttl.ttl < 0:
-        return f"lease {lease:016x} gone"
-    return f"lease {lease:016x}  TTL {format_ttl(ttl.ttl)} of {format_ttl(ttl.granted_ttl)}"
 
 
 class ValuePane(Vertical):
-    """Shows one key, one folder, or why there is nothing to show."""
+    """Shows one key, one folder, or why there is nothing to show; ``/``, ``n`` and ``N`` find text in the value."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(VALUE)]
     DEFAULT_CSS = """
     ValuePane { height: 1fr; width: 1fr; }
     ValuePane > .bar { height: 1; color: $foreground 60%; }
+    ValuePane > #find { display: none; background: $boost; }
+    ValuePane > #find.-shown { display: block; }
     """
 
     def __init__(self, *, first_view: str = "", id: str | None = None) -> None:
@@ -70,18 +41,23 @@ class ValuePane(Vertical):
         self.head = PaneHead()
         self.facts = Facts()
         self.viewer = ValueViewer(id="value")
+        self.find_field = Field(placeholder="text inside the value", max_length=500, id="find")
         self.bar = PaneHead(id="value-bar")
         self.kv: KeyValue | None = None
         self.decoded: Decoded | None = None
         self.revealed = False
+        self.forced = False
         self.hidden = False
         self.ttl: LeaseTimeToLive | None = None
         self.as_of = ""
+        self.needle = ""
+        self.found = True
 
     def compose(self) -> ComposeResult:
         yield self.head
         yield self.facts
         yield self.viewer
+        yield self.find_field
         yield self.bar
 
     # --- what is shown -----------------------------------------------------------------------------------
@@ -89,8 +65,9 @@ class ValuePane(Vertical):
     def show_words(self, title: Text, *lines: Text) -> None:
         """No value: a folder, a note, a failure."""
         self.kv = self.decoded = self.ttl = None
+        self.end_find()
         self.head.show(title)
-        self.facts.show(lines)
+        self.facts.show([[line] for line in lines])
         self.viewer.show_lines(())
         self.bar.show(Text())
 
@@ -105,6 +82,8 @@ class ValuePane(Vertical):
 
     def show_value(self, kv: KeyValue, decoded: Decoded, *, hidden: bool, keep_view: bool) -> None:
         """``hidden`` when the key's value is masked; ``keep_view`` stays in the chosen view and place."""
+        if self.kv is not None and self.kv.key != kv.key:
+            self.end_find()
         self.kv, self.decoded, self.hidden = kv, decoded, hidden
         self.show_facts()
         if hidden:
@@ -112,16 +91,21 @@ class ValuePane(Vertical):
         else:
             view = self.viewer.view_name if keep_view else self.first_view
             self.viewer.show(decoded, len(kv.value), view=view, keep_place=keep_view)
-        self._show_bar()
+        self.show_bar()
 
     @property
     def view_name(self) -> str:
         return "" if self.decoded is None or self.hidden else self.viewer.view_name
 
+    @property
+    def can_be_forced(self) -> bool:
+        """Whether the value was too large to be parsed without being asked to."""
+        return self.decoded is not None and self.decoded.unparsed and not self.hidden
+
     def next_view(self) -> None:
         if self.decoded is not None and not self.hidden:
             self.viewer.next_view()
-            self._show_bar()
+            self.show_bar()
 
     def lines(self) -> Sequence[str]:
         """Every line of the view that is shown, not made safe; none of a masked value."""
@@ -130,42 +114,91 @@ class ValuePane(Vertical):
         return next((view.lines() for view in self.decoded.views if view.name == self.view_name), ())
 
     def on_value_viewer_shown(self, event: ValueViewer.Shown) -> None:
-        self._show_bar()
+        if self.needle:
+            self.found = self.viewer.find(self.needle)
+        self.show_bar()
 
     def show_facts(self) -> None:
-        """Head and facts of the key, as wide as the pane allows."""
-        kv, decoded = self.kv, self.decoded
-        if kv is None or decoded is None:
+        """Head and facts of the key."""
+        if self.kv is None or self.decoded is None:
             return
-        tone = self.facts.tone
-        first = f"{format_size(len(kv.value))}{GAP}ver {kv.version}{GAP}mod {kv.mod_revision}"
-        if self.size.width >= 44:
-            first += f"{GAP}create {kv.create_revision}"
-        lines = [Text.assemble(safe(decoded.kind, tone("good")), GAP, safe(first))]
-        if decoded.how and self.size.width >= 60:
-            lines[0].append_text(safe(f"{GAP}({decoded.how})", tone("dim")))
-        if lease := lease_words(kv.lease, self.ttl):
-            lines.append(safe(lease, tone("accent")))
-        if decoded.managed_by:
-            lines.append(safe(f"managed by {decoded.managed_by}: look, do not touch", tone("warn")))
-        if decoded.problem:
-            lines.append(safe(decoded.problem, tone("bad"), limit=300))
-        # Facts and hints come out of the value, so a masked value has none.
-        if not self.hidden:
-            lines += [safe(f"{fact.name}: {fact.value}", limit=300) for fact in decoded.facts[:4]]
-        if decoded.hints and not self.hidden:
-            lines.append(safe("hint: " + ", ".join(decoded.hints), tone("dim"), limit=300))
-        if self.as_of:
-            lines.append(safe(self.as_of, tone("warn")))
-        self.head.show(safe(kv.key, limit=400))
-        self.facts.show(lines)
+        self.head.show(safe(self.kv.key, limit=400))
+        self.facts.show(self.facts.of_key(self.kv, self.decoded, self.ttl, hidden=self.hidden, as_of=self.as_of))
 
-    def _show_bar(self) -> None:
-        name = "masked" if self.hidden else self.view_name
-        words = f"view: {name}  v next view" + (
-            "  x reveal" if self.hidden or (self.decoded and self.decoded.masked) else ""
-        )
-        self.bar.show(safe(words, self.facts.tone("dim")))
+    def show_bar(self) -> None:
+        """The line below the value: which view this is, and what can be done with it."""
+        if self.decoded is None:
+            self.bar.show(Text())
+            return
+        words = ["masked" if self.hidden else f"view: {self.view_name}"]
+        if self.needle:
+            words.append("n next  N previous  esc ends" if self.found else "not found here  esc ends")
+        elif not self.hidden:
+            several = len(self.decoded.views) > 1 or self.decoded.unparsed
+            words += ["v parses it" if self.decoded.unparsed else "v next view"] if several else []
+            words += ["/ find"] if self.viewer.has_focus else ["tab / find"]
+        if self.hidden or self.decoded.masked:
+            words.append("x reveal")
+        shown = safe("  ".join(words), self.facts.tone("dim"))
+        if self.needle:
+            shown = Text.assemble(safe(f"find: {self.needle}  ", self.facts.tone("warn"), limit=40), shown)
+        self.bar.show(shown)
 
     def on_resize(self) -> None:
         self.show_facts()
+
+    def on_descendant_focus(self) -> None:
+        self.show_bar()
+
+    def on_descendant_blur(self) -> None:
+        self.show_bar()
+
+    # --- finding text inside the value -------------------------------------------------------------------
+
+    def action_find_in_value(self) -> None:
+        if self.decoded is None or self.hidden:
+            return
+        self.find_field.add_class("-shown")
+        self.find_field.focus()
+
+    def action_next_match(self) -> None:
+        self._step(1)
+
+    def action_previous_match(self) -> None:
+        self._step(-1)
+
+    def _step(self, step: int) -> None:
+        if self.needle:
+            self.found = self.viewer.find_next(step)
+            self.show_bar()
+        else:
+            self.action_find_in_value()
+
+    def end_find(self) -> bool:
+        """Stop looking for text; False when none was looked for."""
+        shown = self.find_field.has_class("-shown")
+        had = shown or bool(self.needle)
+        self.needle, self.found = "", True
+        self.find_field.remove_class("-shown")
+        with self.find_field.prevent(Field.Changed):
+            self.find_field.value = ""
+        if had:
+            self.viewer.find("")
+            self.show_bar()
+        if shown and self.find_field.has_focus:
+            self.viewer.focus()
+        return had
+
+    def on_input_changed(self, event: Field.Changed) -> None:
+        event.stop()
+        self.needle = event.value
+        self.found = self.viewer.find(event.value) if event.value else True
+        self.show_bar()
+
+    def on_input_submitted(self, event: Field.Submitted) -> None:
+        event.stop()
+        if self.needle:
+            self.find_field.remove_class("-shown")
+            self.viewer.focus()
+        else:
+            self.end_find()
