@@ -27,6 +27,8 @@ from etcdtui.services.valuediff import NOTHING, Hiding
 from etcdtui.services.valuediff import preview as preview_of
 from etcdtui.services.writes import BatchReport, Writes
 
+DELETING = frozenset({"KV/Txn", "KV/DeleteRange"})
+"""A transaction, and for a full database that refuses transactions the plain delete."""
 ATOMIC_KEYS = 10_000
 ATOMIC_BYTES = 64 * 1024 * 1024
 PAGE_KEYS = 1000
@@ -99,7 +101,7 @@ def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None, hidde
         action="delete key",
         target=kv.key,
         action_class=ActionClass.R2,
-        scope=Scope(frozenset({"KV/Txn"}), deletes=((kv.key, b""),)),
+        scope=Scope(DELETING, deletes=((kv.key, b""),)),
         target_word=escape_key(last_segment(kv.key)),
         lines=tuple(lines),
         condition=f"mod = {kv.mod_revision}",
@@ -130,7 +132,7 @@ def plan_delete_keys(guard: Guard, kvs: Sequence[KeyValue]) -> WritePlan:
         action="delete keys",
         target=kvs[0].key if kvs else b"",
         action_class=ActionClass.R4 if over else ActionClass.R2,
-        scope=Scope(frozenset({"KV/Txn"}), deletes=tuple((kv.key, b"") for kv in kvs)),
+        scope=Scope(DELETING, deletes=tuple((kv.key, b"") for kv in kvs)),
         target_word=escape_key(last_segment(kvs[0].key)) if kvs else "",
         lines=(*_count_lines(kvs, over, guard), *_key_lines(kvs), *_atomic_lines(len(batches)),
                line("guarded: each key only if it is still as seen")),
@@ -157,7 +159,7 @@ def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | 
         action="delete prefix",
         target=label,
         action_class=ActionClass.R4 if over or whole or not label.strip(b"/") else ActionClass.R2,
-        scope=Scope(frozenset({"KV/Txn"}), deletes=((found.key, found.end),), listed=True),
+        scope=Scope(DELETING, deletes=((found.key, found.end),), listed=True),
         target_word=escape_key(last_segment(label)) or guard.policy.profile,
         lines=tuple(lines),
         condition=f"mod(range) < {found.revision + 1}",
