@@ -23,9 +23,13 @@ from etcdtui.ui.bindings import (
     actions_for,
     key_words,
 )
+from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.built import SCREENS
+from etcdtui.ui.screens.census import CensusScreen
+from etcdtui.ui.screens.history import HistoryScreen
 from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import LineTable
 
@@ -43,8 +47,8 @@ The word in the last column is the action's id: `keymap:` in the configuration g
 TAIL = """\
 ## Commands
 
-`:` reads etcdctl's grammar; a leading `etcdctl` may stay, and its global flags (`--endpoints` and the like) are ignored with
-a notice. Nothing is written without the review that the key of the same name shows.
+`:` reads etcdctl's grammar; a leading `etcdctl` may stay, and its global flags (`--endpoints` and the like) are ignored
+with a notice. Nothing is written without the review that the key of the same name shows.
 
 | command | does |
 |---|---|
@@ -63,8 +67,8 @@ a notice. Nothing is written without the review that the key of the same name sh
 | `w` | go on with the newest draft |
 | `theme NAME`, `help`, `q`, `q!` | colours; help; quit |
 
-`lease`, `member`, `endpoint`, `alarm`, `compact`, `defrag`, `move-leader`, `snapshot`, `user`, `role` and `auth` open the screen
-where that is done.
+`lease`, `member`, `endpoint`, `alarm`, `compact`, `defrag`, `move-leader`, `snapshot`, `user`, `role` and `auth` open the
+screen where that is done.
 
 ## In dialogs
 
@@ -75,7 +79,7 @@ review. Typed confirmations want the name that is shown, never "yes".
 
 def bound(place: str) -> list[Action]:
     """The rows of ``place`` that something really binds."""
-    screens = {kind.screen_name: kind for kind in SCREENS.values()}
+    screens = _screens()
     owner: type = {APP: EtcdtuiApp, LIST: LineView, TABLE: LineTable, VALUE: ValuePane, PROFILES: ProfilesScreen}.get(
         place, screens.get(place, object)
     )
@@ -100,6 +104,8 @@ def _sections() -> Iterator[str]:
     for number, kind in SCREENS.items():
         about = " ".join(kind.about.split())
         yield _section(f"{number} {kind.label}", bound(kind.screen_name), about)
+    for above in (HistoryScreen, CensusScreen, SearchScreen):
+        yield _section(f"{above.label}, from Keys", bound(above.screen_name), " ".join(above.about.split()))
     yield _section("Profiles", bound(PROFILES))
 
 
@@ -134,6 +140,11 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def _screens() -> dict[str, type[ClusterScreen]]:
+    above: tuple[type[ClusterScreen], ...] = (HistoryScreen, CensusScreen, SearchScreen)
+    return {kind.screen_name: kind for kind in (*SCREENS.values(), *above)}
+
+
 def unlisted() -> list[Action]:
     """Rows of the table that nothing binds yet."""
     listed = {(place, row.id) for place in _places() for row in bound(place)}
@@ -141,7 +152,7 @@ def unlisted() -> list[Action]:
 
 
 def _places() -> tuple[str, ...]:
-    return (APP, LIST, TABLE, VALUE, PROFILES, *(kind.screen_name for kind in SCREENS.values()))
+    return (APP, LIST, TABLE, VALUE, PROFILES, *_screens())
 
 
 def main() -> int:
