@@ -8,7 +8,9 @@ alias can multiply. Messages name line and column and never quote the file: a li
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from etcdtui.core.value import Value
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
@@ -25,8 +27,13 @@ SYNTAX = (
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Scalar:
+class _Quiet(Value):
+    """Does not show its content: it may be a password."""
+
+    __repr__ = object.__repr__
+
+
+class Scalar(_Quiet):
     """A text; ``plain`` when written without quotes, ``comment`` when a comment follows it on its line."""
 
     text: str
@@ -39,16 +46,14 @@ class Scalar:
         return self.plain and self.text in NULLS
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Items:
+class Items(_Quiet):
     """A list."""
 
     items: tuple[Node, ...]
     line: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Section:
+class Section(_Quiet):
     """A mapping; ``lines`` holds the line of each key."""
 
     entries: dict[str, Node]
@@ -68,8 +73,7 @@ class YamlRefused(Exception):
         self.text = text
 
 
-@dataclass(slots=True)
-class Document:
+class Document(_Quiet):
     """``root`` is ``None`` for an empty file; ``problems`` are (line, sentence) that did not stop the reading."""
 
     root: Node | None

@@ -17,6 +17,7 @@ from etcdtui.core.value import Value
 
 KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
 LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "profiles"
+HISTORY, CENSUS, SEARCH = "history", "census", "search"
 APP = "app"
 LIST = "list"
 TABLE = "table"
@@ -128,6 +129,40 @@ _VALUE = (
     Action("previous_match", "N", "previous match", "The place before this one.", (VALUE,), "view"),
 )
 
+_HISTORY = (
+    Action(
+        "undo",
+        "u",
+        "restore",
+        "Put this version back; below a prefix, bring back what was deleted.",
+        (HISTORY,),
+        "write",
+        "put KEY VALUE",
+        True,
+        footer=10,
+    ),
+    Action("diff", "D", "diff", "Compare the two marked versions.", (HISTORY,), "do", footer=20),
+    Action("next_view", "v", "text/fields", "The difference by lines or by fields.", (HISTORY,), "view", footer=30),
+    Action("find", "f", "since", "Compare a prefix with another revision.", (HISTORY,), "do", footer=40),
+    Action("copy", "y", "copy", "Copy: key, value, as etcdctl, as JSON.", (HISTORY,), "do", footer=50),
+    Action("reveal", "x", "reveal", "Show what is masked.", (HISTORY,), "view"),
+    Action("refresh", "r,ctrl+r", "refresh", "Read again now.", (HISTORY,), "view"),
+)
+
+_CENSUS = (
+    Action("bookmark", "b", "bytes", "Measure bytes and puts by reading the values.", (CENSUS,), "do", footer=10),
+    Action("find", "f", "show in tree", "Go to the row in the key tree.", (CENSUS,), "do", footer=20),
+    Action("refresh", "r,ctrl+r", "refresh", "Count again now.", (CENSUS,), "view"),
+)
+
+_SEARCH = (
+    Action("filter", "/", "words", "Change the words to look for.", (SEARCH,), "view", footer=10),
+    Action("next_view", "v", "values too", "Look into values too, or no longer.", (SEARCH,), "view", footer=20),
+    Action("copy", "y", "copy", "Copy the key; marked keys together.", (SEARCH,), "do", footer=50),
+    Action("find", "f", "show in tree", "Go to the key in the tree, with the marks.", (SEARCH,), "do"),
+    Action("refresh", "r,ctrl+r", "refresh", "Search again now.", (SEARCH,), "view"),
+)
+
 _WATCH = (
     Action("new", "n", "new", "A new watch.", (WATCH,), "do", "watch KEY", footer=20),
     Action("delete", "d", "drop", "End this watch.", (WATCH,), "do", footer=30),
@@ -186,6 +221,9 @@ _PROFILES = (
 ACTIONS: tuple[Action, ...] = (
     *_KEYS,
     *_VALUE,
+    *_HISTORY,
+    *_CENSUS,
+    *_SEARCH,
     *_WATCH,
     *_LEASES,
     *_MEMBERS,
