@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from etcdtui.client.call import Caller
 from etcdtui.client.cluster import Cluster
@@ -37,21 +38,25 @@ class AutoSync:
             await asyncio.gather(task, return_exceptions=True)
 
     async def sync(self) -> tuple[str, ...]:
-        """One round; returns the endpoints in use after it. Raises ``ClusterMismatch`` for a seed gone astray."""
+        """One round; returns the endpoints in use after it. Raises ``ClusterMismatch`` for a seed gone astray.
+
+        Endpoints set by hand meanwhile win over what this round found.
+        """
+        seeds = self.seeds
         members = await self._cluster.members(timeout=SYNC_TIMEOUT)
         voters = {m.id for m in members if m.name and not m.is_learner}
         learners = {m.id for m in members if m.is_learner}
-        seed_ids = await asyncio.gather(*(self._member_at(seed) for seed in self.seeds))
-        kept = [seed for seed, member in zip(self.seeds, seed_ids, strict=True) if member not in learners]
+        seed_ids = await self._members_at(seeds)
+        kept = [seed for seed, member in zip(seeds, seed_ids, strict=True) if member not in learners]
         urls = self._candidates([m for m in members if m.id in voters and m.id not in seed_ids])
-        url_ids = await asyncio.gather(*(self._member_at(url) for url in urls))
+        url_ids = await self._members_at(urls)
         seen: set[int] = set()
         for url, member in zip(urls, url_ids, strict=True):
             down_for_now = member == 0 and url in self._caller.endpoints
             if down_for_now or (member in voters and member not in seen):
                 seen.add(member)
                 kept.append(url)
-        if kept:
+        if kept and seeds is self.seeds:
             self._caller.pool.set_endpoints(tuple(kept))
         return self._caller.endpoints
 
@@ -83,6 +88,13 @@ class AutoSync:
             taken.add(parsed.address)
             found.append(parsed.text)
         return found[:MAX_URLS]
+
+    async def _members_at(self, endpoints: Sequence[str]) -> list[int]:
+        found = await asyncio.gather(*(self._member_at(name) for name in endpoints), return_exceptions=True)
+        for result in found:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in found if isinstance(result, int)]
 
     async def _member_at(self, endpoint: str) -> int:
         """The ID of the member that answers there, 0 when none does. Another cluster is a ``ClusterMismatch``."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from etcdtui.client import ClientOptions, connect, errors
+from etcdtui.client import Client, ClientOptions, connect, errors
+from etcdtui.client.balancer import Tier
 from tests.conftest import ServerFactory
 from tests.support.poll import eventually
 from tests.support.server import Server
@@ -120,3 +123,33 @@ async def test_old_clusters_are_refused_only_if_asked(etcd: Server, unused_endpo
     with pytest.raises(errors.Unavailable):
         async with connect(ClientOptions(endpoints=(etcd.endpoint, unused_endpoint), reject_old_cluster=True)):
             pass
+
+
+async def test_a_watch_and_a_keep_alive_leave_a_learner_for_a_voter(etcd_server: ServerFactory) -> None:
+    server = await etcd_server()
+    learner = server.cluster.add_member(state="existing")
+    voter = server.endpoint
+    async with connect(ClientOptions(endpoints=(voter,))) as admin:
+        await admin.cluster.add([learner.peer_url], learner=True)
+        await learner.start()
+        lease = await admin.lease.grant(30)
+        async with connect(ClientOptions(endpoints=(learner.endpoint,))) as client:
+            await eventually(lambda: _refuses(client))
+            client.set_endpoints(learner.endpoint, voter)
+            balancer = client.caller.pool.balancer
+            balancer.answered(balancer.slots[0], Tier.GOOD, asyncio.get_running_loop().time())
+            async with client.watch("k", start_revision=1) as watcher, client.lease.keep_alive(lease.id) as renewals:
+                await admin.kv.put("k", "v")
+                assert (await asyncio.wait_for(anext(watcher), 10)).events[0].kv.value == b"v"
+                assert await asyncio.wait_for(anext(renewals), 10) == 30
+                assert client._watches.endpoints_in_use() == (voter,)
+
+
+async def _refuses(client: Client) -> bool:
+    try:
+        await client.kv.get("k", timeout=1)
+    except errors.LearnerRefused:
+        return True
+    except errors.EtcdError:
+        pass
+    return False
