@@ -21,7 +21,7 @@ from etcdtui.config.schema import ENVIRONMENTS, Profile
 from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, Child
 from etcdtui.services.session import Session
-from etcdtui.ui.collector import calm_collector
+from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
 from etcdtui.ui.screens.keys import KeysScreen
 
 STALL = 0.05
@@ -105,6 +105,7 @@ async def measure() -> list[Result]:
         try:
             stage = Stage(session)
             calm_collector()
+            leave_out_what_is_loaded()
             async with stage.run_test(size=Size(120, 40)) as pilot:
                 return [*(await walk(stage.keys, pilot)), long_list()]
         finally:
