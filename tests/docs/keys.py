@@ -67,8 +67,8 @@ with a notice. Nothing is written without the review that the key of the same na
 | `w` | go on with the newest draft |
 | `theme NAME`, `help`, `q`, `q!` | colours; help; quit |
 
-`lease`, `member`, `endpoint`, `alarm`, `compact`, `defrag`, `move-leader`, `snapshot`, `user`, `role` and `auth` open the
-screen where that is done.
+`lease`, `member`, `endpoint`, `alarm`, `compact`, `defrag`, `move-leader`, `snapshot`, `user`, `role` and `auth` open
+the screen where that is done.
 
 ## In dialogs
 
@@ -142,7 +142,7 @@ def _cell(text: str) -> str:
 
 def _screens() -> dict[str, type[ClusterScreen]]:
     above: tuple[type[ClusterScreen], ...] = (HistoryScreen, CensusScreen, SearchScreen)
-    return {kind.screen_name: kind for kind in (*SCREENS.values(), *above)}
+    return {kind.screen_name: kind for kind in (*above, *SCREENS.values())}
 
 
 def unlisted() -> list[Action]:
