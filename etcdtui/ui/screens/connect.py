@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.core.errors import EtcdError
+from etcdtui.core.errors import AuthFailed, EtcdError, TlsError
 from etcdtui.ui.errors import error_text
 from etcdtui.ui.screens.opening import Opener, SessionOpened, ask_password
 from etcdtui.ui.text import safe
@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
     from etcdtui.services.session import Session
 
 RETRY_SECONDS = 2.0
+SLOWLY = 10.0
+"""Seconds until a certificate that was refused may have been replaced."""
 LET_OUT = 0.001
 """Seconds for the painted frame to leave before what connecting needs is imported, which keeps the loop busy."""
 ENDPOINTS_SHOWN = 5
@@ -33,7 +35,7 @@ ENDPOINTS_SHOWN = 5
 class ConnectScreen(Screen[None]):
     """Opens ``profile`` once it is painted. Retries what may heal by itself."""
 
-    BINDINGS = [("r", "retry", "retry")]
+    BINDINGS = [("r,enter", "retry", "retry")]
     DEFAULT_CSS = """
     ConnectScreen > #connect { height: 1fr; padding: 1 2; }
     ConnectScreen Static { height: auto; margin-bottom: 1; }
@@ -62,15 +64,16 @@ class ConnectScreen(Screen[None]):
         self.title_line.facts = TitleFacts(
             profile=self.profile.name,
             color=self.profile.env.color,
-            plaintext=not self.profile.is_tls,
+            plaintext=bool(self.profile.endpoints) and not self.profile.is_tls,
             writable=not self.profile.read_only,
             note="connecting",
         )
         self.query_one(FooterLine).hints = (("r", "retry"), ("P", "profiles"), ("q", "quit"))
         shown = self.profile.endpoints[:ENDPOINTS_SHOWN]
         more = len(self.profile.endpoints) - len(shown)
+        named = ", ".join(shown) or f"what DNS says of {self.profile.discovery_srv}"
         self.words.update(
-            Text.assemble("Connecting to ", safe(", ".join(shown), limit=400), f" and {more} more" if more else "")
+            Text.assemble("Connecting to ", safe(named, limit=400), f" and {more} more" if more > 0 else "")
         )
         self.app.call_later(self._paint_first)  # the app's own queue waits until it has begun to paint
 
@@ -90,8 +93,10 @@ class ConnectScreen(Screen[None]):
                 session = await self._attempt()
             except EtcdError as error:
                 self.reason.update(error_text(error))
-                self._password = None
-                await self._wait(RETRY_SECONDS if error.retryable else None)
+                if isinstance(error, AuthFailed):
+                    self._password = None
+                slowly = SLOWLY if isinstance(error, TlsError) else None
+                await self._wait(RETRY_SECONDS if error.retryable else slowly)
             else:
                 self.post_message(SessionOpened(session))
                 return

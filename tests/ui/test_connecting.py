@@ -1,0 +1,194 @@
+"""What the connect screen says when it cannot connect, and how it gets there after all; on real servers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from etcdtui.config.launch import Launch
+from etcdtui.config.schema import ENVIRONMENTS, Auth, Config, Profile, Tls
+from etcdtui.config.secrets import Secret
+from etcdtui.config.themes import load_themes, packaged_folder
+from etcdtui.core.errors import Unavailable
+from etcdtui.demo.cluster import ServerTls
+from etcdtui.services.session import Overrides, Session
+from etcdtui.ui.app import EtcdtuiApp
+from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.modals.prompt import PasswordDialog
+from etcdtui.ui.screens import connect
+from etcdtui.ui.screens.connect import ConnectScreen
+from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.opening import Opener
+from tests.conftest import ServerFactory
+from tests.support import Server, eventually
+from tests.support.tls import TlsMaterial
+
+
+def profile_of(*endpoints: str, tls: Tls | None = None, auth: Auth | None = None) -> Profile:
+    dev = ENVIRONMENTS["dev"]
+    return Profile(
+        name="here", environment="dev", env=dev, read_only=False, endpoints=endpoints, dial_timeout=1.0,
+        tls=tls or Tls(), auth=auth or Auth(),
+    )  # fmt: skip
+
+
+async def opener(wanted: Profile, password: Secret | None) -> Session:
+    return await Session.open(wanted, Overrides(password=password))
+
+
+@asynccontextmanager
+async def started(
+    profile: Profile, tmp_path: Path, opener: Opener = opener
+) -> AsyncIterator[tuple[EtcdtuiApp, Pilot[int]]]:
+    launch = Launch(config=Config(profiles=(profile,)), profile=profile)
+    app = EtcdtuiApp(launch, opener, CrashReporter(tmp_path), themes=load_themes(packaged_folder()).themes)
+    async with app.run_test(size=(120, 30)) as pilot:
+        yield app, pilot
+    if app.session is not None:
+        await app.session.aclose()
+
+
+async def connected(app: EtcdtuiApp, pilot: Pilot[int]) -> None:
+    await eventually(lambda: app.session is not None and isinstance(app.shown, KeysScreen), timeout=10)
+    await pilot.pause()
+    await pilot.pause()
+
+
+def rows(app: EtcdtuiApp) -> str:
+    keys = app.shown
+    assert isinstance(keys, KeysScreen)
+    return "\n".join(keys.view.render_row(index, 200).plain for index in range(keys.view.row_count))
+
+
+def reason(app: EtcdtuiApp) -> str:
+    screen = next((s for s in app.screen_stack if isinstance(s, ConnectScreen)), None)
+    return "" if screen is None else " ".join(str(screen.reason.render()).split())
+
+
+async def says(app: EtcdtuiApp, *words: str) -> None:
+    try:
+        await eventually(lambda: all(word in reason(app) for word in words), timeout=8)
+    except AssertionError:
+        raise AssertionError(f"it says: {reason(app)!r}") from None
+
+
+CASES: dict[str, tuple[str, ...]] = {
+    "wrong-ca": ("TLS failed", "signed by a CA that is not trusted"),
+    "expired": ("TLS failed", "certificate has expired"),
+    "wrong-name": ("TLS failed", "not valid for the address", "127.0.0.1"),
+    "plaintext": ("TLS failed", "the server speaks TLS; use https://"),
+    "no-client-certificate": ("TLS failed", "requires a client certificate it trusts"),
+    "tls-to-plaintext": ("TLS failed", "the server speaks plaintext; use http://"),
+}
+
+
+def _server_tls(case: str, tls: TlsMaterial) -> ServerTls | None:
+    files = {"expired": tls.server_expired, "wrong-name": tls.server_wrong_name}.get(case)
+    return None if case == "tls-to-plaintext" else tls.server(files, client_auth=case == "no-client-certificate")
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_the_true_reason_is_told(case: str, etcd_server: ServerFactory, tls: TlsMaterial, tmp_path: Path) -> None:
+    server: Server = await etcd_server(tls=_server_tls(case, tls))
+    ca = str(tls.wrong_ca if case == "wrong-ca" else tls.ca)
+    place = server.endpoint.rpartition("://")[2]
+    plain = case == "plaintext"
+    profile = profile_of(f"http://{place}" if plain else f"https://{place}", tls=Tls() if plain else Tls(cacert=ca))
+    async with started(profile, tmp_path) as (app, _):
+        await says(app, *CASES[case])
+
+
+async def test_it_connects_by_itself_once_the_server_is_there(etcd_server: ServerFactory, tmp_path: Path) -> None:
+    server = await etcd_server()
+    await server.members[0].kill()
+    async with started(profile_of(*server.endpoints), tmp_path) as (app, pilot):
+        await says(app, "refused", server.endpoint.rpartition("://")[2])
+        await server.members[0].restart()
+        await connected(app, pilot)
+
+
+@pytest.mark.parametrize("key", ["r", "enter"])
+async def test_a_key_tries_again_at_once(
+    key: str, etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "RETRY_SECONDS", 3600.0)
+    broken = [True]
+
+    async def sometimes(wanted: Profile, password: Secret | None) -> Session:
+        if broken[0]:
+            raise Unavailable("it is not there")
+        return await Session.open(wanted)
+
+    async with started(profile_of(*etcd.endpoints), tmp_path, sometimes) as (app, pilot):
+        await says(app, "it is not there")
+        broken[0] = False
+        await pilot.press(key)
+        await connected(app, pilot)
+
+
+def _auth_on(server: Server) -> None:
+    for words in (
+        "role add r", "role grant-permission r readwrite /app/ --prefix", "user add ann:right",
+        "user grant-role ann r", "user add root:pw", "user grant-role root root", "auth enable",
+    ):  # fmt: skip
+        server.etcdctl(*words.split())
+
+
+async def _type_password(app: EtcdtuiApp, pilot: Pilot[int], password: str) -> None:
+    await eventually(lambda: isinstance(app.screen, PasswordDialog) and app.focused is not None)
+    await pilot.press(*password, "enter")
+
+
+async def test_a_wrong_password_is_told_and_asked_for_again(etcd_server: ServerFactory, tmp_path: Path) -> None:
+    server = await etcd_server()
+    _auth_on(server)
+    async with started(profile_of(*server.endpoints, auth=Auth(user="ann", prompt=True)), tmp_path) as (app, pilot):
+        await _type_password(app, pilot, "wrong")
+        await says(app, "wrong user name or password")
+        await pilot.press("enter")
+        await _type_password(app, pilot, "right")
+        await connected(app, pilot)
+        await eventually(lambda: "/app/" in rows(app))
+        assert app.session is not None and app.session.identity == "ann"
+
+
+async def test_an_outage_does_not_ask_for_the_password_again(etcd_server: ServerFactory, tmp_path: Path) -> None:
+    server = await etcd_server()
+    _auth_on(server)
+    await server.members[0].kill()
+    async with started(profile_of(*server.endpoints, auth=Auth(user="ann", prompt=True)), tmp_path) as (app, pilot):
+        await _type_password(app, pilot, "right")
+        await says(app, "refused")
+        await server.members[0].restart()
+        await connected(app, pilot)
+
+
+async def test_auth_enabled_under_an_anonymous_session_is_a_sentence(
+    etcd_server: ServerFactory, tmp_path: Path
+) -> None:
+    server = await etcd_server()
+    async with started(profile_of(*server.endpoints), tmp_path) as (app, pilot):
+        await connected(app, pilot)
+        _auth_on(server)
+        session = app.session
+        assert session is not None
+        await pilot.press("r")
+        await eventually(lambda: "the server wants a login" in rows(app) + session.health.words)
+
+
+async def test_an_expired_token_is_renewed_without_a_word(etcd_server: ServerFactory) -> None:
+    server = await etcd_server(flags=("--auth-token-ttl=3",))
+    _auth_on(server)
+    session = await opener(profile_of(*server.endpoints, auth=Auth(user="ann", password=Secret("right"))), None)
+    try:
+        await session.client.kv.get(b"/app/x")
+        used = time.monotonic()
+        await eventually(lambda: time.monotonic() > used + 4.5, what="the token has expired unused")
+        await session.client.kv.get(b"/app/x")
+    finally:
+        await session.aclose()
