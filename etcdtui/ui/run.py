@@ -112,6 +112,7 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
     from etcdtui.ui.app import EtcdtuiApp, built_screens  # what takes time: Textual; not needed to refuse a start
     from etcdtui.ui.bindings import keymap_problems
+    from etcdtui.ui.keyboard import tolerate_bad_bytes
 
     themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
     if problems := keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
@@ -137,6 +138,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     )
     crash.secrets = lambda: _secrets(app.session)
     ending.app = app
+    tolerate_bad_bytes()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: _loose_end(app, context))
     try:

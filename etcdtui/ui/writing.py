@@ -132,16 +132,28 @@ class KeyWriting:
             self.flash("too large for the built-in editor; $EDITOR opens it")
             return await self._edit_outside(work)
         limit = editing.size_limit(self.writes.guard)[1]
-        dialog = EditDialog(work.key, shown, size_limit=limit, original=work.base.value if work.base else None)
+        original = work.base.value if work.base else None
+        dialog = EditDialog(
+            work.key,
+            shown,
+            size_limit=limit,
+            original=original,
+            keep=lambda value: self._store(replace(work, value=value)),
+        )
         answer: tuple[str, bytes] | None = await self.screen.app.push_screen_wait(dialog)
         if answer is None:
+            if dialog.kept and work.value == (original or b""):
+                self.drafts.drop(work.key)
+            elif dialog.kept:
+                self._store(work)
             return None
         kind, value = answer
-        work = replace(work, value=value)
+        edited = replace(work, value=value)
         if kind == "draft":
-            self._keep(work)
+            self._keep(edited)
             return None
-        return work
+        self._store(edited)
+        return edited
 
     async def _edit_outside(self, work: _Work) -> _Work | None:
         """``$EDITOR`` on the terminal; the live parts of the program go on."""
@@ -183,13 +195,18 @@ class KeyWriting:
         answer = await self.screen.app.push_screen_wait(AskDialog(Text("final line end"), lines, answers))
         return answer != "a"
 
-    def _keep(self, work: _Work) -> None:
+    def _store(self, work: _Work) -> bool:
+        """Save the draft; a flash when that fails."""
         try:
             self.drafts.save(work.key, work.base, work.value)
         except OSError as error:
             self.flash(f"the draft could not be saved: {error.strerror}", "bad")
-            return
-        self.flash("kept as a draft; e on this key offers it again")
+            return False
+        return True
+
+    def _keep(self, work: _Work) -> None:
+        if self._store(work):
+            self.flash("kept as a draft; e on this key offers it again")
 
     # --- review and write --------------------------------------------------------------------------------
 

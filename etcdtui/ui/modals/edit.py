@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from etcdtui.core.units import format_size
@@ -15,10 +17,15 @@ from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.text import safe
 
 TITLE_LIMIT = 100
+KEEP_AFTER = 1.0
+"""Seconds without typing after which the text is kept as a draft, so that no end of the program loses it."""
 
 
 class EditDialog(Dialog[tuple[str, bytes]]):
-    """Dismisses with ``("review", value)`` or ``("draft", value)``; ``None`` when nothing was changed."""
+    """Dismisses with ``("review", value)`` or ``("draft", value)``; ``None`` when nothing was changed.
+
+    ``keep`` is given the value whenever typing pauses and when the program ends under the dialog.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "review", show=False, priority=True),
@@ -30,8 +37,20 @@ class EditDialog(Dialog[tuple[str, bytes]]):
     """
     hints = (("ctrl+s", "review"), ("esc", "keep as draft"))
 
-    def __init__(self, key: bytes, shown: Editable, *, size_limit: int, original: bytes | None = None) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        shown: Editable,
+        *,
+        size_limit: int,
+        original: bytes | None = None,
+        keep: Callable[[bytes], object] = lambda value: None,
+    ) -> None:
         super().__init__()
+        self.kept = False
+        self._store = keep
+        self._pause: Timer | None = None
+        self._answered = False
         self.key = key
         self.shown = shown
         self.size_limit = size_limit
@@ -62,6 +81,28 @@ class EditDialog(Dialog[tuple[str, bytes]]):
 
     def on_text_area_changed(self) -> None:
         self._count()
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = self.set_timer(KEEP_AFTER, self._keep_now)
+
+    def _keep_now(self) -> None:
+        if not self._answered and (self.kept or self.area.text != self.shown.text):
+            self.kept = True
+            self._store(self._draft())
+
+    def on_unmount(self) -> None:
+        self._keep_now()
+
+    def _draft(self) -> bytes:
+        """The bytes as far as the text is a value, else the text as it stands."""
+        try:
+            return to_value(self.shown.mode, self.area.text)
+        except ValueError:
+            return self.area.text.encode("utf-8", "surrogateescape")
+
+    def _answer(self, answer: tuple[str, bytes] | None) -> None:
+        self._answered = True
+        self.dismiss(answer)
 
     def _count(self) -> None:
         size = len(self.area.text) if self.shown.mode is not EditMode.HEX else len("".join(self.area.text.split())) // 2
@@ -84,17 +125,13 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         if value == self.original:
             self.notice.update(Text("nothing is changed"))
             return
-        self.dismiss(("review", value))
+        self._answer(("review", value))
 
     def action_cancel(self) -> None:
         if self.area.text == self.shown.text and (self.original is None or self._same_as_original()):
-            self.dismiss(None)
+            self._answer(None)
             return
-        try:
-            value = to_value(self.shown.mode, self.area.text)
-        except ValueError:
-            value = self.area.text.encode("utf-8", "surrogateescape")
-        self.dismiss(("draft", value))
+        self._answer(("draft", self._draft()))
 
     def _same_as_original(self) -> bool:
         try:
