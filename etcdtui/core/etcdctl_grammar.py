@@ -27,7 +27,7 @@ GROUPS = (
 )  # fmt: skip
 VERBS = (
     "get", "put", "del", "txn", "watch", "f", "go", "profile", "rev", "at", "census", "diff", "export", "import",
-    "filter", "theme", "set", "w", "q", "q!", "help", "keys", "recover", "undelete",
+    "filter", "theme", "w", "q", "q!", "help", "keys", "recover", "undelete",
 )  # fmt: skip
 
 
@@ -225,6 +225,18 @@ def _range(out: _Words, command: str) -> tuple[bytes, bytes]:
     return key, out.rest[1] if len(out.rest) == 2 else b""
 
 
+SORT_TARGETS = {"key": "key", "create": "create", "createrevision": "create", "mod": "mod", "modify": "mod",
+                "modrevision": "mod", "value": "value", "version": "version"}  # fmt: skip
+ORDERS = {"ascend": "ascend", "asc": "ascend", "descend": "descend", "desc": "descend"}
+
+
+def _choice(flags: dict[str, str], name: str, known: dict[str, str]) -> str:
+    text = flags.get(name, "").lower()
+    if text and text not in known:
+        raise _BadLine(f"--{name} knows {', '.join(dict.fromkeys(known.values()))}, not {text[:40]}.")
+    return known.get(text, "")
+
+
 def _get(words: list[bytes], notices: list[str]) -> Get:
     out = _take(
         words,
@@ -239,8 +251,8 @@ def _get(words: list[bytes], notices: list[str]) -> Get:
         _number(out.flags, "rev"),
         "keys-only" in out.flags,
         _number(out.flags, "limit"),
-        out.flags.get("sort-by", "").lower(),
-        out.flags.get("order", "").lower(),
+        _choice(out.flags, "sort-by", SORT_TARGETS),
+        _choice(out.flags, "order", ORDERS),
     )
 
 

@@ -219,6 +219,20 @@ class EtcdtuiApp(App[int]):
         self._last_number = current.number
         self.switch_mode(self._mode(number))
 
+    async def show_main(self, name: str) -> ClusterScreen | None:
+        """Show a main screen itself, without what was opened above it, and return it; ``None`` when it is not built."""
+        number = next((n for n, kind in self.screen_types.items() if kind.screen_name == name), 0)
+        current = self.shown
+        if not number or current is None:
+            return None
+        if current.number != number:
+            self._last_number = current.number
+            await self.switch_mode(self._mode(number))
+        screen = self.deck.get(number)
+        while screen is not None and self.screen is not screen and len(self.screen_stack) > 1:
+            await self.pop_screen()
+        return screen
+
     def action_last_view(self) -> None:
         self.action_go(self._last_number)
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
 
-from etcdtui.core.etcdctl_grammar import GROUPS, SCREENS, Command, Del, Get, Put, Txn, Verb, WatchKeys, parse_line
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.etcdctl_grammar import SCREENS, Command, Del, Get, Put, Txn, Verb, WatchKeys, parse_line
 from etcdtui.core.keypath import KeySyntaxError, parse_key
+from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.services.drafts import drafts_of
-from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.services.session import Session
+from etcdtui.services.watching import WatchSpec
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.compare import CompareScreen, Side
 from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.results import ResultsScreen
 from etcdtui.ui.screens.txn import TxnScreen
+from etcdtui.ui.screens.watch import WatchScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.writing_many import ManyWriting
 
@@ -23,11 +32,25 @@ SCREEN_OF_GROUP = {
     "role": "auth", "auth": "auth", "lock": "locks", "elect": "locks",
 }  # fmt: skip
 GROUP = "write"
+START_OF = {("lease", "grant"): "new", ("member", "add"): "new", ("user", "add"): "new", ("role", "add"): "new",
+            ("snapshot", "save"): "maintenance", ("alarm", "disarm"): "maintenance", ("compact", ""): "maintenance",
+            ("compaction", ""): "maintenance", ("defrag", ""): "maintenance",
+            ("endpoint", "hashkv"): "maintenance"}  # fmt: skip
+"""Commands that begin with an action of their screen; the others need a row to be chosen there."""
+KEY_OF = {("lease", "revoke"): "d revokes the lease", ("lease", "keep-alive"): "e renews the lease",
+          ("lease", "timetolive"): "t asks for the time left", ("member", "remove"): "d removes the member",
+          ("member", "promote"): "M offers to promote", ("member", "update"): "e changes the peer URLs",
+          ("move-leader", ""): "m on a member makes it the leader", ("user", "delete"): "d deletes the user",
+          ("role", "delete"): "d deletes the role", ("user", "passwd"): "e changes the password",
+          ("user", "grant-role"): "e changes the grants", ("user", "revoke-role"): "e changes the grants",
+          ("role", "grant-permission"): "e changes the grants", ("role", "revoke-permission"): "e changes the grants",
+          }  # fmt: skip
+NO_SCREEN = "this build has no screen for it; etcdctl does it"
 
 
 class Commander:
     """Runs commands for the screen on show. ``go`` shows a screen by name and returns it, ``act`` runs an app action,
-    ``profile`` connects to another one."""
+    ``profile`` connects to another one, ``open_other`` opens another one beside it (``None``: there is none)."""
 
     def __init__(
         self,
@@ -35,14 +58,17 @@ class Commander:
         go: Callable[[str], Coroutine[object, object, ClusterScreen | None]],
         act: Callable[[str], Coroutine[object, object, object]],
         profile: Callable[[str], Coroutine[object, object, None]],
+        open_other: Callable[[str], Coroutine[object, object, Session | None]],
     ) -> None:
         self.screen = screen
         self.go = go
         self.act = act
         self.profile = profile
+        self.open_other = open_other
 
     def flash(self, words: str | Text, tone: str = "accent") -> None:
-        self.screen.flash(words, tone)
+        shown = self.screen.app.screen
+        (shown if isinstance(shown, ClusterScreen) else self.screen).flash(words, tone)
 
     async def run(self, text: str) -> None:
         """Run a line; notices first, so that ignored flags are never ignored silently."""
@@ -70,7 +96,10 @@ class Commander:
             if isinstance(screen, TxnScreen) and command.text:
                 screen.load_text(command.text)
         elif isinstance(command, WatchKeys):
-            self.screen.post_message(ClusterScreen.GoTo("watch", command.key))
+            screen = await self.go("watch")
+            if isinstance(screen, WatchScreen):
+                spec = WatchSpec(command.key, command.end, command.revision)
+                screen.call_after_refresh(screen.add_watch, spec)
         else:
             await self._verb(command)
 
@@ -89,8 +118,15 @@ class Commander:
         self.screen.run_worker(flow, group=GROUP, exit_on_error=False)
 
     async def _get(self, command: Get) -> None:
+        """A key or a whole prefix is a place in the tree; everything else is a list of its own."""
         screen = await self.go("keys")
         if not isinstance(screen, KeysScreen):
+            return
+        plain = not (command.limit or command.sort_by or command.order or command.keys_only)
+        whole = command.end == b"" or (command.key, command.end) in (ALL, prefix_range(command.key))
+        folder = command.end == b"" or command.key.endswith((*screen.separators, b"\0"))
+        if not (plain and whole and folder):
+            screen.visit(ResultsScreen(screen.session, command))
             return
         if command.revision:
             screen.show_revision(command.revision)
@@ -115,14 +151,24 @@ class Commander:
         }  # fmt: skip
         if verb.name in handlers:
             await handlers[verb.name](verb)
-        elif verb.name in GROUPS:
-            name = SCREEN_OF_GROUP[verb.name]
-            if await self.go(name) is None:
-                self.flash(f"there is no screen for {verb.name} yet", "warn")
-            else:
-                self.screen.app.notify(f"{verb.name}: choose it here; o shows every action")
         else:
-            self.flash(f":{verb.name} is not there yet", "warn")
+            await self._group(verb)
+
+    async def _group(self, verb: Verb) -> None:
+        """A command of etcdctl's that a screen answers: go there, begin it or say which key does it."""
+        screen = await self.go(SCREEN_OF_GROUP[verb.name])
+        if screen is None:
+            self.flash(f"{verb.name}: {NO_SCREEN}", "warn")
+            return
+        words = [word.decode("utf-8", "replace") for word in verb.words if not word.startswith(b"--")]
+        what = next(((verb.name, w) for w in (*words[:1], "") if (verb.name, w) in {**START_OF, **KEY_OF}), None)
+        if len(words) > 1:
+            screen.call_after_refresh(screen.show_place, words[1].encode())
+        if what in START_OF:
+            screen.call_after_refresh(screen.action_do, START_OF[what])
+        else:
+            how = KEY_OF[what] if what else "this is where it is seen"
+            screen.call_after_refresh(screen.flash, f"{verb.name}: {how}; o lists everything that can be done here")
 
     def _key(self, verb: Verb) -> bytes:
         """The words as one key; a typed key reads its escapes."""
@@ -204,10 +250,37 @@ class Commander:
         self._write(self._writing().edit(drafts[0].key))
 
     async def _diff(self, verb: Verb) -> None:
-        if len(verb.words) != 2:
-            self.flash(":diff A B compares two prefixes", "warn")
+        """``A B``, ``A @profile`` or ``A@profile B``: the left side's differences can be copied to the right."""
+        sides = verb.words
+        if len(sides) != 2:
+            self.flash(":diff A B compares two prefixes, :diff A @PROFILE the same prefix of two profiles", "warn")
             return
-        self.screen.run_worker(self._writing().compare(*verb.words), group=GROUP, exit_on_error=False)
+        others: list[Session] = []
+        made: list[Side] = []
+        for word in sides:
+            prefix, at, name = word.rpartition(b"@")
+            other = await self._beside(name.decode("utf-8", "replace")) if at else None
+            if other is not None:
+                others.append(other)
+            made.append(Side(other or self.screen.session, prefix if other else word))
+        for at_, word in enumerate(sides):
+            if word.startswith(b"@") and made[at_].session is not self.screen.session:
+                made[at_] = Side(made[at_].session, made[1 - at_].prefix)
+        if any(w.startswith(b"@") and side.session is self.screen.session for w, side in zip(sides, made, strict=True)):
+            self.flash("there is no such profile, or it did not open", "warn")
+            return
+        self.screen.app.push_screen(CompareScreen(made[0], made[1], self.screen.session), partial(self._close, others))
+
+    async def _beside(self, name: str) -> Session | None:
+        try:
+            return await self.open_other(name)
+        except EtcdError as error:
+            self.flash(error_line(error), "bad")
+            return None
+
+    def _close(self, others: list[Session], _: object) -> None:
+        for other in others:
+            self.screen.app.run_worker(other.aclose(), exit_on_error=False)
 
     async def _recover(self, verb: Verb) -> None:
         self._write(self._writing().recover())
@@ -220,6 +293,8 @@ class Commander:
 
     async def _help(self, verb: Verb) -> None:
         await self.act("help")
+        if verb.words and isinstance(dialog := self.screen.app.screen, HelpDialog):
+            dialog.field.value = verb.text
 
     async def _theme(self, verb: Verb) -> None:
         app = self.screen.app
@@ -227,7 +302,3 @@ class Commander:
             app.theme = verb.text
         else:
             await self.act("theme")
-
-    async def ask(self, title: str) -> str:
-        """One more line from the person."""
-        return await self.screen.app.push_screen_wait(PromptDialog(Text(title))) or ""

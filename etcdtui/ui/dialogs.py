@@ -18,6 +18,7 @@ from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.opening import ask_password
 from etcdtui.ui.screens.profiles import ProfilesScreen
 from etcdtui.ui.text import safe
 
@@ -102,14 +103,20 @@ class AppDialogs:
         text = await self._app.push_screen_wait(CommandDialog(self._commands))
         if text:
             self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
-            await Commander(screen, self._go_to_name, self._app.run_action, self._connect_to).run(text)
+            app = self._app
+            commander = Commander(screen, app.show_main, app.run_action, self._connect_to, self._open_beside)
+            await commander.run(text)
 
-    async def _go_to_name(self, name: str) -> ClusterScreen | None:
-        number = next((n for n, kind in self._app.screen_types.items() if kind.screen_name == name), 0)
-        if not number:
+    async def _open_beside(self, name: str) -> Session | None:
+        """Another profile, opened beside the one in use; whoever asked closes it."""
+        config, screen = self._app.launch.config, self._app.shown
+        profile = next((one for one in (*config.profiles, *config.found) if one.name == name), None)
+        if profile is None or screen is None:
             return None
-        self._app.action_go(number)
-        return self._app.deck.get(number)
+        password = await ask_password(screen, profile) if profile.auth.asks else None
+        if profile.auth.asks and password is None:
+            return None
+        return await self._app.opener(profile, password)
 
     async def _connect_to(self, name: str) -> None:
         screen = self.profiles_screen()

@@ -15,11 +15,10 @@ from etcdtui.core.plan import WritePlan, line
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import KeyValue
 from etcdtui.services import deleting, moving
-from etcdtui.services.compare import compare, counts, plan_copy
 from etcdtui.services.deleting import Preview, TooLarge
 from etcdtui.services.journal import unfinished
 from etcdtui.services.restore import find_deleted, plan_undelete, undeletable
-from etcdtui.services.transfer import TransferError, export_file, load_file, plan_import, read_prefix, run_import
+from etcdtui.services.transfer import TransferError, export_file, load_file, plan_import, run_import
 from etcdtui.services.trash import trash_of
 from etcdtui.services.undo import plan_undo, run_undo
 from etcdtui.services.undolog import UndoEntry
@@ -30,7 +29,6 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.writing import KeyWriting
 
-COMPARED_ROWS = 500
 Failure = (EtcdError, OSError, TransferError, TooLarge)
 
 
@@ -220,27 +218,6 @@ class ManyWriting(KeyWriting):
             return
         self._tell(report, made.plan.changes, "created again")
         self.reload(prefix)
-
-    async def compare(self, left: bytes, right: bytes) -> None:
-        """Two prefixes side by side, and a copy of what the left one has differently."""
-        try:
-            rows = compare(await read_prefix(self.writes, left), await read_prefix(self.writes, right))
-            many = counts(rows)
-            words = (
-                f"{many['differs']} differ, {many['left']} only left, {many['right']} only right, {many['same']} equal"
-            )
-            signs = {"left": "< ", "right": "> ", "differs": "~ "}
-            listed = [line(signs[r.kind], r.name) for r in rows if r.kind != "same"][:COMPARED_ROWS]
-            lines = [line(left, "  against  ", right, tone="head"), line(words), *listed]
-            answers = [("c", "copy left to right")] if many["left"] or many["differs"] else []
-            if await self.screen.app.push_screen_wait(AskDialog(Text("compare"), lines, answers)) != "c":
-                return
-            plan, groups = plan_copy(rows, right)
-            if await self._agreed(plan, "copy") and not self.writes.guard.dry_run:
-                self._tell(await self.writes.apply_batches(plan, groups), plan.changes, "copied")
-                self.reload(right)
-        except Failure as error:
-            self.failed(error)
 
     # --- files -------------------------------------------------------------------------------------------
 

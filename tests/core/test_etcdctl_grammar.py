@@ -18,6 +18,7 @@ from etcdtui.core.shell_words import split_words
         (":get /a/ --prefix --rev 5 --keys-only --limit=10", Get(b"/a/", b"/a0", 5, True, 10)),
         ("get '' --prefix", Get(b"\0", b"\0")),
         ("get a b", Get(b"a", b"b")),
+        ("get a b --sort-by=MODIFY --order DESCEND", Get(b"a", b"b", sort_by="mod", order="descend")),
         ("etcdctl put a 'x y'", Put(b"a", b"x y")),
         ("$ ETCDCTL_API=3 etcdctl put --lease=0x1f a b", Put(b"a", b"b", lease=31)),
         ("put a --lease 1f -- -dash", Put(b"a", b"-dash", lease=31)),
@@ -53,6 +54,7 @@ def test_global_flags_are_ignored_and_told() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "nonsense", "put", "put a b c", "get", "get a b c", "del", "get --bogus a", "get a --rev x",
+     "get a --sort-by size", "get a --order up",
      "put 'a b", "get --prefix --from-key a", "put a --lease zz b", "put '' b", "get a --limit"],
 )  # fmt: skip
 def test_bad_lines_are_told_in_a_sentence(text: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,71 +15,29 @@ from etcdtui.core.diff import summarise
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.types import KeyValue
-from etcdtui.core.units import format_size
+from etcdtui.core.units import format_count, format_size
 from etcdtui.services import browse, history
 from etcdtui.services.decoders import ValueDecoders
 from etcdtui.services.history import Break, Change, KeyChange, Mark, Version
 from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
-from etcdtui.services.valuediff import NOTHING, field_changes, full_diff, hiding
-from etcdtui.ui.bindings import KEYS
+from etcdtui.services.valuediff import NOTHING, field_changes, hiding
+from etcdtui.ui.bindings import HISTORY
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.screens.history_diff import DIFF_LINES, DiffLine, DiffView, line_diff
+from etcdtui.ui.screens.keys_copy import choices, offer
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.text import safe
-from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import Column, LineTable
 
-DIFF_LINES = 4_000
-"""Lines of each version compared; the rest is not."""
+INLINE_SIZE = 32 * 1024
+"""Bytes of two values that are compared at once; more than that in a thread."""
 FIELDS_TOLD = 5
 FIELD_CHARS = 200
 DEFAULT_BACK = 1_000
 """Revisions a prefix is looked back at first."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """``tone`` is ``add``, ``remove``, ``dim`` or empty."""
-
-    text: str
-    tone: str = ""
-
-
-def line_diff(old: list[str], new: list[str]) -> list[DiffLine]:
-    """All lines of the newer version with what was removed in between."""
-    tones = {"+": "add", "-": "remove"}
-    made = [DiffLine(f"{op} {text}", tones.get(op, "")) for op, text in full_diff(old[:DIFF_LINES], new[:DIFF_LINES])]
-    if max(len(old), len(new)) > DIFF_LINES:
-        made.append(DiffLine(f"  only the first {DIFF_LINES} lines were compared", "dim"))
-    return made
-
-
-class DiffView(LineView):
-    """The lines of a difference."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.show_cursor = False
-        self.lines_shown: list[DiffLine] = []
-
-    def show(self, lines: list[DiffLine]) -> None:
-        self.lines_shown = lines
-        self.model_changed()
-
-    @property
-    def row_count(self) -> int:
-        return len(self.lines_shown)
-
-    @property
-    def content_width(self) -> int:
-        return max((min(2_000, len(line.text)) for line in self.lines_shown[:2_000]), default=0)
-
-    def render_row(self, index: int, width: int) -> Text:
-        line = self.lines_shown[index]
-        tone = {"add": "good", "remove": "bad", "dim": "dim"}.get(line.tone)
-        return safe(line.text, self.tone(tone) if tone else "", limit=2_000)
 
 
 Row = Version | Break | KeyChange
@@ -88,7 +46,7 @@ Row = Version | Break | KeyChange
 class HistoryScreen(PlaceScreen):
     """Versions left, difference right. ``space`` marks two for ``D``; enter shows one against the one before it."""
 
-    screen_name: ClassVar[str] = KEYS
+    screen_name: ClassVar[str] = HISTORY
     number: ClassVar[int] = 1
     label: ClassVar[str] = "History"
     about: ClassVar[str] = (
@@ -110,8 +68,11 @@ class HistoryScreen(PlaceScreen):
         folder: bool = False,
         other: bytes = b"",
         within: tuple[bytes, bytes] = ranges.ALL,
+        frozen: str = "",
     ) -> None:
+        """``other`` is a second key to compare with; ``frozen`` says why nothing can be put back from here."""
         super().__init__(session)
+        self.frozen = frozen
         self.reads = reads
         self.path = path
         self.folder = folder
@@ -120,9 +81,11 @@ class HistoryScreen(PlaceScreen):
         self.rows: list[Row] = []
         self.by_field = False
         self.since = 0
+        self.compared_with = 0
         self.restore: KeyValue | None = None
-        self.undelete = False
+        self.undelete = 0
         self.revealed = False
+        self.fields_masked = False
         self.decoders = ValueDecoders(session.profile.decoders, session.profile.mask.fields)
         self.head = PaneHead()
         self.state = PaneHead()
@@ -182,8 +145,16 @@ class HistoryScreen(PlaceScreen):
                 yield self.diff
             yield self.state
 
+    def why_not(self, action_id: str) -> str:
+        if action_id == "undo" and self.frozen:
+            return self.frozen
+        if action_id == "find" and not self.folder:
+            return "another revision is for prefixes: H on a folder"
+        return super().why_not(action_id)
+
     def on_mount(self) -> None:
         super().on_mount()
+        self.app.app_suspend_signal.subscribe(self, lambda _: self._hide_secrets())
         self.table.lines.focus()
         what = "changes below " if self.folder else "compare " if self.other else "history of "
         self.head.show(Text.assemble("1 Keys > ", what, safe(self.path or b"all keys", limit=300)))
@@ -221,30 +192,37 @@ class HistoryScreen(PlaceScreen):
             return
         self.rows = [Version(kv) for kv in (one, two) if kv is not None]
         self.table.set_rows(self.rows)
-        self._show(one, two)
+        await self._show_diff(one, two)
 
     async def _changes(self) -> None:
         try:
             reach = await history.reach(self.reads)
-            since = self.since or max(reach.oldest, reach.head - DEFAULT_BACK)
+            drop = None if self.since else await history.newest_drop(self.reads, self.path, reach, within=self.within)
+            back = max(reach.oldest, reach.head - DEFAULT_BACK)
+            since = self.since or (min(back, drop.revision - 1) if drop else back)
             since = max(since, reach.oldest)
             self.state.show(Text(f"comparing revision {since} with now…"))
             result = await history.since(self.reads, self.path, since, within=self.within)
-        except Compacted as error:
-            self.state.show(error_line(error))
+        except Compacted:
+            self.state.show(Text("history was compacted while it was read: r reads again"))
             return
         except EtcdError as error:
             self.state.show(error_line(error))
             return
         order = {Change.DELETED: 0, Change.CHANGED: 1, Change.NEW: 2}
-        changes = sorted(result.changes, key=lambda change: (order[change.change], change.key))
-        self.rows = list(changes)
+        self.rows = [*sorted(result.changes, key=lambda change: (order[change.change], change.key))]
+        self.compared_with = since
         self.table.set_rows(self.rows)
         self.table.set_empty(Text("nothing was deleted, changed or added"))
-        kept = f"history reaches back to revision {reach.oldest}"
-        kept += ", older ones are compacted away" if reach.compacted else ""
-        partly = "" if result.complete else f"   only the first {history.MAX_KEYS} keys were compared"
-        self.state.show(Text(f"{len(self.rows)} changes since revision {since}   f another revision   {kept}{partly}"))
+        words = [f"{format_count(len(self.rows))} changes since rev {since}"]
+        if drop is not None:
+            words.append(f"{format_count(drop.lost)} keys went away at rev {drop.revision}")
+        if not result.complete:
+            words.append(f"only the first {format_count(history.MAX_KEYS)} keys were compared")
+        words.append(f"history reaches back to rev {reach.oldest}" + (" (compacted)" if reach.compacted else ""))
+        self.state.show(Text("   ".join(words)))
+        if not self.rows:
+            self.diff.show([])
 
     # --- the difference ----------------------------------------------------------------------------------
 
@@ -265,6 +243,8 @@ class HistoryScreen(PlaceScreen):
             self.run_worker(self._read_change(row), group="diff", exclusive=True, exit_on_error=False)
         elif isinstance(row, Version) and not self.other:
             self._show(self._older(row), row.kv)
+        elif isinstance(row, Break):
+            self.diff.show([DiffLine(self._measure(row).plain, "dim")])
 
     def _older(self, row: Version) -> KeyValue | None:
         at = self.rows.index(row)
@@ -277,20 +257,16 @@ class HistoryScreen(PlaceScreen):
         except EtcdError as error:
             self.state.show(error_line(error))
             return
-        self._show(old, new)
+        await self._show_diff(old, new)
 
     def action_diff(self) -> None:
         """The two marked versions, older first."""
-        chosen = (
-            [row.kv for row in self.table.selection() if isinstance(row, Version)]
-            if callable(self.table.selection)
-            else []
-        )
+        chosen = [row.kv for row in self.table.selection if isinstance(row, Version)]
         if len(chosen) == 2:
             chosen.sort(key=lambda kv: kv.mod_revision)
             self._show(*chosen)
         else:
-            self.flash("mark two versions with space first")
+            self.flash("mark two versions with space first", "warn")
 
     def action_next_view(self) -> None:
         """By lines or by fields."""
@@ -305,7 +281,10 @@ class HistoryScreen(PlaceScreen):
         """Put the version under the cursor back, or bring back what was deleted below the prefix."""
         row = self.table.current
         if self.folder:
-            self.undelete = True
+            if not any(isinstance(row, KeyChange) and row.change is Change.DELETED for row in self.rows):
+                self.flash(f"nothing was deleted since revision {self.compared_with}: f looks further back", "warn")
+                return
+            self.undelete = self.compared_with
             self.dismiss()
         elif isinstance(row, Version) and not row.current and not self.other:
             self.restore = row.kv
@@ -315,8 +294,6 @@ class HistoryScreen(PlaceScreen):
 
     def action_find(self) -> None:
         """Another revision to compare a prefix with."""
-        if not self.folder:
-            return
 
         def answered(text: str | None) -> None:
             if text and text.strip().isdigit():
@@ -329,32 +306,70 @@ class HistoryScreen(PlaceScreen):
         globs = (KeyGlob(pattern) for pattern in self.session.profile.mask.keys)
         return kv is not None and not self.revealed and any(glob.matches(kv.key) for glob in globs)
 
-    def _lines(self, kv: KeyValue | None) -> list[str]:
+    def _hide_secrets(self) -> None:
+        """Nothing revealed stays on a screen that nobody looks at."""
+        if self.revealed:
+            self.revealed = False
+            self.diff.show([])
+            self._show(*self.shown)
+
+    async def _lines(self, kv: KeyValue | None) -> list[str]:
         if kv is None:
             return []
-        decoded = self.decoders.decode_now(kv.key, kv.value, reveal=self.revealed)
-        return list(decoded.views[0].lines()[:DIFF_LINES]) if decoded.views else []
+        decoded = await self.decoders.decode(kv.key, kv.value, reveal=self.revealed)
+        self.fields_masked |= decoded.masked
+        view = decoded.views[0].lines if decoded.views else list
+        lines = view() if len(kv.value) <= INLINE_SIZE else await asyncio.to_thread(view)
+        return list(lines[:DIFF_LINES])
 
     def _show(self, old: KeyValue | None, new: KeyValue | None) -> None:
+        self.run_worker(self._show_diff(old, new), group="diff", exclusive=True, exit_on_error=False)
+
+    async def _show_diff(self, old: KeyValue | None, new: KeyValue | None) -> None:
         self.shown = (old, new)
-        title = f"{old.version} (rev {old.mod_revision})" if old else "nothing"
-        title += f" -> {new.version} (rev {new.mod_revision})" if new else " -> deleted"
         if self._masked(old) or self._masked(new):
-            self.diff.show([DiffLine(title, "dim"), DiffLine("masked by the profile: x shows it", "dim")])
+            self.diff.show([DiffLine(_title(old, new), "dim"), DiffLine("masked by the profile: x shows it", "dim")])
             return
-        path = new.key if new else old.key if old else b""
-        hidden = NOTHING if self.revealed else hiding(self.session.profile.mask, path)
-        fields = field_changes(old.value, new.value, hidden) if old and new else None
-        lines = [DiffLine(title, "dim")]
+        self.fields_masked = False
+        before, after = await self._lines(old), await self._lines(new)
+        if sum(len(kv.value) for kv in (old, new) if kv) <= INLINE_SIZE:
+            lines = self._difference(old, new, before, after)
+        else:
+            lines = await asyncio.to_thread(self._difference, old, new, before, after)
+        self.diff.show(lines)
+
+    def _difference(
+        self, old: KeyValue | None, new: KeyValue | None, before: list[str], after: list[str]
+    ) -> list[DiffLine]:
+        lines = [DiffLine(_title(old, new), "dim")]
+        fields = None
+        if old and new:
+            hidden = NOTHING if self.revealed else hiding(self.session.profile.mask, new.key)
+            fields = field_changes(old.value, new.value, hidden)
         if fields is not None:
             lines.append(DiffLine(summarise(fields, FIELDS_TOLD), "dim"))
         if self.by_field and fields is not None:
-            lines += [DiffLine(change.describe(FIELD_CHARS)) for change in fields]
-        else:
-            lines += line_diff(self._lines(old), self._lines(new))
-        self.diff.show(lines)
+            return lines + [DiffLine(change.describe(FIELD_CHARS)) for change in fields]
+        return lines + line_diff(before, after)
+
+    def action_copy(self) -> None:
+        """What can be copied of the version, or of the changed key, under the cursor."""
+        row = self.table.current
+        kv = row.kv if isinstance(row, Version) else None
+        key = kv.key if kv else row.key if isinstance(row, KeyChange) else self.path
+        hidden = self._masked(kv) or self.fields_masked
+        namespace = self.session.guard.policy.namespace
+        offer(
+            self,
+            choices(kv, key, self.folder and kv is None and key == self.path, None, "", hidden, namespace=namespace),
+        )
 
     def close_view(self) -> bool:
         self.workers.cancel_group(self, "history")
         self.dismiss()
         return True
+
+
+def _title(old: KeyValue | None, new: KeyValue | None) -> str:
+    title = f"{old.version} (rev {old.mod_revision})" if old else "nothing"
+    return title + (f" -> {new.version} (rev {new.mod_revision})" if new else " -> deleted")
