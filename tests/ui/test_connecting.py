@@ -82,7 +82,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "expired": ("TLS failed", "certificate has expired"),
     "wrong-name": ("TLS failed", "not valid for the address", "127.0.0.1"),
     "plaintext": ("TLS failed", "the server speaks TLS; use https://"),
-    "no-client-certificate": ("TLS failed", "requires a client certificate it trusts"),
+    "no-client-certificate": ("TLS failed", "requires a client certificate"),
     "tls-to-plaintext": ("TLS failed", "the server speaks plaintext; use http://"),
 }
 
