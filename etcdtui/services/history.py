@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.core import ranges
-from etcdtui.core.errors import Compacted, FutureRevision
+from etcdtui.core.errors import Compacted
 from etcdtui.core.types import KeyValue
 from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import scan
@@ -19,6 +19,10 @@ from etcdtui.services.scan import scan
 MAX_VERSIONS = 500
 MAX_KEYS = 200_000
 """Keys of a prefix compared between two revisions."""
+DROP_KEYS = 20_000
+"""Keys below a prefix that are counted at many revisions to find where some went away."""
+STEPS = 4
+"""Counts for each doubling of the distance."""
 NEAR = 64
 PROBES = 32
 """Revisions looked at one by one, then doubling steps, to find an earlier life of a key."""
@@ -61,10 +65,11 @@ async def versions(
     head = revision or (result.header.revision if result.header else 0)
     kv = result.kvs[0] if result.kvs else None
     if kv is None:
-        yield Break(Mark.DELETED, head)
-        kv = await _earlier_life(reads, key, head)
-        if kv is None:
+        life = await _earlier_life(reads, key, head)
+        if life is None:
             return
+        kv, gone = life
+        yield Break(Mark.DELETED, gone)
         yield Version(kv)
     else:
         yield Version(kv, current=not revision)
@@ -85,10 +90,11 @@ async def _older(reads: Reads, key: bytes, kv: KeyValue | None, limit: int) -> A
             return
         if older is None:
             yield Break(Mark.CREATED, kv.create_revision)
-            older = await _earlier_life(reads, key, kv.create_revision - 1)
-            if older is None:
+            life = await _earlier_life(reads, key, kv.create_revision - 1)
+            if life is None:
                 return
-            yield Break(Mark.DELETED, older.mod_revision)
+            older, gone = life
+            yield Break(Mark.DELETED, gone)
         yield Version(older)
         limit -= 1
         kv = older
@@ -100,9 +106,12 @@ async def _at(reads: Reads, key: bytes, revision: int) -> KeyValue | None:
     return next(iter((await reads.one(Want(key, values=True), revision)).kvs), None)
 
 
-async def _earlier_life(reads: Reads, key: bytes, below: int) -> KeyValue | None:
-    """The last version from before ``below``: looked for at every one of the nearest revisions, then at doubling
-    distances, all in one request; a short life far back, between two probes, can be missed."""
+async def _earlier_life(reads: Reads, key: bytes, below: int) -> tuple[KeyValue, int] | None:
+    """The last version from before ``below`` and the revision that deleted it.
+
+    Looked for at every one of the nearest revisions, then at doubling distances, all in one request; a short life far
+    back, between two probes, can be missed.
+    """
     distances = [*range(NEAR), *(NEAR + (1 << step) for step in range(PROBES))]
     oldest = 1
     for _ in range(2):
@@ -122,7 +131,7 @@ async def _earlier_life(reads: Reads, key: bytes, below: int) -> KeyValue | None
     return None
 
 
-async def _last_version(reads: Reads, key: bytes, kv: KeyValue, present: int, absent: int) -> KeyValue:
+async def _last_version(reads: Reads, key: bytes, kv: KeyValue, present: int, absent: int) -> tuple[KeyValue, int]:
     """Bisect between a revision with the key and a later one without it."""
     while absent - present > 1:
         middle = (present + absent) // 2
@@ -131,7 +140,7 @@ async def _last_version(reads: Reads, key: bytes, kv: KeyValue, present: int, ab
             absent = middle
         else:
             kv, present = there, middle
-    return kv
+    return kv, absent
 
 
 async def _first_kept(reads: Reads, compacted: int, kept: int) -> int:
@@ -171,16 +180,48 @@ async def reach(reads: Reads) -> Reach:
     return Reach(1, head)
 
 
-async def check_revision(reads: Reads, revision: int) -> str:
-    """Empty when the store can be shown as of ``revision``; else a sentence that says why not and what can."""
-    try:
-        await reads.one(Want(b"\0"), revision)
-    except Compacted:
-        oldest = (await reach(reads)).oldest
-        return f"Revision {revision} is compacted away; history reaches back to revision {oldest}."
-    except FutureRevision:
-        return f"Revision {revision} does not exist yet."
-    return ""
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Revision ``revision`` left ``lost`` keys fewer below a prefix than there were just before."""
+
+    revision: int
+    lost: int
+
+
+async def newest_drop(
+    reads: Reads, prefix: bytes, reach: Reach, *, within: tuple[bytes, bytes] = ranges.ALL
+) -> Drop | None:
+    """The newest deletion that counts give away: at doubling distances first, then by bisection.
+
+    One that new keys make up for, or keys that came and went between two counts, are not seen. ``None`` too when there
+    are too many keys to count that often.
+    """
+    area = ranges.intersect(ranges.prefix_range(prefix), within)
+    if area is None or reach.head <= reach.oldest:
+        return None
+    distances = [0, *(int(2 ** (step / STEPS)) for step in range(PROBES * STEPS))]
+    probes = sorted({max(reach.oldest, reach.head - distance) for distance in distances}, reverse=True)
+
+    async def counts(revisions: list[int]) -> list[int]:
+        wants = [Want(*area, count_only=True, revision=revision) for revision in revisions]
+        return [result.count for result in await reads.many(wants)]
+
+    now = (await counts(probes[:1]))[0]
+    if now > DROP_KEYS:
+        return None
+    found = [now, *await counts(probes[1:])]
+    at = next((i for i in range(len(found) - 1) if found[i + 1] > found[i]), None)
+    if at is None:
+        return None
+    low, high = (probes[at + 1], found[at + 1]), (probes[at], found[at])
+    while high[0] - low[0] > 1:
+        middle = (low[0] + high[0]) // 2
+        count = (await counts([middle]))[0]
+        if count > high[1]:
+            low = (middle, count)
+        else:
+            high = (middle, count)
+    return Drop(high[0], low[1] - high[1])
 
 
 class Change(Enum):

@@ -38,6 +38,42 @@ async def test_lives_before_a_deletion_are_found(etcd: Server) -> None:
         assert (await walk(reads, b"/lives"))[:2] == ["deleted", "new"]
 
 
+async def test_a_deletion_is_told_with_its_own_revision(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        kv = reads.client.kv
+        await kv.put(b"/when", b"1")
+        await fill(reads.client, [b"/noise/%d/%d" % (n, n) for n in range(300)])
+        for number in range(100):
+            await kv.put(b"/other", b"%d" % number)
+        gone = (await kv.delete(b"/when")).header
+        for number in range(100):
+            await kv.put(b"/other", b"%d" % number)
+        rows = [row async for row in history.versions(reads, b"/when")]
+        assert gone is not None
+        assert rows[0] == Break(Mark.DELETED, gone.revision)
+
+
+async def test_the_newest_drop_below_a_prefix_is_found_by_counts(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        kv = reads.client.kv
+        await fill(reads.client, [b"/drop/%d" % n for n in range(12)])
+        await kv.delete(b"/drop/0")
+        for number in range(90):
+            await kv.put(b"/busy", b"%d" % number)
+        gone = (await kv.delete(b"/drop/1", prefix=True)).header
+        for number in range(130):
+            await kv.put(b"/busy", b"%d" % number)
+        assert gone is not None
+        reach = await history.reach(reads)
+        before = reads.requests
+        drop = await history.newest_drop(reads, b"/drop/", reach)
+        assert drop == history.Drop(gone.revision, 3)
+        assert reads.requests - before < 20
+        assert await history.newest_drop(reads, b"/busy", reach) is None
+        found = await history.since(reads, b"/drop/", drop.revision - 1)
+        assert [change.key for change in found.changes] == [b"/drop/1", b"/drop/10", b"/drop/11"]
+
+
 async def test_what_compaction_took_is_told_with_its_number(etcd: Server) -> None:
     async with reading(etcd.endpoint) as reads:
         for number in range(5):
@@ -50,9 +86,6 @@ async def test_what_compaction_took_is_told_with_its_number(etcd: Server) -> Non
         assert isinstance(last, Break) and last.mark is Mark.COMPACTED and last.missing == 3
         reach = await history.reach(reads)
         assert (reach.oldest, reach.head) == (done.header.revision - 1, done.header.revision)
-        assert "reaches back" in await history.check_revision(reads, done.header.revision - 2)
-        assert await history.check_revision(reads, done.header.revision) == ""
-        assert "does not exist yet" in await history.check_revision(reads, done.header.revision + 9)
 
 
 async def test_changes_below_a_prefix_since_a_revision(etcd: Server) -> None:

@@ -24,7 +24,7 @@ from etcdtui.services.health import State as ClusterState
 from etcdtui.services.places import Places
 from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
-from etcdtui.ui.bindings import KEYS
+from etcdtui.ui.bindings import KEYS, find
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.keys_filter import FilterMixin
@@ -149,6 +149,12 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
                 self.remove_class(name)
                 return
         self.add_class("-zoom-value" if self.pane.viewer.has_focus else "-zoom-tree")
+
+    def why_not(self, action_id: str) -> str:
+        action = find(action_id, self.screen_name)
+        if self.at_revision and action is not None and action.mutating:
+            return f"this is revision {self.at_revision}, which cannot be changed: esc or :rev live returns to now"
+        return super().why_not(action_id)
 
     # --- what others ask of the screen -------------------------------------------------------------------
 

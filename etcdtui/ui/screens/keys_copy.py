@@ -15,7 +15,8 @@ from etcdtui.core.safe_text import is_plain
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.services.etcdctl import get_command, put_command
-from etcdtui.ui.modals.picker import Item
+from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 
 CLIPBOARD_LIMIT = 100 * 1024
@@ -60,19 +61,23 @@ def choices(
     found.append(Copy("c", "as etcdctl get", get_command(place, namespace=namespace)))
     if kv is None:
         return [_limited(copy) for copy in found]
-    if hidden:
+    if hidden or (decoded is not None and decoded.masked):
         masked = "masked: press x first"
-        found += [
-            Copy(i, label, "", refused=masked) for i, label in (("v", "value"), ("d", "decoded"), ("j", "as JSON"))
-        ]
-        return found
+        found += [Copy(i, label, "", refused=masked) for i, label in (("v", "value"), ("j", "as JSON"))]
+        if hidden or decoded is None:
+            return [*found, Copy("d", "decoded", "", refused=masked)]
+        return [_limited(copy) for copy in (*found, _decoded(f"{view}, masked", lines))]
     text, unsafe, refused = _value_text(kv.value)
     found.append(Copy("v", "value", text, unsafe, refused))
     if decoded is not None and decoded.views:
-        found.append(Copy("d", f"decoded ({view})", lines, not all(is_plain(c) or c in "\n\t" for c in lines)))
+        found.append(_decoded(view, lines))
     found.append(Copy("p", "as etcdctl put", put_command(kv.key, kv.value, namespace=namespace)))
     found.append(Copy("j", "as JSON, as etcdctl writes it", _json(kv)))
     return [_limited(copy) for copy in found]
+
+
+def _decoded(view: str, lines: str) -> Copy:
+    return Copy("d", f"decoded ({view})", lines, not all(is_plain(c) or c in "\n\t" for c in lines))
 
 
 def _limited(copy: Copy) -> Copy:
@@ -107,3 +112,38 @@ def items(copies: list[Copy]) -> list[Item]:
         )
         for copy in copies
     ]
+
+
+def offer(screen: ClusterScreen, copies: list[Copy]) -> None:
+    """Ask which of them to copy; one with control characters asks once more."""
+    by_id = {copy.id: copy for copy in copies}
+
+    def picked(value: str | None) -> None:
+        if value:
+            _copy(screen, by_id[value])
+
+    screen.app.push_screen(PickerDialog(Text("copy"), items(copies), typing=False), picked)
+
+
+def _copy(screen: ClusterScreen, copy: Copy) -> None:
+    if copy.refused:
+        screen.flash(f"not copied: {copy.refused}", "warn")
+    elif copy.unsafe:
+        ask = [
+            Item("no", Text("do not copy"), Text("it holds control characters that a terminal obeys when pasted")),
+            Item("yes", Text("copy all the same")),
+        ]
+
+        def answered(value: str | None) -> None:
+            if value == "yes":
+                _to_clipboard(screen, copy)
+
+        screen.app.push_screen(PickerDialog(Text("control characters"), ask, typing=False), answered)
+    else:
+        _to_clipboard(screen, copy)
+
+
+def _to_clipboard(screen: ClusterScreen, copy: Copy) -> None:
+    screen.app.copy_to_clipboard(copy.text)
+    size = format_size(len(copy.text.encode("utf-8", "replace")))
+    screen.flash(f"sent to the terminal's clipboard: {copy.label}, {size}")

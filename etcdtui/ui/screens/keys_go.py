@@ -16,10 +16,9 @@ from etcdtui.services.places import Places
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.find import FindDialog, Suggestion
 from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history import HistoryScreen
-from etcdtui.ui.screens.keys_copy import Copy, choices, items
+from etcdtui.ui.screens.keys_copy import choices, offer
 from etcdtui.ui.screens.keys_facts import lease_words
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.keys_place import PlaceScreen
@@ -197,13 +196,20 @@ class GoMixin(LevelsMixin):
         if row is not None:
             path = row.path
             within = row.level.within
-            screen = HistoryScreen(self.session, self.reads, path, folder=row.is_folder or row.is_note, within=within)
+            screen = HistoryScreen(
+                self.session,
+                self.reads,
+                path,
+                folder=row.is_folder or row.is_note,
+                within=within,
+                frozen=self.why_not("edit") if self.at_revision else "",
+            )
 
             def back(_: None) -> None:
                 if screen.restore is not None:
                     self.restore_version(screen.restore)
                 elif screen.undelete:
-                    self.undelete(path)
+                    self.undelete(path, screen.undelete)
                 elif screen.chosen:
                     self.go_to(screen.chosen)
 
@@ -257,36 +263,7 @@ class GoMixin(LevelsMixin):
         namespace = self.session.guard.policy.namespace
         folder = row.is_folder or row.is_note
         copies = choices(kv, row.path, folder, pane.decoded, lines, pane.hidden, pane.view_name, namespace=namespace)
-        by_id = {copy.id: copy for copy in copies}
-
-        def picked(value: str | None) -> None:
-            if value:
-                self._copy(by_id[value])
-
-        self.app.push_screen(PickerDialog(Text("copy"), items(copies), typing=False), picked)
-
-    def _copy(self, copy: Copy) -> None:
-        if copy.refused:
-            self.flash(f"not copied: {copy.refused}", "warn")
-        elif copy.unsafe:
-            ask = [
-                Item("no", Text("do not copy"), Text("it holds control characters that a terminal obeys when pasted")),
-                Item("yes", Text("copy all the same")),
-            ]
-
-            def answered(value: str | None) -> None:
-                if value == "yes":
-                    self._to_clipboard(copy)
-
-            self.app.push_screen(PickerDialog(Text("control characters"), ask, typing=False), answered)
-        else:
-            self._to_clipboard(copy)
-
-    def _to_clipboard(self, copy: Copy) -> None:
-        self.app.copy_to_clipboard(copy.text)
-        self.flash(
-            f"sent to the terminal's clipboard: {copy.label}, {format_size(len(copy.text.encode('utf-8', 'replace')))}"
-        )
+        offer(self, copies)
 
     # --- other times -------------------------------------------------------------------------------------
 

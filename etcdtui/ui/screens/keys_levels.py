@@ -79,8 +79,8 @@ class LevelsMixin(ClusterScreen):
     def restore_version(self, version: KeyValue) -> None:
         """Write an older version of a key again."""
 
-    def undelete(self, prefix: bytes) -> None:
-        """Bring back what was deleted below a prefix."""
+    def undelete(self, prefix: bytes, revision: int = 0) -> None:
+        """Bring back what was deleted below a prefix, after a revision when one is given."""
 
     def visit(self, screen: PlaceScreen) -> None:
         """Show a screen above this one; afterwards go to what was chosen there."""

@@ -97,6 +97,6 @@ class KeysWriteMixin(ClusterScreen):
         """History's ``u``: put that version back."""
         self.start_write(self.writing.restore(version))
 
-    def undelete(self, prefix: bytes) -> None:
-        """Bring back what others deleted under a prefix."""
-        self.start_write(self.writing.undelete(prefix))
+    def undelete(self, prefix: bytes, revision: int = 0) -> None:
+        """Bring back what others deleted under a prefix, after a revision when one is given."""
+        self.start_write(self.writing.undelete(prefix, revision))
