@@ -5,27 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from etcdtui.client.concurrency_queue import CLEANUP_TIMEOUT, first_created, own_key, wait_for_turn
+from etcdtui.client.concurrency_queue import CLEANUP_TIMEOUT, Contender, first_created, wait_for_turn
 from etcdtui.client.concurrency_session import EtcdClient, Session
 from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.stream_policy import Backoff
 from etcdtui.client.txn import Compare, Op
 from etcdtui.core import errors
-from etcdtui.core.types import EventType, KeyValue, RangeResult, ResponseHeader
+from etcdtui.core.types import EventType, KeyValue, RangeResult
 
 OBSERVE_FIRST_PAUSE = 0.05
 OBSERVE_PAUSE_CAP = 2.0
 
 
-class Election:
+class Election(Contender):
     """One candidate. ``key`` and ``revision`` identify its term while it leads."""
-
-    def __init__(self, session: Session, name: KeyLike) -> None:
-        self.session = session
-        self.prefix = to_bytes(name, "the name") + b"/"
-        self.key = b""
-        self.revision = 0
-        self.header: ResponseHeader | None = None
 
     @classmethod
     def resume(cls, session: Session, prefix: KeyLike, key: KeyLike, revision: int) -> Election:
@@ -40,7 +33,7 @@ class Election:
 
     def is_leader(self) -> Compare:
         """The condition that this candidate still leads, for a transaction; before it leads it never holds."""
-        return Compare.create_revision(self.key or self.prefix, "=", self.revision or -1)
+        return self._still_first()
 
     async def campaign(self, value: KeyLike, timeout: float | None = None) -> None:
         """Wait until elected with ``value``; giving up, for whatever reason, withdraws the candidacy.
@@ -48,22 +41,12 @@ class Election:
         ``SessionExpired`` as soon as the session's lease is lost; ``DeadlineExceeded`` after ``timeout`` seconds
         (``None`` or 0: no limit).
         """
-        if not self.session.alive:
-            raise self.session.expired()
-        wanted = to_bytes(value, "the value")
-        key = own_key(self.prefix, self.session.lease_id)
-        ours = key in self.session.keys
-        try:
-            async with asyncio.timeout(timeout or None):
-                await self._stand(key, wanted)
-                await wait_for_turn(self.session, self.prefix, self.key, self.revision)
-        except TimeoutError:
-            await self._withdraw(key, ours)
-            raise errors.DeadlineExceeded(f"not elected within {timeout:g} s") from None
-        except BaseException:
-            await self._withdraw(key, ours)
-            raise
-        self.session.keys.add(key)
+        key = self._own_key()
+        await self._in_time(key, self._win(key, to_bytes(value, "the value")), timeout, "not elected")
+
+    async def _win(self, key: bytes, value: bytes) -> None:
+        await self._stand(key, value)
+        await wait_for_turn(self.session, self.prefix, self.key, self.revision)
 
     async def _stand(self, key: bytes, value: bytes) -> None:
         try:
@@ -144,13 +127,3 @@ class Election:
             async for batch in watcher:
                 if batch.events:
                     return
-
-    async def _withdraw(self, key: bytes, ours: bool) -> None:
-        """Leave the line, unless the key is that of a leadership which this session holds."""
-        self.key, self.revision = b"", 0
-        if ours:
-            return
-        try:
-            await self._client.kv.delete(key, timeout=CLEANUP_TIMEOUT)
-        except errors.EtcdError:
-            pass  # the lease takes the key with it

@@ -6,13 +6,60 @@ Every waiter owns the key ``<name>/<lease id in hex>``; the one created first is
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 
 from etcdtui.client.concurrency_session import EtcdClient, Session
+from etcdtui.client.convert import KeyLike, to_bytes
+from etcdtui.client.txn import Compare
 from etcdtui.core import errors
-from etcdtui.core.types import EventType, KeyValue
+from etcdtui.core.types import EventType, KeyValue, ResponseHeader
 
 CLEANUP_TIMEOUT = 5.0
 """Seconds for taking one's own key back after waiting was given up; the lease removes it otherwise."""
+
+
+class Contender:
+    """One place in the line under ``name``: ``key`` and ``revision`` tell it from earlier ones."""
+
+    def __init__(self, session: Session, name: KeyLike) -> None:
+        self.session = session
+        self.prefix = to_bytes(name, "the name") + b"/"
+        self.key = b""
+        self.revision = 0
+        self.header: ResponseHeader | None = None
+
+    def _still_first(self) -> Compare:
+        return Compare.create_revision(self.key or self.prefix, "=", self.revision or -1)
+
+    def _own_key(self) -> bytes:
+        if not self.session.alive:
+            raise self.session.expired()
+        return own_key(self.prefix, self.session.lease_id)
+
+    async def _in_time(
+        self, key: bytes, waiting: Coroutine[object, object, None], timeout: float | None, late: str
+    ) -> None:
+        """Wait; giving up, for whatever reason, leaves the line, unless the session is first there already."""
+        ours = key in self.session.keys
+        try:
+            async with asyncio.timeout(timeout or None):
+                await waiting
+        except TimeoutError:
+            await self._withdraw(key, ours)
+            raise errors.DeadlineExceeded(f"{late} within {timeout:g} s") from None
+        except BaseException:
+            await self._withdraw(key, ours)
+            raise
+        self.session.keys.add(key)
+
+    async def _withdraw(self, key: bytes, ours: bool) -> None:
+        if ours:
+            return
+        self.key, self.revision = b"", 0
+        try:
+            await self.session.client.kv.delete(key, timeout=CLEANUP_TIMEOUT)
+        except errors.EtcdError:
+            pass  # the lease takes the key with it
 
 
 def own_key(prefix: bytes, lease_id: int) -> bytes:
