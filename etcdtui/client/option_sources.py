@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from etcdtui.core.errors import ConfigError
 
 MAX_FILE = 1024 * 1024
@@ -95,6 +93,8 @@ def read_yaml(path: str | Path) -> Source:
 
     Unless ``insecure-transport`` is true TLS is used for every endpoint that does not say ``http://``.
     """
+    import yaml
+
     try:
         with Path(path).open("rb") as handle:
             data = handle.read(MAX_FILE + 1)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from typing import TYPE_CHECKING
 
 from etcdtui.client.options import TlsOptions
 from etcdtui.core.errors import ConfigError, TlsError
+
+if TYPE_CHECKING:  # the library takes a tenth of a start, and plaintext needs none of it
+    from cryptography import x509
 
 MAX_FILE = 8 * 1024 * 1024
 """Bytes; nobody's CA bundle is larger."""
@@ -106,6 +107,8 @@ def _check_form(data: bytes, what: str, file: str | Path | None) -> None:
 
 
 def _check_certificates(data: bytes, what: str, file: str | Path | None) -> list[x509.Certificate]:
+    from cryptography import x509
+
     _check_form(data, what, file)
     try:
         return x509.load_pem_x509_certificates(data)
@@ -114,6 +117,8 @@ def _check_certificates(data: bytes, what: str, file: str | Path | None) -> list
 
 
 def _check_pair(cert: bytes, key: bytes, options: TlsOptions) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
     leaf = _check_certificates(cert, "certificate", options.cert_file)[0]
     _check_form(key, "key", options.key_file)
     name = _named("key", options.key_file)

@@ -9,9 +9,6 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 
-from cryptography import x509
-from cryptography.x509.oid import NameOID
-
 from etcdtui.client.endpoints import Endpoint
 from etcdtui.client.tls import TlsMaterial
 from etcdtui.client.tls_probe import client_context, open_tls
@@ -49,6 +46,9 @@ async def fetch_pin(endpoint: Endpoint, material: TlsMaterial, timeout: float) -
 
 def certificate_name(der: bytes, endpoint: Endpoint) -> str:
     """A name the certificate is valid for: the endpoint's own if listed, else its first, else its common name."""
+    from cryptography import x509  # it takes a tenth of a start, and few clusters are pinned
+    from cryptography.x509.oid import NameOID
+
     certificate = x509.load_der_x509_certificate(der)
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from etcdtui.client.descriptors import Descriptors, Reading
 from etcdtui.config.schema import DecoderRule
@@ -27,7 +23,6 @@ from etcdtui.services.zstd import inflater
 
 INLINE_SIZE = 16 * 1024
 """Bytes up to which a value is decoded at once; larger ones in a thread."""
-MAX_NAMES = 10
 _PACKAGES = {"": "core", "internal": "apiserverinternal"}
 """Kubernetes packages that are not the first label of their API group."""
 _PROVEN = frozenset({"json", "yaml", "toml", "xml", "pem", "jwt", "gzip", "msgpack", "k8s"})
@@ -148,39 +143,8 @@ def _command(rule: DecoderRule, request: Request) -> Decoded:
     return replace(inner, kind=kind, how="by the profile's command", views=(*shown, hex_view(request.value)))
 
 
-@cache
-def _key_words() -> Sequence[tuple[type, Callable[[object], str]]]:
-    return (
-        (rsa.RSAPublicKey, lambda key: f"RSA {getattr(key, 'key_size', '')}"),
-        (ec.EllipticCurvePublicKey, lambda key: f"EC {getattr(getattr(key, 'curve', None), 'name', '')}"),
-        (ed25519.Ed25519PublicKey, lambda key: "Ed25519"),
-    )
-
-
 def describe_certificate(der: bytes) -> Sequence[Fact]:
     """Subject, names, issuer, validity and key of an X.509 certificate; raises ``ValueError``."""
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        facts = [
-            Fact("subject", certificate.subject.rfc4514_string() or "(empty)"),
-            Fact("issuer", certificate.issuer.rfc4514_string()),
-            Fact("valid from", f"{certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"),
-            Fact("expires", f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"),
-        ]
-        names = _names(certificate)
-        public = certificate.public_key()
-    except Exception:  # noqa: BLE001 - hostile DER raises many kinds
-        raise ValueError("the certificate cannot be read") from None
-    if names:
-        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-        facts.insert(1, Fact("names", ", ".join(names[:MAX_NAMES]) + more))
-    facts += [Fact("key", words(public)) for kind, words in _key_words() if isinstance(public, kind)]
-    return facts
+    from etcdtui.services import certificates
 
-
-def _names(certificate: x509.Certificate) -> list[str]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return [str(name.value) for name in names]
+    return certificates.describe_certificate(der)

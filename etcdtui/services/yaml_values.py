@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-
-import yaml
+from typing import TYPE_CHECKING
 
 from etcdtui.core.tree import Number, Tree
 
+if TYPE_CHECKING:  # imported with the first value that is looked at as YAML
+    import yaml
+
 MAX_DEPTH = 100
-_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
@@ -22,8 +23,10 @@ def parse_yaml(text: str) -> Tree:
 
     An alias stays the text ``*name``. Raises ``ValueError``, also for repeated keys and deep nesting.
     """
+    import yaml
+
     try:
-        documents = _documents(yaml.parse(text, Loader=_LOADER))
+        documents = _documents(yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader)))
     except (yaml.YAMLError, RecursionError, AttributeError) as problem:
         mark = getattr(problem, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
@@ -55,6 +58,8 @@ class _Open:
 
 
 def _documents(events: Iterator[yaml.Event]) -> list[Tree]:
+    import yaml
+
     documents: list[Tree] = []
     stack: list[_Open] = [_Open(documents)]
     for event in events:
