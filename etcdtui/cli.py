@@ -227,9 +227,9 @@ def _look(launch: Launch, args: argparse.Namespace) -> Launch:
 
 def _check(launch: Launch) -> int:
     """Say what a start would do, connect once, and leave nothing behind."""
+    from etcdtui.config.describe import login_words, mode
     from etcdtui.config.folders import config_path
     from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
-    from etcdtui.config.describe import login_words, mode
     from etcdtui.ui.bindings import keymap_problems
 
     themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
@@ -244,9 +244,14 @@ def _check(launch: Launch) -> int:
         _say("profile", f"you would pick one of: {names}; name one with -p to check its connection")
         return OK
     sources = dict(launch.provenance)
-    _say("profile", f"{profile.name}, environment {profile.environment or 'none'}, starts {mode(profile)}")
+    _say(
+        "profile",
+        f"{profile.name}, environment {profile.environment or 'none'}, starts {mode(profile)}{_modes(launch)}",
+    )
+    if profile.namespace:
+        _say("namespace", f"{profile.namespace} before every key; nothing outside of it is reached")
     _say("endpoints", ", ".join(profile.endpoints) or f"DNS SRV of {profile.discovery_srv}")
-    _say("transport", "TLS" if profile.is_tls else "PLAINTEXT")
+    _say("transport", _transport(profile))
     _say("login", login_words(profile.auth))
     for setting, source in sources.items():
         _say("from", f"{setting}: {source}")
@@ -255,6 +260,21 @@ def _check(launch: Launch) -> int:
     except EtcdError as error:
         return _fail(safe_text(str(error), limit=1000).text, FAILED)
     return OK
+
+
+def _modes(launch: Launch) -> str:
+    """What the flags change about writing."""
+    locked = launch.profile is not None and launch.profile.read_only
+    unlocks = ", and --write unlocks it (production asks)" if launch.write and locked else ""
+    return unlocks + (", and --dry-run sends no change" if launch.dry_run else "")
+
+
+def _transport(profile: Profile) -> str:
+    if not profile.endpoints:
+        return "as DNS says"
+    if not profile.is_tls:
+        return "PLAINTEXT"
+    return "TLS, and the server's certificate is NOT checked" if profile.is_unchecked else "TLS"
 
 
 def _say(word: str, text: str) -> None:

@@ -212,6 +212,11 @@ class Profile(Common):
         bare_tls = self.tls.has_files or not self.insecure_transport
         return any(e.startswith(("https://", "unixs:")) or ("://" not in e and bare_tls) for e in self.endpoints)
 
+    @property
+    def is_unchecked(self) -> bool:
+        """True when TLS is spoken to a server whose certificate nobody checks."""
+        return self.is_tls and self.tls.insecure_skip_verify
+
 
 class Problem(Value):
     """One thing wrong, as ``file:line: sentence``; ``profile`` is the profile it breaks, empty for the whole file.

@@ -194,6 +194,7 @@ class ClusterScreen(Screen[None]):
             left_open=None if left is None else float(int(left)),
             dry_run=guard.dry_run,
             plaintext=not session.profile.is_tls,
+            unchecked=session.profile.is_unchecked,
             identity=session.identity,
             namespace=session.profile.namespace,
         )

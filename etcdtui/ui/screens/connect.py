@@ -65,6 +65,7 @@ class ConnectScreen(Screen[None]):
             profile=self.profile.name,
             color=self.profile.env.color,
             plaintext=bool(self.profile.endpoints) and not self.profile.is_tls,
+            unchecked=self.profile.is_unchecked,
             writable=not self.profile.read_only,
             note="connecting",
         )

@@ -20,7 +20,10 @@ NAME_LIMIT = 40
 
 
 class TitleFacts(Value):
-    """Everything the title line tells. ``left_open`` is the seconds until writes lock again, None when they do not."""
+    """Everything the title line tells. ``left_open`` is the seconds until writes lock again, None when they do not.
+
+    ``unchecked`` is TLS to a server whose certificate nobody checks.
+    """
 
     profile: str = ""
     color: str = ""
@@ -29,6 +32,7 @@ class TitleFacts(Value):
     left_open: float | None = None
     dry_run: bool = False
     plaintext: bool = False
+    unchecked: bool = False
     identity: str = ""
     namespace: str = ""
     note: str = ""
@@ -60,8 +64,8 @@ class TitleLine(Toned):
         wide = level < 1
         name = safe(facts.profile, limit=NAME_LIMIT)
         parts = [Text.assemble((f" {name.plain} ", environment_style(facts.color, self.app.theme_variables)))]
-        if facts.namespace and level < 2:
-            parts.append(safe(facts.namespace, self.tone("dim"), limit=NAME_LIMIT))
+        if facts.namespace:
+            parts.append(safe(facts.namespace, self.tone("dim"), limit=NAME_LIMIT if level < 2 else 12))
         parts.extend(self._health_words(level))
         return Text("  " if wide else " ").join(part for part in parts if part)
 
@@ -104,7 +108,9 @@ class TitleLine(Toned):
             mode += " DRY RUN"
         style = self.tone("writes_on" if facts.writable else "read_only")
         parts = [Text(f"[ {mode} ]" if wide else f"[{mode}]", style)]
-        if level < 3:
+        if facts.unchecked:
+            parts.append(Text("TLS UNCHECKED", self.tone("bad")))
+        elif level < 3:
             parts.append(Text("PLAINTEXT" if facts.plaintext else "TLS", self.tone("dim")))
         if facts.identity and facts.identity != "-":
             parts.append(safe(facts.identity, limit=NAME_LIMIT if level < 2 else 12))
