@@ -14,7 +14,7 @@ from etcdtui.services.scan import Throttle, scan
 
 CHUNK = 1_000
 MAX_ROWS = 20_000
-"""Children counted one by one; further ones are added up in one row."""
+"""Children counted one by one; ``beyond`` says how many keys further ones hold."""
 
 
 @dataclass(slots=True)
@@ -41,6 +41,13 @@ class Census:
     size: int = 0
     revision: int = 0
     done: bool = False
+
+    @property
+    def beyond(self) -> int:
+        """Keys, counted so far, in children that have no entry because there are too many."""
+        if len(self.entries) < MAX_ROWS:
+            return 0
+        return max(0, (self.measured or self.keys) - sum(entry.keys for entry in self.entries.values()))
 
 
 async def count(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.core import ranges
-from etcdtui.core.search import Finder, finder
+from etcdtui.core.search import TEXT, Field, FilterError, Finder, compile_filter, finder
+from etcdtui.core.types import KeyValue
 from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import Throttle, scan
 
@@ -20,12 +21,18 @@ PREVIEW = 120
 KEYS_PER_SECOND = 250_000
 BYTES_PER_SECOND = 16 * 1024 * 1024
 SAMPLE_KEYS = 64
+FIELDS = {"size": Field.SIZE, "lease": Field.FLAG, "ver": Field.NUMBER, "mod": Field.NUMBER}
+"""What a filter on keys can ask beside the name."""
+NEEDS_VALUES = ("size:", "lease:")
+"""Fields that a keys-only answer does not have: the size on no version, the lease not on 3.7."""
+IN_VALUES = "value:"
 
 
 class How(Enum):
     SUBSTRING = "substring"
     GLOB = "glob"
     REGEX = "regex"
+    FILTER = "filter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,33 @@ class Query:
     within: tuple[bytes, bytes] = ranges.ALL
 
     @property
+    def reads_values(self) -> bool:
+        return self.values or (self.how is How.FILTER and any(field in self.pattern for field in NEEDS_VALUES))
+
+    @property
     def ignore_case(self) -> bool:
         return self.how is not How.REGEX and self.pattern == self.pattern.lower()
+
+
+def query_of(
+    words: str, prefix: bytes = b"", *, values: bool = False, within: tuple[bytes, bytes] = ranges.ALL
+) -> Query:
+    """The query that a person's words mean, in the language of the filter line.
+
+    One plain word is a substring, one with ``*`` or ``?`` a glob, ``^/re/`` a regular expression; several words,
+    ``!not``, ``~fuzzy`` and ``field:op`` must all hold. ``value:`` in front looks into values too.
+    """
+    text = words.strip()
+    if text.startswith(IN_VALUES):
+        text, values = text[len(IN_VALUES) :].strip(), True
+    how = How.SUBSTRING
+    if text.startswith("^/") and text.endswith("/") and len(text) > 3 and not any(c.isspace() for c in text):
+        text, how = text[2:-1], How.REGEX
+    elif any(c.isspace() for c in text) or text[:1] in ("!", "~", '"') or text.partition(":")[0] in FIELDS:
+        how = How.FILTER
+    elif "*" in text or "?" in text:
+        how = How.GLOB
+    return Query(text, how, prefix, values, within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +111,23 @@ async def cost(reads: Reads, query: Query) -> Cost:
     area = ranges.intersect(ranges.prefix_range(query.prefix), query.within)
     if area is None:
         return Cost(0, 0, 0)
-    result = await reads.one(Want(*area, limit=SAMPLE_KEYS if query.values else 1, values=query.values))
-    size = sum(len(kv.value) for kv in result.kvs) * result.count // max(1, len(result.kvs)) if query.values else 0
+    result = await reads.one(Want(*area, limit=SAMPLE_KEYS if query.reads_values else 1, values=query.reads_values))
+    size = sum(len(kv.value) for kv in result.kvs) * result.count // max(1, len(result.kvs))
     return Cost(result.count, size, result.header.revision if result.header else 0)
 
 
 async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> AsyncGenerator[Progress, None]:
     """Hits as they are found, in key order. Raises ``FilterError`` for a pattern that cannot be understood."""
-    find = finder(query.how.value, query.pattern, ignore_case=query.ignore_case)
-    throttle = Throttle(BYTES_PER_SECOND if query.values else KEYS_PER_SECOND)
+    match = _matcher(query)
+    values = query.reads_values
+    throttle = Throttle(BYTES_PER_SECOND if values else KEYS_PER_SECOND)
     seen = found = bytes_read = 0
     total = 0
-    async for batch in scan(reads, query.prefix, within=query.within, values=query.values, throttle=throttle):
+    async for batch in scan(reads, query.prefix, within=query.within, values=values, throttle=throttle):
         total = batch.total
         for first in range(0, len(batch.kvs), CHUNK):
             part = batch.kvs[first : first + CHUNK]
-            hits = [hit for kv in part if (hit := _hit(find, kv.key, kv.value, query)) is not None]
+            hits = [hit for kv in part if (hit := match(kv)) is not None]
             hits = hits[: max_hits - found]
             seen += len(part)
             found += len(hits)
@@ -106,6 +139,29 @@ async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> Asy
                 yield Progress(tuple(hits), seen, total, bytes_read)
             await asyncio.sleep(0)
     yield Progress((), seen, total, bytes_read, done=True)
+
+
+def _matcher(query: Query) -> Callable[[KeyValue], Hit | None]:
+    if not query.pattern:
+        raise FilterError("Nothing to search for.")
+    if query.how is How.FILTER:
+        return _filter(query)
+    find = finder(query.how.value, query.pattern, ignore_case=query.ignore_case)
+    return lambda kv: _hit(find, kv.key, kv.value, query)
+
+
+def _filter(query: Query) -> Callable[[KeyValue], Hit | None]:
+    wanted = compile_filter(query.pattern, FIELDS)
+
+    def match(kv: KeyValue) -> Hit | None:
+        fields = {"size": len(kv.value), "lease": bool(kv.lease), "ver": kv.version, "mod": kv.mod_revision}
+        if wanted({TEXT: kv.key, **fields}):
+            return Hit(kv.key, False, (0, 0))
+        if query.values and wanted({TEXT: kv.value, **fields}):
+            return Hit(kv.key, True, (0, 0), kv.value[:PREVIEW])
+        return None
+
+    return match
 
 
 def _hit(find: Finder, key: bytes, value: bytes, query: Query) -> Hit | None:

@@ -71,6 +71,33 @@ async def test_search_by_substring_glob_and_regex_in_names_and_values(etcd: Serv
         await hits_of(etcd.endpoint, Query("(", How.REGEX))
 
 
+@pytest.mark.matrix
+async def test_what_a_person_types_means_the_same_as_in_the_filter_line(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        client = reads.client
+        lease = await client.lease.grant(60)
+        await fill(client, [b"/a/one.json", b"/a/two.yaml", b"/b/one.txt"], b"host: pg-1")
+        await client.kv.put(b"/b/big", b"x" * 5_000)
+        await client.kv.put(b"/b/leased", b"1", lease=lease.id)
+    typed = {
+        "one": [b"/a/one.json", b"/b/one.txt"],
+        "/a/ one": [b"/a/one.json"],
+        "one !txt": [b"/a/one.json"],
+        "*.yaml": [b"/a/two.yaml"],
+        "/b/*": [b"/b/big", b"/b/leased", b"/b/one.txt"],
+        "^//one[.]/": [b"/a/one.json", b"/b/one.txt"],
+        "size:>1k": [b"/b/big"],
+        "lease:yes": [b"/b/leased"],
+        "~atw": [b"/a/two.yaml"],
+        "value:pg-1": [b"/a/one.json", b"/a/two.yaml", b"/b/one.txt"],
+        "value:host pg-1 !json": [b"/a/one.json", b"/a/two.yaml", b"/b/one.txt"],
+    }
+    for words, keys in typed.items():
+        assert (await hits_of(etcd.endpoint, search.query_of(words)))[0] == keys, words
+    with pytest.raises(FilterError):
+        await hits_of(etcd.endpoint, search.query_of("  "))
+
+
 async def test_the_price_is_told_before(etcd: Server) -> None:
     async with reading(etcd.endpoint) as reads:
         await fill(reads.client, [b"/a/%03d" % n for n in range(200)], b"x" * 50)
@@ -87,7 +114,7 @@ async def test_a_census_counts_without_reading_and_measures_on_request(etcd: Ser
         counted = [result async for result in census.count(reads, b"", (b"/",))][-1]
         assert {name: entry.keys for name, entry in counted.entries.items()} == {b"/a/": 300, b"/b/": 1}
         assert counted.done and counted.size == 0
-        measured = [result async for result in census.measure(reads, b"", (b"/",))][-1]
+        measured = [result async for result in census.measure(reads, b"", (b"/",), bytes_per_second=0)][-1]
         big = measured.entries[b"/b/"]
         assert (big.size, big.largest, big.largest_key, big.versions) == (504, 500, b"/b/1", 2)
         assert measured.done and measured.measured == 301

@@ -17,7 +17,7 @@ from etcdtui.services import census
 from etcdtui.services.census import Census, Entry
 from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
-from etcdtui.ui.bindings import KEYS
+from etcdtui.ui.bindings import CENSUS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.screens.keys_place import PlaceScreen
@@ -31,7 +31,7 @@ BAR = 20
 class CensusScreen(PlaceScreen):
     """Enter drills down, esc goes up again, ``b`` measures bytes, ``f`` shows the place in the tree."""
 
-    screen_name: ClassVar[str] = KEYS
+    screen_name: ClassVar[str] = CENSUS
     number: ClassVar[int] = 1
     label: ClassVar[str] = "Census"
     about: ClassVar[str] = (
@@ -109,6 +109,8 @@ class CensusScreen(PlaceScreen):
     def _count(self) -> None:
         self.result = Census(self.prefix)
         self.table.set_rows(())
+        if self.table.sorted_by == "size":
+            self.table.sort_by("keys", reverse=True)
         self.run_worker(self._run(measure=False), group="census", exclusive=True, exit_on_error=False)
 
     async def _run(self, *, measure: bool) -> None:
@@ -143,6 +145,8 @@ class CensusScreen(PlaceScreen):
         if result.measured:
             words += f"   measured {format_count(result.measured)}, {format_size(result.size)}"
         words += f"   {seconds:.1f} s   " + ("done" if result.done else "partial, esc stops")
+        if result.done and (beyond := result.beyond):
+            words += f"   {format_count(beyond)} keys in further rows"
         self.state.show(Text(words))
         self.table.set_rows(list(result.entries.values()))
 
@@ -150,6 +154,7 @@ class CensusScreen(PlaceScreen):
         """Measure bytes: tells the price first and begins with the second press."""
         if self.asked_bytes:
             self.asked_bytes = False
+            self.table.sort_by("size", reverse=True)
             self.run_worker(self._run(measure=True), group="census", exclusive=True, exit_on_error=False)
             return
         self.asked_bytes = True
@@ -170,6 +175,11 @@ class CensusScreen(PlaceScreen):
             self._count()
         else:
             self._leave_to(self.prefix + entry.name)
+
+    def action_refresh(self) -> None:
+        """Count again."""
+        self.asked_bytes = False
+        self._count()
 
     def action_find(self) -> None:
         """Show the row in the tree."""

@@ -76,6 +76,11 @@ def choices(
     return [_limited(copy) for copy in found]
 
 
+def whole(id: str, label: str, text: str) -> Copy:
+    """One thing to copy, refused when it is too long."""
+    return _limited(Copy(id, label, text))
+
+
 def _decoded(view: str, lines: str) -> Copy:
     return Copy("d", f"decoded ({view})", lines, not all(is_plain(c) or c in "\n\t" for c in lines))
 

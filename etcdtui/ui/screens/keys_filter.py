@@ -8,8 +8,8 @@ from etcdtui.core import ranges
 from etcdtui.core.keytree import Level, Row
 from etcdtui.core.listing import LEAF
 from etcdtui.core.search import TEXT, FilterError, Predicate, Record, compile_filter
-from etcdtui.core.search import Field as Kind
 from etcdtui.core.units import format_count
+from etcdtui.services.search import FIELDS
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.widgets.field import Field
@@ -18,7 +18,6 @@ from etcdtui.ui.widgets.keytree import Filtered
 ROWS_SHOWN = 50_000
 CHUNK = 5_000
 """Rows tested before the screen gets its turn."""
-FIELDS = {"size": Kind.SIZE, "lease": Kind.FLAG, "ver": Kind.NUMBER, "mod": Kind.NUMBER}
 
 
 class FilterMixin(LevelsMixin):

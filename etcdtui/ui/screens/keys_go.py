@@ -172,6 +172,7 @@ class GoMixin(LevelsMixin):
         """Show a screen above this one; afterwards go to what was chosen there."""
 
         def back(_: None) -> None:
+            self.view.marked |= screen.marks
             if screen.chosen:
                 self.go_to(screen.chosen)
 

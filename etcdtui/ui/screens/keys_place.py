@@ -9,3 +9,5 @@ class PlaceScreen(ClusterScreen):
     """A screen above the Keys screen in which a place can be chosen."""
 
     chosen: bytes = b""
+    marks: frozenset[bytes] = frozenset()
+    """Keys to mark in the tree."""

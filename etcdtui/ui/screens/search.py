@@ -12,14 +12,16 @@ from textual.containers import Vertical
 
 from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
+from etcdtui.core.keypath import escape_key
 from etcdtui.core.search import FilterError
 from etcdtui.core.units import format_count, format_size
 from etcdtui.services import search
 from etcdtui.services.reading import Reads
-from etcdtui.services.search import Hit, How, Query
+from etcdtui.services.search import IN_VALUES, Hit, Query, query_of
 from etcdtui.services.session import Session
-from etcdtui.ui.bindings import KEYS
+from etcdtui.ui.bindings import SEARCH
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.screens.keys_copy import choices, offer, whole
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.text import safe
@@ -31,22 +33,15 @@ KEYS_ASKED = 100_000
 """A search that reads more keys than this, or any values, waits for enter after the price is told."""
 
 
-def _key(hit: Hit) -> Text:
-    return safe(hit.key, limit=400)
-
-
-def _where(hit: Hit) -> Text:
-    return safe(hit.preview, limit=200) if hit.in_value else Text("name")
-
-
 class SearchScreen(PlaceScreen):
-    """``enter`` in the field starts; ``v`` switches values, ``s`` how to match; enter on a hit goes there."""
+    """``enter`` in the field starts; ``v`` looks into values too; enter on a hit goes there and takes marks along."""
 
-    screen_name: ClassVar[str] = KEYS
+    screen_name: ClassVar[str] = SEARCH
     number: ClassVar[int] = 1
     label: ClassVar[str] = "Search"
     about: ClassVar[str] = (
-        "Search below a prefix, by substring, glob or regular expression.\nv includes values, D changes how to match."
+        "Search below a prefix: part of a name, a glob with * or ?, ^/regex/, several words, !not, size:>10k.\n"
+        "value: in front, or v, looks into values too."
     )
 
     def __init__(
@@ -56,22 +51,31 @@ class SearchScreen(PlaceScreen):
         self.reads = reads
         self.prefix = prefix
         self.within = within
-        self.how = How.SUBSTRING
         self.values = False
         self.confirmed = False
-        self.field = Field(words, placeholder="what to look for", max_length=500)
+        self.field = Field(words, placeholder="part of a name, *.json, ^/regex/, value:text", max_length=500)
         self.head = PaneHead()
         self.state = PaneHead()
         self.table: LineTable[Hit] = LineTable(
             [
-                Column("key", "KEY", _key, lambda hit: hit.key, least=20, most=400, grow=True),
-                Column("where", "FOUND IN", _where, least=8, most=60, priority=1),
+                Column("key", "KEY", self._key, lambda hit: hit.key, least=20, most=400, grow=True),
+                Column("where", "FOUND IN", self._where, least=8, most=60, priority=1),
             ],
             lambda hit: hit.key,
             empty=Text("nothing found yet"),
-            marks=False,
         )
         self.hits: list[Hit] = []
+
+    def _key(self, hit: Hit) -> Text:
+        """The name with the match coloured, where it is in the name and can be placed."""
+        name = safe(hit.key, limit=400)
+        if not hit.in_value and hit.key.isascii() and name.plain == hit.key.decode():
+            name.stylize(self.table.lines.tone("hit"), *hit.span)
+        return name
+
+    @staticmethod
+    def _where(hit: Hit) -> Text:
+        return safe(hit.preview, limit=200) if hit.in_value else Text("name")
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
@@ -89,13 +93,14 @@ class SearchScreen(PlaceScreen):
             self.field.focus()
 
     def query_now(self) -> Query:
-        return Query(self.field.value, self.how, self.prefix, self.values, self.within)
+        return query_of(self.field.value, self.prefix, values=self.values, within=self.within)
 
     def _tell(self) -> None:
         where = safe(self.prefix or b"all keys", limit=200)
+        query = self.query_now()
         self.head.show(
             Text.assemble("search below ", where),
-            Text(f"match: {self.how.value} (D)   in: {'names and values' if self.values else 'names'} (v)"),
+            Text(f"{query.how.value} in {'names and values' if query.values else 'names'}"),
         )
 
     def _price(self) -> None:
@@ -103,15 +108,16 @@ class SearchScreen(PlaceScreen):
         self.run_worker(self._cost(), group="search", exclusive=True, exit_on_error=False)
 
     async def _cost(self) -> None:
+        query = self.query_now()
         try:
-            price = await search.cost(self.reads, self.query_now())
+            price = await search.cost(self.reads, query)
         except EtcdError as error:
             self.state.show(error_line(error))
             return
         words = f"reads {format_count(price.keys)} keys"
-        words += f" and about {format_size(price.value_bytes)} of values" if self.values else ""
-        if self.values or price.keys > KEYS_ASKED:
-            self.state.show(Text(f"{words}, in bounded pages: enter starts, esc leaves"))
+        words += f" and about {format_size(price.value_bytes)} of values" if query.reads_values else ""
+        if query.reads_values or price.keys > KEYS_ASKED:
+            self.state.show(Text(f"{words}, in bounded pages: enter starts, esc leaves", self.table.lines.tone("warn")))
             self.confirmed = True
             self.field.focus()
         else:
@@ -135,12 +141,13 @@ class SearchScreen(PlaceScreen):
                         painted = now
                         self._paint(progress, now - started)
         except FilterError as problem:
-            self.state.show(safe(str(problem)))
+            self.state.show(safe(str(problem), self.table.lines.tone("bad")))
+            self.field.focus()
         except EtcdError as error:
             self.state.show(error_line(error))
 
     def _paint(self, progress: search.Progress, seconds: float) -> None:
-        words = f"{format_count(len(self.hits))} hits   "
+        words = f"{format_count(len(self.hits))} {'hit' if len(self.hits) == 1 else 'hits'}   "
         words += f"{format_count(progress.seen)} of {format_count(progress.total)} keys"
         if progress.bytes_read:
             words += f"   {format_size(progress.bytes_read)} read"
@@ -148,6 +155,8 @@ class SearchScreen(PlaceScreen):
         if progress.full:
             words += "   the list is full: narrow the search"
         self.state.show(Text(words + ("   done" if progress.done else "   esc stops")))
+        if progress.done:
+            self.table.set_empty(Text("no key matches"))
         self.table.set_rows(self.hits)
 
     def on_input_submitted(self, event: Field.Submitted) -> None:
@@ -159,30 +168,50 @@ class SearchScreen(PlaceScreen):
 
     def on_input_changed(self, event: Field.Changed) -> None:
         self.confirmed = False
+        self._tell()
 
     def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
+        self.action_find()
+
+    # --- actions -----------------------------------------------------------------------------------------
+
+    def action_find(self) -> None:
+        """Go to the hit under the cursor; what is marked here is marked there."""
         hit = self.table.current
         if hit is not None:
             self.chosen = hit.key
+            self.marks = frozenset(one.key for one in self.hits if one.key in self.table.marked)
             self.dismiss()
+
+    def action_filter(self) -> None:
+        """Other words."""
+        self.field.focus()
+
+    def action_refresh(self) -> None:
+        self._price()
 
     def action_next_view(self) -> None:
         """Names only, or values too."""
-        self.values = not self.values
+        self.values = not self.query_now().values
+        if not self.values:
+            self.field.value = self.field.value.removeprefix(IN_VALUES)
         self._tell()
         self._price()
 
-    def action_diff(self) -> None:
-        """The next way to match."""
-        kinds = list(How)
-        self.how = kinds[(kinds.index(self.how) + 1) % len(kinds)]
-        self._tell()
-        self._price()
+    def action_copy(self) -> None:
+        """The key under the cursor, or all marked ones, one a line."""
+        keys = [hit.key for hit in self.table.selection]
+        if len(keys) == 1:
+            namespace = self.session.guard.policy.namespace
+            offer(self, choices(None, keys[0], False, None, "", False, namespace=namespace))
+        elif keys:
+            offer(self, [whole("k", f"{len(keys)} keys", "\n".join(map(escape_key, keys)))])
 
     def close_view(self) -> bool:
         if any(worker.group == "search" and worker.is_running for worker in self.workers):
             self.workers.cancel_group(self, "search")
-            self.state.show(Text(f"stopped with {len(self.hits)} hits; esc leaves"))
+            self.table.set_rows(self.hits)
+            self.state.show(Text(f"stopped with {format_count(len(self.hits))} hits; esc leaves"))
             return True
         self.dismiss()
         return True
