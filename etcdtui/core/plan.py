@@ -7,7 +7,7 @@ sent for it (``scope``). Words are ours; keys and values inside lines are raw ``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import lru_cache
 from typing import Literal
@@ -59,6 +59,22 @@ SNAPSHOT_PHRASE = "I have a snapshot: rev"
 
 
 @dataclass(frozen=True, slots=True)
+class _Reach:
+    """Ranges with the single keys apart, so that a plan of many keys is checked quickly."""
+
+    keys: frozenset[bytes]
+    wide: tuple[Range, ...]
+
+    @classmethod
+    def of(cls, given: tuple[Range, ...]) -> _Reach:
+        return cls(frozenset(key for key, end in given if not end), tuple(r for r in given if r[1]))
+
+    def covers(self, wanted: Range) -> bool:
+        key, end = wanted
+        return (not end and key in self.keys) or any(ranges.contains(r, wanted) for r in self.wide)
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The most that a permit allows: RPC names (``"KV/Txn"``) and what they may touch.
 
@@ -72,16 +88,25 @@ class Scope:
     leases: frozenset[int] | None = frozenset()
     members: frozenset[int] | None = frozenset()
     listed: bool = False
+    _puts: _Reach = field(init=False, repr=False, compare=False)
+    _deletes: _Reach = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_puts", _Reach.of(self.puts))
+        object.__setattr__(self, "_deletes", _Reach.of(self.deletes))
+
+    def may_put(self, key: bytes) -> bool:
+        return self._puts.covers((key, b""))
 
     def refusal(self, intent: WriteIntent) -> str:
         """Why ``intent`` is outside, or the empty string when it is covered."""
         if intent.method not in self.methods:
             return f"{intent.method} was not confirmed"
         for key in intent.puts:
-            if not any(ranges.holds(r, key) for r in self.puts):
+            if not self.may_put(key):
                 return "a key that was not confirmed would be written"
         for wanted in intent.deletes:
-            if not any(ranges.contains(r, wanted) for r in self.deletes):
+            if not self._deletes.covers(wanted):
                 return "a key that was not confirmed would be deleted"
         owned = not intent.method.startswith("KV/")
         if owned and intent.lease and self.leases is not None and intent.lease not in self.leases:

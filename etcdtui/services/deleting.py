@@ -68,13 +68,13 @@ class TooLarge(Exception):
     """The range holds more bytes than a preview keeps; the message is a sentence."""
 
 
-async def preview(writes: Writes, key: bytes, end: bytes) -> Preview:
-    """Read the whole range at one revision."""
+async def preview(writes: Writes, key: bytes, end: bytes, *, at: int = 0) -> Preview:
+    """Read the whole range at one revision: the newest, or ``at``."""
     kvs: list[KeyValue] = []
     size = revision = cluster = 0
-    async for page in writes.client.kv.pages(key, range_end=end, page_size=500):
+    async for page in writes.client.kv.pages(key, range_end=end, page_size=500, revision=at):
         if page.header and not revision:
-            revision, cluster = page.header.revision, page.header.cluster_id
+            revision, cluster = at or page.header.revision, page.header.cluster_id
         kvs.extend(page.kvs)
         size += sum(len(kv.key) + len(kv.value) for kv in page.kvs)
         if size > PREVIEW_BYTES:
@@ -269,6 +269,14 @@ async def delete_range(
         await _rewrite(trash, trash_path, [kv for kv, _ in gone], found, plan)
     _remember(writes, plan, gone, trash_path, record.id)
     return result
+
+
+async def untouched(writes: Writes, found: Preview) -> bool:
+    """Whether the condition of a delete of the range holds now: nothing in it was written since the preview."""
+    newer = await writes.client.kv.get(
+        found.key, range_end=found.end or None, min_mod_revision=found.revision + 1, keys_only=True, limit=1
+    )
+    return not newer.kvs
 
 
 async def _rewrite(trash: Trash, path: Path, kvs: Sequence[KeyValue], found: Preview, plan: WritePlan) -> None:

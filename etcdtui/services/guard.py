@@ -25,7 +25,7 @@ from etcdtui.core.plan import (
     glob_matches,
     glob_touches,
 )
-from etcdtui.core.ranges import below, contains, cut, holds, prefix_range
+from etcdtui.core.ranges import below, contains, cut, prefix_range
 from etcdtui.core.types import WriteIntent
 from etcdtui.services.kubernetes import edit_refusal, is_kubernetes, object_name
 
@@ -271,8 +271,7 @@ class Guard:
     def _kubernetes_refusal(self, key: bytes, head: bytes, plan: WritePlan) -> str:
         if not is_kubernetes(self.whole(key), head):
             return ""
-        written = any(holds(r, key) for r in plan.scope.puts)
-        if written and (why := edit_refusal(self.whole(key), head)):
+        if plan.scope.may_put(key) and (why := edit_refusal(self.whole(key), head)):
             return why
         if not self.policy.allow_kubernetes_writes:
             return "a key belongs to the kube-apiserver; the profile would need allow_kubernetes_writes: true"

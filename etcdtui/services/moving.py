@@ -15,10 +15,11 @@ from pathlib import Path
 
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Batch, Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
-from etcdtui.services.deleting import Preview, preview_prefix
+from etcdtui.services.deleting import Preview, preview, preview_prefix
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.guard import Guard
 from etcdtui.services.journal import MAX_PAIRS, MoveJournal, Pair, new_path
@@ -145,12 +146,15 @@ class MoveState:
 
 
 async def inspect(writes: Writes, journal: MoveJournal) -> MoveState:
-    """Ask the cluster what has moved. ``moved`` pairs name the target as it is now and its old name."""
+    """What has moved, at one revision. ``moved`` pairs name the target as it is now and its old name."""
     waiting: list[tuple[KeyValue, bytes]] = []
     moved: list[tuple[KeyValue, bytes]] = []
     odd: list[bytes] = []
-    sources = {kv.key: kv for kv in (await preview_prefix(writes, journal.source)).kvs}
-    targets = {kv.key: kv for kv in (await preview_prefix(writes, journal.target)).kvs}
+    found = await preview_prefix(writes, journal.source)
+    # At one revision: the last transaction of the program that was cut may still be on its way.
+    others = await preview(writes, *prefix_range(journal.target), at=found.revision)
+    sources = {kv.key: kv for kv in found.kvs}
+    targets = {kv.key: kv for kv in others.kvs}
     for pair in journal.pairs:
         source, target = sources.get(pair.source), targets.get(pair.target)
         if source is not None and source.mod_revision == pair.mod and target is None:

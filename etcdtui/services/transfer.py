@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etcdtui.core.errors import EtcdError, LeaseExists
@@ -278,12 +279,18 @@ async def plan_import(
 
 
 async def run_import(writes: Writes, plan: ImportPlan) -> BatchReport:
-    """Grant the missing leases, then write."""
-    if plan.regrant:
-        with writes.guard.permit(plan.plan):
-            for lease, ttl in plan.regrant:
-                try:
-                    await writes.client.lease.grant(ttl, id=lease)
-                except LeaseExists:
-                    continue
+    """Grant the missing leases, which is put on record, then write."""
+    started = writes.clock()
+    granted: list[bytes] = []
+    try:
+        if plan.regrant:
+            with writes.guard.permit(plan.plan):
+                for lease, ttl in plan.regrant:
+                    with contextlib.suppress(LeaseExists):
+                        await writes.client.lease.grant(ttl, id=lease)
+                        granted.append(f"{lease:x}".encode())
+    finally:
+        if granted:
+            leases = replace(plan.plan, action="lease grant", target=granted[0], keys=tuple(granted), condition="")
+            await writes.record(leases, (), "ok", started, changes=len(granted))
     return await writes.apply_batches(plan.plan, plan.groups)

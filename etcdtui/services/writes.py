@@ -26,6 +26,8 @@ from etcdtui.services.undolog import Change, UndoEntry, UndoLog
 RESOLVE_FOR = 15.0
 """Seconds in which a lost answer is settled before it is called unknown."""
 RESOLVE_PAUSE = 0.25
+DRY_READS = 50
+"""Reads of a dry run under way at once."""
 SCAN_LIMIT = 512
 """Revisions looked at one by one when a bisection cannot decide."""
 
@@ -270,9 +272,17 @@ class Writes:
         return found.header.revision if found.header else 0
 
     async def dry_run(self, steps: Batch) -> DryRun:
-        """Evaluate the conditions with reads only."""
-        found = [await self.get(s.key) for s in steps]
+        """Evaluate the conditions with reads only, a bounded number at a time."""
+        found: list[KeyValue | None] = []
+        for start in range(0, len(steps), DRY_READS):
+            found += await asyncio.gather(*(self.get(s.key) for s in steps[start : start + DRY_READS]))
         return DryRun(all(_same(s, kv) for s, kv in zip(steps, found, strict=True)), tuple(found))
+
+    async def dry_run_groups(self, groups: Iterable[Group]) -> tuple[int, int]:
+        """How many of the keys of a change in many steps are as expected now, and how many there are."""
+        steps = tuple(step for group in groups for step in group)
+        found = (await self.dry_run(steps)).found
+        return sum(_same(s, kv) for s, kv in zip(steps, found, strict=True)), len(steps)
 
     async def get(self, key: bytes) -> KeyValue | None:
         found = await self.client.kv.get(key)

@@ -13,6 +13,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import WritePlan, line
 from etcdtui.core.ranges import prefix_range
+from etcdtui.core.steps import Group, Step
 from etcdtui.core.types import KeyValue
 from etcdtui.services import deleting, moving
 from etcdtui.services.deleting import Preview, TooLarge
@@ -46,7 +47,7 @@ class ManyWriting(KeyWriting):
                 return
             ttl = await self.writes.lease_ttl(kv.lease)
             plan = deleting.plan_delete_key(self.writes.guard, kv, ttl=ttl, hidden=self.hiding(key))
-            if await self._agreed(plan, "delete"):
+            if await self._agreed(plan, "delete", [(Step(kv.key, kv, None),)]):
                 await self._delete_listed(plan, [kv])
         except Failure as error:
             self.failed(error)
@@ -65,7 +66,7 @@ class ManyWriting(KeyWriting):
                 return
             kvs = [found[key] for key in sorted(found)]
             plan = deleting.plan_delete_keys(self.writes.guard, kvs)
-            if await self._agreed(plan, "delete"):
+            if await self._agreed(plan, "delete", [(Step(kv.key, kv, None),) for kv in kvs]):
                 await self._delete_listed(plan, kvs)
         except Failure as error:
             self.failed(error)
@@ -86,7 +87,7 @@ class ManyWriting(KeyWriting):
             trash = trash_of(self.writes)
             path = trash.path_for(found.revision) if trash is not None else None
             plan = deleting.plan_delete_range(self.writes.guard, found, label, path)
-            if not await self._agreed(plan, "delete"):
+            if not await self._agreed(plan, "delete", preview=found):
                 return
             done = await deleting.delete_range(self.writes, plan, found, trash, path)
         except Failure as error:
@@ -120,7 +121,7 @@ class ManyWriting(KeyWriting):
                 kv = await self.writes.get(source)
                 found = Preview(source, b"", (kv,) if kv else (), kv.mod_revision if kv else 0)
             plan = moving.plan_move(self.writes.guard, found, source, target, keep=keep)
-            if not await self._agreed(plan.plan, "clone" if keep else "move"):
+            if not await self._agreed(plan.plan, "clone" if keep else "move", plan.groups):
                 return
             if self.writes.guard.dry_run:
                 await self.writes.record(plan.plan, (), "dry: THEN", self.writes.clock(), dry=True)
@@ -172,7 +173,7 @@ class ManyWriting(KeyWriting):
                 if answer not in ("r", "b"):
                     continue
                 move = moving.plan_recovery(self.writes.guard, journal, state, back=answer == "b")
-                if await self._agreed(move.plan, "run"):
+                if await self._agreed(move.plan, "run", move.groups):
                     self._tell(await moving.recover(self.writes, journal, move), move.plan.changes, "moved", steps=2)
                     self.reload(b"")
             except Failure as error:
@@ -191,7 +192,7 @@ class ManyWriting(KeyWriting):
             if made.plan is None:
                 self.flash(f"cannot be undone: {made.reason}", "warn")
                 return
-            if not await self._agreed(made.plan, "undo"):
+            if not await self._agreed(made.plan, "undo", made.groups):
                 return
             if self.writes.guard.dry_run:
                 self.flash("dry run: nothing was sent", "warn")
@@ -210,7 +211,7 @@ class ManyWriting(KeyWriting):
             known = revision > 0
             found = await (undeletable(self.writes, prefix, revision) if known else find_deleted(self.writes, prefix))
             made = await plan_undelete(self.writes, found)
-            if not await self._agreed(made.plan, "undelete"):
+            if not await self._agreed(made.plan, "undelete", made.groups):
                 return
             report = await self.writes.apply_batches(made.plan, made.groups)
         except Failure as error:
@@ -253,7 +254,7 @@ class ManyWriting(KeyWriting):
             if not made.groups:
                 self.flash(f"all {len(export.kvs)} keys are equal already; nothing to write", "good")
                 return
-            if not await self._agreed(made.plan, "import"):
+            if not await self._agreed(made.plan, "import", made.groups):
                 return
             if self.writes.guard.dry_run:
                 self.flash("dry run: nothing was sent", "warn")
@@ -267,11 +268,20 @@ class ManyWriting(KeyWriting):
 
     # --- shared ------------------------------------------------------------------------------------------
 
-    async def _agreed(self, plan: WritePlan, verb: str) -> bool:
+    async def _agreed(
+        self, plan: WritePlan, verb: str, groups: Sequence[Group] = (), preview: Preview | None = None
+    ) -> bool:
         async def dry() -> str:
             why = self.writes.guard.refusal(plan)
-            await self.writes.record(plan, (), "dry: refused" if why else "dry: THEN", self.writes.clock(), dry=True)
-            return why or f"{plan.changes} changes would be sent; the conditions are those read just now"
+            if not why and preview is not None:
+                holds = await deleting.untouched(self.writes, preview)
+                why = "" if holds else f"a key changed since rev {preview.revision}: nothing would be deleted"
+            elif not why:
+                good, many = await self.writes.dry_run_groups(groups)
+                why = "" if good == many else f"{many - good} of {many} conditions fail now: ELSE would run for them"
+            words = "dry: ELSE" if why else "dry: THEN"
+            await self.writes.record(plan, (), words, self.writes.clock(), dry=True)
+            return why or f"every condition holds now: THEN would run, {plan.changes} changes"
 
         return await confirm_write(self.screen.app, self.writes.guard, plan, dry=dry, verb=verb)
 

@@ -1,7 +1,9 @@
-"""Run as a program: rename a folder and die at a chosen point, as ``kill -9`` would have it.
+"""Run as a program: rename folders in processes that die at a chosen point, as ``kill -9`` would have it.
 
-Arguments: endpoint, state folder, source, target, point. A point ``send:N`` dies just before the N-th transaction is
-sent, ``wire:N:MICROS`` that long after it was handed to the network, ``answer:N`` when its answer is in.
+Everything is imported once; each line of standard input (endpoint, state folder, source, target, point, parted by
+tabs) runs in a fork of its own, and its exit status is answered as a line. No connection exists before a fork. A point
+``send:N`` dies just before the N-th transaction is sent, ``wire:N:MICROS`` that long after it was handed to the
+network, ``answer:N`` when its answer is in.
 """
 
 from __future__ import annotations
@@ -49,5 +51,20 @@ async def main(endpoint: str, state: str, source: bytes, target: bytes, point: s
         await moving.run_move(writes, plan, journals=Path(state) / "journal")
 
 
+def run(line: str) -> int:
+    """One rename in a child of its own; minus the signal that ended it, else its exit code."""
+    endpoint, state, source, target, point = line.rstrip("\n").split("\t")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            asyncio.run(main(endpoint, state, source.encode(), target.encode(), point))
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3].encode(), sys.argv[4].encode(), sys.argv[5]))
+    for wanted in sys.stdin:
+        print(run(wanted), flush=True)

@@ -170,10 +170,9 @@ class CompareScreen(ListScreen[DiffRow]):
         plan, groups = plan_copy(rows, self.right.prefix)
 
         async def dry() -> str:
-            found = [await writes.dry_run(group) for group in groups]
-            good = sum(one.holds for one in found)
-            await writes.record(plan, (), f"dry: {good} of {len(found)} hold", writes.clock(), dry=True)
-            return f"{good} of {len(found)} keys are still as compared"
+            good, many = await writes.dry_run_groups(groups)
+            await writes.record(plan, (), f"dry: {good} of {many} hold", writes.clock(), dry=True)
+            return f"{good} of {many} keys are still as compared"
 
         if not await confirm_write(self.app, writes.guard, plan, verb="copy", dry=dry):
             return
