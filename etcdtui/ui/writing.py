@@ -239,6 +239,10 @@ class KeyWriting:
 
     async def _write(self, work: _Work) -> _Work | None:
         """Write; a conflict may give the work to go on with."""
+        if why := self.screen.session.health.why_no_puts:
+            if self._store(work):
+                self.flash(f"not written, kept as a draft. {why}", "bad")
+            return None
         plan = await self.plan_for(work)
         try:
             result = await editing.save(self.writes, plan, work.base, work.value, lease=work.lease, drafts=self.drafts)
