@@ -246,7 +246,8 @@ def _check(launch: Launch) -> int:
     sources = dict(launch.provenance)
     _say(
         "profile",
-        f"{profile.name}, environment {profile.environment or 'none'}, starts {mode(profile)}{_modes(launch)}",
+    begins = f"starts {mode(profile)}{_modes(launch)}"
+    _say("profile", f"{profile.name}, environment {profile.environment or 'none'}, {begins}")
     )
     if profile.namespace:
         _say("namespace", f"{profile.namespace} before every key; nothing outside of it is reached")

@@ -251,3 +251,31 @@ def _stars(part: bytes) -> re.Pattern[bytes]:
         return re.compile(head, re.DOTALL)
     middle = b"".join(b"(?>.*?" + piece + b")" for piece in tail[:-1] if piece)
     return re.compile(head + middle + b".*" + tail[-1], re.DOTALL)
+
+
+def globs_below(pattern: str, prefix: str) -> tuple[str, ...]:
+    """Patterns for names without ``prefix`` that match what ``pattern`` matches with it.
+
+    Exact for a prefix that ends with ``/`` or is plain text in the pattern; of other overlaps nothing is known.
+    """
+    if pattern.startswith(prefix):
+        return (pattern[len(prefix) :],)
+    parts = pattern.split("/")
+    if not prefix.endswith("/") or any("**" in part and part != "**" for part in parts):
+        return ()
+    places = _passed(parts, {0})
+    for name in prefix[:-1].split("/"):
+        stays = {at for at in places if at < len(parts) and parts[at] == "**"}
+        matched = {at + 1 for at in places - stays if at < len(parts) and KeyGlob(parts[at]).matches(name.encode())}
+        places = _passed(parts, stays | matched)
+    return tuple("/".join(parts[at:]) for at in sorted(places) if at < len(parts))
+
+
+def _passed(parts: list[str], places: set[int]) -> set[int]:
+    """Where a pattern may go on, with ``**`` standing for no part at all too."""
+    found = set(places)
+    for at in sorted(places):
+        while at < len(parts) and parts[at] == "**":
+            at += 1
+            found.add(at)
+    return found

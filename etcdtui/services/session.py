@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etcdtui.client import Client, ClientOptions, TlsOptions
@@ -16,6 +16,7 @@ from etcdtui.config.passwords import password_of, token_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import EtcdError, Unavailable
+from etcdtui.core.search import globs_below
 from etcdtui.services.audit import Audit
 from etcdtui.services.guard import Guard, policy_of
 from etcdtui.services.health import ClusterHealth, HealthMonitor, State
@@ -149,6 +150,7 @@ class Session:
         (``profile.auth.asks``) comes in ``overrides``.
         Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
         """
+        profile = _patterns_inside(profile)
         guard = Guard(policy_of(profile, forced_read_only=overrides.read_only, dry_run=overrides.dry_run))
         limit = (profile.dial_timeout or 2.0) + OPEN_MARGIN
         client: Client | None = None
@@ -205,6 +207,19 @@ def _state_of(profile: Profile) -> Path:
     if not profile.namespace:
         return state_folder()
     return state_folder() / f"namespace-{hashlib.sha256(profile.namespace.encode()).hexdigest()[:16]}"
+
+
+def _patterns_inside(profile: Profile) -> Profile:
+    """Patterns about whole names hold inside of the namespace too: what is masked stays masked."""
+    if not profile.namespace:
+        return profile
+    masks = dict.fromkeys(profile.mask.keys)
+    for pattern in profile.mask.keys:
+        masks |= dict.fromkeys(globs_below(pattern, profile.namespace))
+    rules = list(profile.decoders)
+    for rule in profile.decoders:
+        rules += [replace(rule, match=pattern) for pattern in globs_below(rule.match, profile.namespace)]
+    return replace(profile, mask=replace(profile.mask, keys=tuple(masks)), decoders=tuple(rules))
 
 
 async def _from_dns(profile: Profile) -> Profile:

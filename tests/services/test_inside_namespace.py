@@ -16,6 +16,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core import ranges
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import ActionClass, Scope, WritePlan
+from etcdtui.core.search import KeyGlob
 from etcdtui.core.types import Permission, PermissionType, WriteIntent
 from etcdtui.services import roots
 from etcdtui.services.deleting import delete_range, plan_delete_range, preview
@@ -159,3 +160,10 @@ async def test_a_limited_user_starts_at_the_granted_part(etcd_server: ServerFact
         assert [root.within for root in start.roots] == [ranges.prefix_range(b"app/")]
         plan = plan_edit(session.guard, b"app/x", None, b"1")
         assert isinstance(await save(session.writes, plan, None, b"1", drafts=drafts_of(session.writes)), Saved)
+
+
+async def test_what_is_masked_outside_is_masked_inside(etcd: Server) -> None:
+    async with opened(profile_of(etcd, namespace="/registry/")) as session:
+        globs = [KeyGlob(pattern) for pattern in session.profile.mask.keys]
+        for key, hidden in ((b"secrets/default/x", True), (b"token", True), (b"pods/default/x", False)):
+            assert any(glob.matches(key) for glob in globs) == hidden, key
