@@ -244,11 +244,8 @@ def _check(launch: Launch) -> int:
         _say("profile", f"you would pick one of: {names}; name one with -p to check its connection")
         return OK
     sources = dict(launch.provenance)
-    _say(
-        "profile",
     begins = f"starts {mode(profile)}{_modes(launch)}"
     _say("profile", f"{profile.name}, environment {profile.environment or 'none'}, {begins}")
-    )
     if profile.namespace:
         _say("namespace", f"{profile.namespace} before every key; nothing outside of it is reached")
     _say("endpoints", ", ".join(profile.endpoints) or f"DNS SRV of {profile.discovery_srv}")
