@@ -1,10 +1,12 @@
-"""Places one comes back to: bookmarks of the profile and of this run, and where one was, back and forward."""
+"""Places one comes back to: bookmarks of the profile, bookmarks and recent places of earlier runs, back and forward."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from etcdtui.config.state import load_places, save_places
 from etcdtui.core.keypath import KeySyntaxError, parse_key
 
 RECENT_KEPT = 50
@@ -12,22 +14,25 @@ RECENT_KEPT = 50
 
 @dataclass(slots=True)
 class Places:
-    """``bookmarks`` by name; ``trail`` is what ``[`` and ``]`` walk along, ``at`` the place shown now."""
+    """``bookmarks`` by name, those of the profile in ``fixed``; ``trail`` is what ``[`` and ``]`` walk along, ``at``
+    the place shown now; ``earlier`` are places of earlier runs, newest first."""
 
+    profile: str = ""
     bookmarks: dict[str, bytes] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
     trail: list[bytes] = field(default_factory=list)
     at: int = -1
-    last: int = -1
+    earlier: list[bytes] = field(default_factory=list)
 
     @classmethod
-    def from_profile(cls, bookmarks: Mapping[str, str]) -> Places:
+    def from_profile(cls, profile: str, bookmarks: Mapping[str, str]) -> Places:
         found: dict[str, bytes] = {}
         for name, text in bookmarks.items():
             try:
                 found[name] = parse_key(text)
             except KeySyntaxError:
                 found[name] = text.encode("utf-8", "surrogateescape")
-        return cls(found)
+        return cls(profile, found, frozenset(found))
 
     def visit(self, place: bytes) -> None:
         """A new place; what was ahead is forgotten."""
@@ -36,7 +41,6 @@ class Places:
         del self.trail[self.at + 1 :]
         self.trail.append(place)
         del self.trail[:-RECENT_KEPT]
-        self.last = len(self.trail) - 2
         self.at = len(self.trail) - 1
 
     def back(self) -> bytes | None:
@@ -45,29 +49,51 @@ class Places:
     def forward(self) -> bytes | None:
         return self._go(self.at + 1)
 
-    def swap(self) -> bytes | None:
-        """The place before this one, whatever the direction."""
-        return self._go(self.last)
-
     def _go(self, index: int) -> bytes | None:
         if not 0 <= index < len(self.trail):
             return None
-        self.last, self.at = self.at, index
+        self.at = index
         return self.trail[index]
 
     def recent(self) -> list[bytes]:
-        """Places of this run, newest first, each once."""
-        return list(dict.fromkeys(reversed(self.trail)))
+        """Places of this run and of earlier ones, newest first, each once."""
+        return list(dict.fromkeys([*reversed(self.trail), *self.earlier]))[:RECENT_KEPT]
 
-    def toggle(self, place: bytes) -> bool:
-        """Bookmark a place for this run, or drop the bookmark; whether it is one now."""
-        known = [name for name, path in self.bookmarks.items() if path == place]
-        if known:
-            for name in known:
-                del self.bookmarks[name]
-            return False
+    def name_of(self, place: bytes) -> str:
+        """The name of the bookmark on a place; empty when there is none."""
+        return next((name for name, path in self.bookmarks.items() if path == place), "")
+
+    def add(self, place: bytes) -> str:
+        """Bookmark a place; the name it gets."""
         name = place.rstrip(b"/").rsplit(b"/", 1)[-1].decode("utf-8", "backslashreplace") or "place"
         while name in self.bookmarks:
             name += "'"
         self.bookmarks[name] = place
-        return True
+        return name
+
+    def drop(self, place: bytes) -> None:
+        """Forget the bookmark; those of the profile stay."""
+        for name in [n for n, path in self.bookmarks.items() if path == place and n not in self.fixed]:
+            del self.bookmarks[name]
+
+    # --- between runs ------------------------------------------------------------------------------------
+
+    def load(self, folder: Path) -> None:
+        """Add what earlier runs kept. Reads a file."""
+        kept = load_places(folder)
+        for place in kept.bookmarks:
+            if place.profile == self.profile and not self.name_of(place.key_bytes):
+                name = place.name or "place"
+                while name in self.bookmarks:
+                    name += "'"
+                self.bookmarks[name] = place.key_bytes
+        self.earlier = [place.key_bytes for place in kept.recent if place.profile == self.profile]
+
+    def keep_visit(self, folder: Path, place: bytes) -> None:
+        """Remember a place for later runs. Writes a file; raises ``OSError``."""
+        save_places(folder, load_places(folder).visited(self.profile, place))
+
+    def keep_bookmark(self, folder: Path, place: bytes, name: str) -> None:
+        """Remember the bookmark, or with an empty name its absence. Writes a file; raises ``OSError``."""
+        kept = load_places(folder)
+        save_places(folder, kept.marked(self.profile, place, name) if name else kept.unmarked(self.profile, place))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from etcdtui.core.keytree import KeyTree
 from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.core.types import Permission, PermissionType
@@ -71,14 +73,32 @@ async def test_a_limited_user_browses_the_granted_ranges_and_nothing_else(etcd_s
 
 
 def test_back_forward_and_bookmarks() -> None:
-    places = Places.from_profile({"db": "/config/db", "bin": "\\xff"})
+    places = Places.from_profile("here", {"db": "/config/db", "bin": "\\xff"})
     assert places.bookmarks == {"db": b"/config/db", "bin": b"\xff"}
     for place in (b"a", b"b", b"c"):
         places.visit(place)
     assert (places.back(), places.back(), places.back()) == (b"b", b"a", None)
     assert places.forward() == b"b"
-    assert places.swap() == b"a" and places.swap() == b"b"
     places.visit(b"d")
     assert places.forward() is None and places.recent() == [b"d", b"b", b"a"]
-    assert places.toggle(b"/x/y/") and places.bookmarks["y"] == b"/x/y/"
-    assert not places.toggle(b"/x/y/") and "y" not in places.bookmarks
+    assert places.add(b"/x/y/") == "y" and places.bookmarks["y"] == b"/x/y/"
+    places.drop(b"/x/y/")
+    places.drop(b"/config/db")
+    assert set(places.bookmarks) == {"db", "bin"}, "the profile's own bookmarks stay"
+
+
+def test_places_are_there_again_in_the_next_run_of_the_same_profile(tmp_path: Path) -> None:
+    first = Places("here")
+    name = first.add(b"/bin/\xff\x00")
+    first.keep_bookmark(tmp_path, b"/bin/\xff\x00", name)
+    first.keep_visit(tmp_path, b"/old")
+    first.keep_visit(tmp_path, b"/new")
+    again, other = Places("here"), Places("other")
+    again.load(tmp_path)
+    other.load(tmp_path)
+    assert again.bookmarks == {name: b"/bin/\xff\x00"} and again.recent() == [b"/new", b"/old"]
+    assert not other.bookmarks and not other.recent()
+    again.keep_bookmark(tmp_path, b"/bin/\xff\x00", "")
+    last = Places("here")
+    last.load(tmp_path)
+    assert not last.bookmarks

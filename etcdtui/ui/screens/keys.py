@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import ClassVar
 
@@ -78,7 +79,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
         self._decoders = ValueDecoders(profile.decoders, profile.mask.fields)
         self._listings: dict[int, Listing] = {}
-        self.places = Places.from_profile(profile.bookmarks)
+        self.places = Places.from_profile(profile.name, profile.bookmarks)
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
         self.pane = ValuePane(first_view=session.first_view, id="value-pane")
         self.tree_head = PaneHead()
@@ -129,6 +130,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         if start.roots:
             self.view.show_tree(KeyTree(self.separators, start.roots))
         self._started = True
+        await asyncio.to_thread(self.places.load, self.session.writes.state)
         self.look_after_writes()
         if not self.model.is_limited:
             self.load_level(self.model.root)
@@ -218,7 +220,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         if self.view.filtered is not None:
             self.go_to(event.row.path)
             return
-        self.places.visit(event.row.path)
+        self.visited(event.row.path)
         self.pane.viewer.focus()
 
     def on_key_tree_view_end_wanted(self, event: KeyTreeView.EndWanted) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 
 from rich.text import Text
 
@@ -23,9 +25,13 @@ from etcdtui.ui.screens.keys_facts import lease_words
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.screens.keys_value import ValuePane
+from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.text import safe
 
 COPY_LINES = 100_000
+KUBERNETES = b"k8s:"
+"""In front of a name typed into find: look for it below ``REGISTRY``."""
+REGISTRY = b"/registry/"
 WAIT_STEP = 0.05
 WAIT_STEPS = 1200
 """How long going to a key waits for its level: one minute."""
@@ -47,8 +53,24 @@ class GoMixin(LevelsMixin):
         """Open the folders on the way and put the cursor on a key or folder; say so when it does not exist."""
         self.clear_filter()
         if remember:
-            self.places.visit(path)
+            self.visited(path)
         self.run_worker(self._go(path), group="go", exclusive=True, exit_on_error=False)
+
+    def visited(self, path: bytes) -> None:
+        """Somebody went there: for back and forward, and for later runs."""
+        self.places.visit(path)
+        self._keep(self.places.keep_visit, path)
+
+    def _keep(self, save: Callable[..., None], *what: bytes | str) -> None:
+        """Write the small file of places, outside of the screen's own time; one that cannot be written is told."""
+
+        async def write() -> None:
+            try:
+                await asyncio.to_thread(save, self.session.writes.state, *what)
+            except OSError as error:
+                self.flash(f"places are not kept: {error.strerror}", "warn")
+
+        self.run_worker(write(), group="places", exit_on_error=False)
 
     async def _go(self, path: bytes) -> None:
         level = self._root_for(path)
@@ -121,10 +143,18 @@ class GoMixin(LevelsMixin):
         places += [Suggestion(path, note="recent") for path in self.places.recent() if path not in names]
 
         def found(path: bytes | None) -> None:
-            if path:
+            if path and path.startswith(KUBERNETES):
+                self._find_objects(path.removeprefix(KUBERNETES))
+            elif path:
                 self.go_to(path)
 
         self.app.push_screen(FindDialog(self._complete, self._folder_of, places=places), found)
+
+    def _find_objects(self, name: bytes) -> None:
+        """Everything under a namespace, or of a name, wherever the apiserver keeps it."""
+        word = re.escape(name.strip(b"/ ").decode("utf-8", "surrogateescape"))
+        if word:
+            self.visit(SearchScreen(self.session, self.reads, REGISTRY, f"^//{word}(/|$)/"))
 
     def _folder_of(self, typed: bytes) -> bytes:
         folders = folders_of(typed, self.separators)
@@ -143,24 +173,25 @@ class GoMixin(LevelsMixin):
         return _suggestions(folder, found)
 
     def action_bookmark(self) -> None:
+        """Keep the place under the cursor, or no longer."""
         path = self.selected_path()
-        if path is not None:
-            added = self.places.toggle(path)
-            words = (
-                "bookmarked until you quit (bookmarks: in the profile keeps it): "
-                if added
-                else "no bookmark any more: "
-            )
-            self.flash(Text.assemble(words, safe(path, limit=200)))
+        if path is None:
+            return
+        name = self.places.name_of(path)
+        if name in self.places.fixed and name:
+            self.flash(Text.assemble("the profile's bookmark ", safe(name, limit=80), ": change it in the config file"))
+            return
+        if name:
+            self.places.drop(path)
+        self._keep(self.places.keep_bookmark, path, added := "" if name else self.places.add(path))
+        words = ("bookmarked, f finds it: ", safe(added, limit=80)) if added else ("no bookmark any more: ", safe(name))
+        self.flash(Text.assemble(*words))
 
     def action_history_back(self) -> None:
         self._travel(self.places.back())
 
     def action_history_forward(self) -> None:
         self._travel(self.places.forward())
-
-    def action_last_view(self) -> None:
-        self._travel(self.places.swap())
 
     def _travel(self, place: bytes | None) -> None:
         if place is None:
