@@ -5,8 +5,9 @@ Nothing is run here: a line becomes a value. Global flags of etcdctl are never o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 from etcdtui.core.ranges import FROM_KEY, prefix_range
@@ -20,7 +21,10 @@ GLOBAL_FLAGS = {
 }  # fmt: skip
 GLOBAL_SWITCHES = {"debug", "hex", "insecure-skip-tls-verify", "insecure-transport", "insecure-discovery"}
 SHORT_GLOBALS = {"-w": "write-out", "-d": "discovery-srv"}
-SCREENS = ("keys", "watch", "leases", "members", "auth", "locks", "doctor", "txn", "activity")
+SCREENS: Mapping[int, str] = MappingProxyType(
+    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 8: "txn", 9: "activity"}
+)
+"""The screens there are, by the number that shows them."""
 GROUPS = (
     "lease", "member", "endpoint", "alarm", "compact", "compaction", "defrag", "move-leader", "snapshot", "user",
     "role", "auth", "lock", "elect",
@@ -319,5 +323,5 @@ def complete(text: str, history: tuple[str, ...] = ()) -> str:
         if old.startswith(text) and old != text:
             return old[len(text) :]
     head, _, tail = text.rpartition(" ")
-    pool: tuple[str, ...] = SCREENS if head == "go" else (*VERBS, *GROUPS) if not head else ()
+    pool: tuple[str, ...] = tuple(SCREENS.values()) if head == "go" else (*VERBS, *GROUPS) if not head else ()
     return next((word[len(tail) :] for word in pool if tail and word.startswith(tail) and word != tail), "")

@@ -191,9 +191,9 @@ class Commander:
 
     async def _go(self, verb: Verb) -> None:
         name = verb.text
-        wanted = next((s for s in SCREENS if name and s.startswith(name)), "")
-        if name.isdigit() and 1 <= int(name) <= len(SCREENS):
-            wanted = SCREENS[int(name) - 1]
+        wanted = next((s for s in SCREENS.values() if name and s.startswith(name)), "")
+        if name.isdecimal() and len(name) == 1:
+            wanted = SCREENS.get(int(name), "")
         if not wanted or await self.go(wanted) is None:
             self.flash(Text.assemble("there is no screen ", safe(name, limit=40)), "warn")
 
