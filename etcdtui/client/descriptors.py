@@ -58,11 +58,6 @@ class Descriptors:
         if not self._names:
             raise ConfigError("the descriptor set holds no message")
 
-    @property
-    def message_names(self) -> tuple[str, ...]:
-        """Full names of the top-level messages."""
-        return tuple(self._names)
-
     def find(self, ending: str) -> str | None:
         """The full name of the one message that is ``ending`` or ends with ``.ending``."""
         found = [name for name in self._names if name == ending or name.endswith("." + ending)]

@@ -125,6 +125,7 @@ async def test_old_clusters_are_refused_only_if_asked(etcd: Server, unused_endpo
             pass
 
 
+@pytest.mark.matrix
 async def test_a_watch_and_a_keep_alive_leave_a_learner_for_a_voter(etcd_server: ServerFactory) -> None:
     server = await etcd_server()
     learner = server.cluster.add_member(state="existing")

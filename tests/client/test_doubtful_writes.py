@@ -13,6 +13,7 @@ from tests.support.poll import eventually
 from tests.support.proxy import TcpProxy
 from tests.support.server import Server
 
+pytestmark = pytest.mark.matrix
 ProxyFactory = Callable[[str], Awaitable[TcpProxy]]
 T = TypeVar("T")
 

@@ -141,6 +141,7 @@ async def test_calls_take_the_promised_arguments(path: str, unused_endpoint: str
     assert {name: rest.get(name) for name in named} == named
 
 
+@pytest.mark.matrix
 async def test_every_result_carries_the_header(client: Client, etcd: Server) -> None:
     lease = await client.lease.grant(60)
     await client.kv.put("k", "v", lease=lease.id)
