@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,6 +24,7 @@ from etcdtui.ui.bindings import APP, bindings_for
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.connect import ConnectScreen
+from etcdtui.ui.screens.entries import ENTRIES, Entry
 from etcdtui.ui.screens.opening import Opener, SessionOpened
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
@@ -51,13 +52,6 @@ START = "start"
 """The mode before the first session."""
 
 
-def built_screens() -> Mapping[int, type[ClusterScreen]]:
-    """The table of the screens there are; they and all they need are imported here, after the first paint."""
-    from etcdtui.ui.screens.built import SCREENS
-
-    return SCREENS
-
-
 @runtime_checkable
 class _GoesBack(Protocol):
     """A screen with something inside that esc closes first."""
@@ -66,10 +60,7 @@ class _GoesBack(Protocol):
 
 
 class EtcdtuiApp(App[int]):
-    """Owns the session and its screens. Built with what is decided before; opens nothing by itself.
-
-    ``screens`` gives the table of built screens by number; it is asked when the first session stands.
-    """
+    """Owns the session and its screens. Built with what is decided before; opens nothing by itself."""
 
     CSS_PATH = "app.tcss"
     TITLE = "etcdtui"
@@ -85,15 +76,13 @@ class EtcdtuiApp(App[int]):
         crash: CrashReporter,
         *,
         themes: Mapping[str, ThemeSpec] | None = None,
-        screens: Callable[[], Mapping[int, type[ClusterScreen]]] = built_screens,
         state_files: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.launch = launch
         self.opener = opener
         self.crash = crash
-        self.screen_types: dict[int, type[ClusterScreen]] = {}
-        self._screens = screens
+        self.screen_types: Mapping[int, Entry] = ENTRIES
         self.state_files = tuple(state_files)
         self.session: Session | None = None
         self.deck: dict[int, ClusterScreen] = {}
@@ -152,17 +141,20 @@ class EtcdtuiApp(App[int]):
     def on_config_reloaded(self, event: ConfigReloaded) -> None:
         self.launch = replace(self.launch, config=event.config)
 
+    def first_number(self) -> int:
+        """The screen that the next session opens on: for the first session what the start asked for."""
+        name = "" if self.session is not None else "keys" if self.launch.rev else self.launch.screen
+        return next((n for n, entry in self.screen_types.items() if entry.screen_name == name), min(self.screen_types))
+
     async def adopt(self, session: Session) -> None:
         """Show the screens of a new session, drop those of the old one, close the old one."""
-        self.screen_types = self.screen_types or dict(sorted(self._screens().items()))
+        first = self.first_number()
         old_session, old_modes = self.session, [self.current_mode, *self._modes_of(self._generation)]
         self._generation += 1
         self.session = session
         self.deck = {}
         for number in self.screen_types:
             self.add_mode(self._mode(number), partial(self._make_screen, number, session))
-        name = "" if old_session is not None else "keys" if self.launch.rev else self.launch.screen
-        first = next((n for n, kind in self.screen_types.items() if kind.screen_name == name), min(self.screen_types))
         await self.switch_mode(self._mode(first))
         self.run_worker(self._follow_health(session), group="health", exclusive=True)
         self._say_first_words(session, first_session=old_session is None)
@@ -181,7 +173,7 @@ class EtcdtuiApp(App[int]):
         return [self._mode(number, generation) for number in self.screen_types] if generation else []
 
     def _make_screen(self, number: int, session: Session) -> ClusterScreen:
-        screen = self.screen_types[number](session)
+        screen = self.screen_types[number].load()(session)
         screen.set_tabs(tuple(Tab(n, kind.label) for n, kind in self.screen_types.items()), self.user_keys)
         self.deck[number] = screen
         return screen

@@ -110,7 +110,7 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 
 
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
-    from etcdtui.ui.app import EtcdtuiApp, built_screens  # what takes time: Textual; not needed to refuse a start
+    from etcdtui.ui.app import EtcdtuiApp  # what takes time: Textual; not needed to refuse a start
     from etcdtui.ui.bindings import keymap_problems
     from etcdtui.ui.keyboard import tolerate_bad_bytes
 
@@ -124,8 +124,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
 
         overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
         opening = asyncio.create_task(Session.open(profile, overrides))
-        await asyncio.sleep(0)  # the first requests leave, and the screens are imported while they travel
-        built_screens()
+        await asyncio.sleep(0)  # the first requests leave, and the screen is imported while they travel
+        app.screen_types[app.first_number()].load()
         leave_out_what_is_loaded()
         try:
             return await opening

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etcdtui.config.strict_yaml import Items, Scalar, Section, YamlRefused, read
+from etcdtui.config.yaml_parser import parse
 
 SECRET = "hunter2swordfish"
 
@@ -106,3 +109,23 @@ def test_lines_of_nested_entries() -> None:
 def test_nodes_do_not_show_what_they_hold() -> None:
     root = read(f"password: {SECRET}\n".encode()).root
     assert SECRET not in repr(root)
+
+
+LINES = (
+    "a: b", 'a: "b"', "c: 'x y'", "d: 12", "# note", "", "e: f # g", 'h: "i" # j', "k:  l", "m: n ", 'o: "p"  #q',
+    "r: s#t", "u: -1", "v: null", "w: true", 'x: ""', "y: ''", 'z: "#112233"', "b: 'it''s'", 'f: "a: b"', "g: ~", "---",
+    "i: a b", 'j: "a"b', "l: y #", 'n: "a"#b', " # note", "p: a - b", "q: - a", "s: 1 2", "t: a  b", 'd_e: "\\n"',
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), min_size=1, max_size=6))
+def test_flat_files_are_read_alike_with_and_without_the_parser(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    try:
+        document = parse(text)
+    except YamlRefused as error:
+        with pytest.raises(YamlRefused) as refused:
+            read(text.encode())
+        assert (refused.value.line, refused.value.text) == (error.line, error.text)
+    else:
+        assert read(text.encode()) == document

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from etcdtui.ui.screens.entries import ENTRIES
 from tests.support.pty import PtyApp
 
 PROGRAM = """
@@ -27,7 +28,7 @@ sys.exit(main(sys.argv[3:]))
 """Notes every module before it is imported; at the first that connecting needs it waits until the gate is opened."""
 HEAVY = """
     grpc google cryptography yaml json hmac hashlib getpass sqlite3 multiprocessing pygments markdown_it tree_sitter
-    etcdtui.client etcdtui.pb etcdtui.demo etcdtui.ui.modals etcdtui.ui.dialogs etcdtui.ui.screens.built
+    etcdtui.client etcdtui.pb etcdtui.demo etcdtui.ui.modals etcdtui.ui.dialogs etcdtui.ui.screens.watch
     etcdtui.ui.screens.keys etcdtui.ui.screens.profiles etcdtui.ui.widgets.lines etcdtui.ui.widgets.field
     etcdtui.config.loader etcdtui.config.yaml_parser etcdtui.config.describe etcdtui.config.keymap etcdtui.core.decoding
     textual.widgets._text_area textual.widgets._data_table textual.widgets._markdown textual.widgets._rich_log
@@ -50,3 +51,9 @@ def test_the_first_frame_is_painted_before_anything_heavy_is_imported(tmp_path: 
         with gate.open("w"):
             app.wait_for("trying again by itself")
     assert "grpc" in modules.read_text().split(), "what is imported later must be noted as well"
+
+
+def test_what_is_told_of_a_screen_before_its_import_is_what_it_says() -> None:
+    for number, entry in ENTRIES.items():
+        kind = entry.load()
+        assert (kind.number, kind.screen_name, kind.label) == (number, entry.screen_name, entry.label)

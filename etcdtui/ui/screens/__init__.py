@@ -1,1 +1,1 @@
-"""The main screens; ``built.py`` says which there are. Importing this package loads none of them."""
+"""The main screens; ``entries.py`` says which there are. Importing this package loads none of them."""
