@@ -61,7 +61,7 @@ _MOVE = (
     Action("page_down", "pagedown", "page down", "One page down.", (LIST,), "move"),
     Action("choose", "enter", "open", "Open the row under the cursor.", (LIST,), "move", footer=1),
     Action("mark", "space", "mark", "Mark or unmark the row.", (TABLE, KEYS), "mark"),
-    Action("mark_all", "*", "mark all", "Mark every row shown; in a tree, expand all.", (TABLE, KEYS), "mark"),
+    Action("mark_all", "*", "mark all", "Mark every row shown; on a folder of the tree, expand all of it.", (TABLE, KEYS), "mark"),
     Action("clear_marks", "\\", "clear marks", "Remove all marks.", (TABLE, KEYS), "mark"),
     Action("sort_next", "s", "sort", "Sort by the next column.", (TABLE,), "view", footer=60),
     Action("sort_reverse", "S", "reverse", "Reverse the sort order.", (TABLE,), "view"),

@@ -426,8 +426,11 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self.place_changed()
 
     def action_mark_all(self) -> None:
-        """Mark every row of the level under the cursor, or every filtered row."""
+        """On a folder expand all of it; on a key mark every row of its level, or every filtered row."""
         row = self.view.current
+        if row is not None and row.is_folder and self.view.filtered is None:
+            self.expand_all(row)
+            return
         if self.view.filtered is not None:
             self.view.mark_rows(self.view.filtered.rows)
         elif row is not None:

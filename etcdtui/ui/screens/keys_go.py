@@ -32,9 +32,6 @@ COPY_LINES = 100_000
 KUBERNETES = b"k8s:"
 """In front of a name typed into find: look for it below ``REGISTRY``."""
 REGISTRY = b"/registry/"
-WAIT_STEP = 0.05
-WAIT_STEPS = 1200
-"""How long going to a key waits for its level: one minute."""
 
 
 class GoMixin(LevelsMixin):
@@ -117,12 +114,8 @@ class GoMixin(LevelsMixin):
         return below
 
     async def _wait_for(self, level: Level, name: bytes) -> int:
-        for _ in range(WAIT_STEPS):
-            index = level.find(name)
-            if index >= 0 or level.state not in (State.NEW, State.LOADING):
-                return index
-            await asyncio.sleep(WAIT_STEP)
-        return -1
+        await self.listed(level, name)
+        return level.find(name)
 
     def _not_found(self, level: Level, path: bytes) -> None:
         if level.parent is not None:

@@ -27,10 +27,25 @@ SETTLE = 0.15
 """Seconds the cursor rests before more is read for what it shows."""
 WATCH_KEYS = 5_000
 """A level with no more keys below is watched; a larger one is checked again by its gaps."""
+EXPAND_KEYS = 2_000
+"""Keys below a folder that ``*`` still opens all at once."""
+EXPAND_LEVELS = 300
+WAIT_STEP = 0.02
+WAIT_STEPS = 3_000
+"""How long going to a key waits for its level: one minute."""
 REFRESH_ROWS = 2_000
 """Rows of a level checked at once; of a longer one, those on the screen."""
 POLLED_LEVELS = 20
+READABLE = 200
 EMPTY = "No keys under {}. n creates one, f looks elsewhere."
+
+
+def is_readable(name: bytes) -> bool:
+    """Whether a name is printable text."""
+    try:
+        return name[:READABLE].decode().isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 class LevelsMixin(ClusterScreen):
@@ -46,6 +61,7 @@ class LevelsMixin(ClusterScreen):
     _listings: dict[int, Listing]
     _settle_timer: Timer | None = None
     _live_level: Level | None = None
+    _placed: bool = False
 
     @property
     def model(self) -> KeyTree:
@@ -122,6 +138,8 @@ class LevelsMixin(ClusterScreen):
                         level.clear()
                         fresh = False
                     self._apply_page(level, page)
+                    if not self._placed:
+                        self._place_cursor(level)
                     now = time.perf_counter()
                     if page.done or now - painted > PAINT_EVERY:
                         painted = now
@@ -136,6 +154,16 @@ class LevelsMixin(ClusterScreen):
             if level.generation == generation:
                 self._paint()
                 self.place_changed()
+
+    def _place_cursor(self, level: Level) -> None:
+        """The cursor starts on the first name that can be read and typed; binary ones sort before it."""
+        if level.parent is not None:
+            return
+        first = next((i for i, name in enumerate(level.names) if is_readable(name)), -1)
+        self._placed = first >= 0 or level.state is State.READY or self.view.cursor > 0
+        if first > 0 and not self.view.cursor:
+            self.view.model_changed()
+            self.view.cursor = self.model.number(level, first)
 
     def _apply_page(self, level: Level, page: Page) -> None:
         if page.restarted:
@@ -167,9 +195,43 @@ class LevelsMixin(ClusterScreen):
         level.note = f"could not load · r to retry · {error.title}: {error.message}"
         level.touch()
 
+    def expand_all(self, row: Row) -> None:
+        """Open everything below a folder, if that is little enough."""
+        if row.count > EXPAND_KEYS:
+            many = format_count(row.count)
+            self.flash(f"{many} keys are too many to expand at once (at most {format_count(EXPAND_KEYS)})", "warn")
+            return
+        root = row.level.roots.get(row.name)
+        if root is None or root.readable:
+            self.run_worker(self._expand(row.level.open(row.index)), group="expand", exclusive=True)
+
+    async def _expand(self, level: Level) -> None:
+        waiting, opened = [level], 0
+        while waiting:
+            level = waiting.pop(0)
+            if opened >= EXPAND_LEVELS:
+                self.flash(f"stopped after {EXPAND_LEVELS} folders: * on one of the others goes on", "warn")
+                return
+            opened += 1
+            if level.state is not State.READY:
+                self.load_level(level)
+            await self.listed(level)
+            if level.state is not State.READY or level.total > EXPAND_KEYS:
+                return
+            waiting += [level.open(i) for i, count in enumerate(level.counts) if count != LEAF]
+            self.view.model_changed()
+
+    async def listed(self, level: Level, name: bytes = b"") -> None:
+        """Wait until a level is listed, at most a minute; with a name until that row is there."""
+        for _ in range(WAIT_STEPS):
+            if level.state not in (State.NEW, State.LOADING) or (name and level.find(name) >= 0):
+                return
+            await asyncio.sleep(WAIT_STEP)
+
     def stop_loading(self) -> bool:
         """Stop listings that run; what is there stays usable. False when none ran."""
         stopped = False
+        self.workers.cancel_group(self, "expand")
         for level in self.model.root.walk():
             if level.state is State.LOADING:
                 level.generation += 1
