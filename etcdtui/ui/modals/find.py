@@ -34,8 +34,8 @@ class Suggestion:
     note: str = ""
 
 
-Complete = Callable[[bytes], Awaitable[list[Suggestion]]]
-"""All children of a folder, given its prefix."""
+Complete = Callable[[bytes, bytes], Awaitable[tuple[list[Suggestion], bool]]]
+"""Given a folder's prefix and what is typed: children that start so, and whether these are all of the folder's."""
 
 
 def _common(paths: Sequence[bytes]) -> bytes:
@@ -89,7 +89,8 @@ class FindDialog(Dialog[bytes]):
         self._folder_of = folder_of
         self._places = tuple(places)
         self._levels: dict[bytes, list[Suggestion]] = {}
-        self.field = Field(placeholder="/path/of/a/key", max_length=4096)
+        self._partial = False
+        self.field = Field(placeholder="/path/of/a/key, or k8s:NAME", max_length=4096)
         self.list = SuggestionList()
         self.note = Static(Text(), markup=False)
 
@@ -130,14 +131,21 @@ class FindDialog(Dialog[bytes]):
             places = list(self._places)
         self._show([*self._matching(folder, typed), *places][:SHOWN])
         if folder in self._levels:
+            self._partial = False
             return
         self.note.update(Text("asking the server…"))
         try:
-            self._levels[folder] = await self._complete(folder)
+            found, whole = await self._complete(folder, typed)
         except EtcdError as error:
             self.note.update(error_line(error))
             return
-        self._show([*self._matching(folder, typed), *places][:SHOWN])
+        if whole:
+            self._levels[folder] = found
+        self._partial = not whole
+        rows = [*found, *places] if self._partial else [*self._matching(folder, typed), *places]
+        self._show(rows[:SHOWN])
+        if self._partial and len(found) >= SHOWN:
+            self.note.update(Text(f"the first {SHOWN} of more: type on"))
 
     @staticmethod
     def _named(place: Suggestion, words: bytes) -> bool:
@@ -161,6 +169,8 @@ class FindDialog(Dialog[bytes]):
             found = self.list.rows[self.list.cursor].path
         else:
             paths = [row.path for row in self.list.rows if row.path.startswith(typed)]
+            if self._partial and len(paths) >= SHOWN:
+                return
             found = _common(paths) if paths else self.list.rows[0].path
             if found == typed and paths:
                 found = paths[0]

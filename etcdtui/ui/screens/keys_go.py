@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import aclosing
 
 from rich.text import Text
 
@@ -13,10 +14,11 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import Level, Root, State
 from etcdtui.core.listing import LEAF, UNKNOWN, Child, folders_of
 from etcdtui.core.units import format_size
-from etcdtui.services import browse, history
+from etcdtui.services import history
+from etcdtui.services.browse import Listing
 from etcdtui.services.places import Places
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.modals.find import FindDialog, Suggestion
+from etcdtui.ui.modals.find import SHOWN, FindDialog, Suggestion
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history import HistoryScreen
@@ -153,17 +155,30 @@ class GoMixin(LevelsMixin):
         folders = folders_of(typed, self.separators)
         return folders[-1] if folders else b""
 
-    async def _complete(self, folder: bytes) -> list[Suggestion]:
-        """The children of a folder: from the tree when it is loaded, else from the server."""
+    async def _complete(self, folder: bytes, typed: bytes) -> tuple[list[Suggestion], bool]:
+        """The children of a folder: from the tree when it is loaded, else those the server has for what is typed."""
         for level in self.model.root.walk():
             if level.prefix == folder and level.state is State.READY and not level.roots:
-                return _suggestions(folder, level.children())
+                return _suggestions(folder, level.children()), True
         if self.model.is_limited and not folder:
-            return [Suggestion(root.prefix, note="your start place") for root in self.model.root.roots.values()]
+            starts = self.model.root.roots.values()
+            return [Suggestion(root.prefix, note="your start place") for root in starts], True
         root = self._root_for(folder)
         within = ranges.ALL if root is None else root.within
-        found = await browse.children(self.reads, folder, self.separators, within=within, revision=self.at_revision)
-        return _suggestions(folder, found)
+        area = ranges.intersect(within, ranges.prefix_range(typed))
+        if area is None:
+            return [], False
+        listing = Listing(self.reads, folder, self.separators, within=area, revision=self.at_revision)
+        rows: dict[bytes, Child] = {}
+        whole = False
+        async with aclosing(listing.pages()) as pages:
+            async for page in pages:
+                rows.update((row.name, row) for part in page.rows for row in part)
+                whole = page.done
+                if page.done or (len(rows) >= SHOWN and page.hole is not None and min(rows) < page.hole):
+                    break
+        found = [rows[name] for name in sorted(rows)]
+        return _suggestions(folder, found), whole and typed == folder
 
     def action_bookmark(self) -> None:
         """Keep the place under the cursor, or no longer."""
