@@ -148,6 +148,8 @@ async def test_every_result_carries_the_header(client: Client, etcd: Server) -> 
     await client.auth.role_add("r")
     await client.auth.user_add("u", "p")
     permission = Permission(PermissionType.READ, b"a", b"b")
+    written = (await client.kv.put("k", "w")).header
+    assert written is not None
     results: list[Any] = [
         await client.kv.get("k"),
         await client.kv.put("k", "w", lease=lease.id),
@@ -167,7 +169,7 @@ async def test_every_result_carries_the_header(client: Client, etcd: Server) -> 
         await client.auth.user_grant_role("u", "r"),
         await client.auth.user_get("u"),
         await client.auth.users(),
-        await client.kv.compact(2),
+        await client.kv.compact(written.revision),
     ]
     for result in results:
         assert result.header is not None and result.header.cluster_id and result.header.member_id, result
