@@ -161,11 +161,11 @@ def plan_edit(
     soft, hard = size_limit(guard)
     old = base.value if base else None
     syntax = check_syntax(old, value)
-    lines = [
-        line(f"{syntax.kind} ok" if not syntax.problem else f"BROKEN {syntax.kind}: {syntax.problem}",
-             f"   {format_size(len(old))} -> " if old is not None else "   ", format_size(len(value)),
-             tone="warn" if syntax.problem else "head"),
-    ]  # fmt: skip
+    sizes = f"   {format_size(len(old))} -> " if old is not None else "   "
+    state = f"BROKEN {syntax.kind}" if syntax.problem else f"{syntax.kind} ok"
+    lines = [line(state, sizes, format_size(len(value)), tone="warn" if syntax.problem else "head")]
+    if syntax.problem:
+        lines.append(line(f"{syntax.problem} It would be written as it is.", tone="warn"))
     blocked = ""
     if len(value) + len(key) > hard:
         blocked = f"the value has {format_size(len(value))}; a server accepts {format_size(hard)} by default"

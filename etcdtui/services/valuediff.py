@@ -108,7 +108,7 @@ def changes(before: bytes, after: bytes, hidden: Hiding = NOTHING) -> list[str]:
     if max(len(old), len(new)) <= VALUE_CHARS and "\n" not in old + new:
         return [f"{old or _NOTHING_TEXT} -> {new or _NOTHING_TEXT}"]
     compared = diff.line_diff(before, after)
-    return [f"{compared.removed} lines out, {compared.added} lines in"]
+    return [f"{compared.removed} out and {compared.added} in, by line"]
 
 
 _NOTHING_TEXT = '""'

@@ -61,7 +61,14 @@ _MOVE = (
     Action("page_down", "pagedown", "page down", "One page down.", (LIST,), "move"),
     Action("choose", "enter", "open", "Open the row under the cursor.", (LIST,), "move", footer=1),
     Action("mark", "space", "mark", "Mark or unmark the row.", (TABLE, KEYS), "mark"),
-    Action("mark_all", "*", "mark all", "Mark every row shown; on a folder of the tree, expand all of it.", (TABLE, KEYS), "mark"),
+    Action(
+        "mark_all",
+        "*",
+        "mark all",
+        "Mark every row shown; on a folder of the tree, expand all of it.",
+        (TABLE, KEYS),
+        "mark",
+    ),
     Action("clear_marks", "\\", "clear marks", "Remove all marks.", (TABLE, KEYS), "mark"),
     Action("sort_next", "s", "sort", "Sort by the next column.", (TABLE,), "view", footer=60),
     Action("sort_reverse", "S", "reverse", "Reverse the sort order.", (TABLE,), "view"),
@@ -207,10 +214,14 @@ _TXN = (
     Action("edit", "e", "edit", "Edit the row; on a heading, the whole text.", (TXN,), "write", footer=20),
     Action("delete", "d", "drop", "Drop the row.", (TXN,), "write", footer=30),
     Action("diff", "D", "dry run", "Evaluate the conditions with reads; nothing is sent.", (TXN,), "do", footer=40),
+    Action("save", "ctrl+s", "save", "Save the text for etcdctl txn into a new file.", (TXN,), "do", footer=55),
     Action("run", "ctrl+x", "review and run", "Review, then run.", (TXN,), "write", "txn", True, footer=45),
 )
 
-_ACTIVITY = (Action("undo", "u", "undo", "Undo this line.", (ACTIVITY,), "write", "", True, footer=10),)
+_ACTIVITY = (
+    Action("undo", "u", "undo", "Undo this line.", (ACTIVITY,), "write", "", True, footer=10),
+    Action("save", "ctrl+s", "export", "The lines shown, into a new file.", (ACTIVITY,), "do", footer=55),
+)
 
 _PROFILES = (
     Action("toggle_read_only", "R", "read-only", "Connect without any write.", (PROFILES,), "do", footer=20),

@@ -230,8 +230,7 @@ class KeyWriting:
         async def dry() -> str:
             step = editing.edit_step(work.key, work.base, work.value, work.lease)
             outcome = await self.writes.apply(plan, (step,), dry=True)
-            holds = isinstance(outcome, DryRun) and outcome.holds
-            return "the condition holds now: THEN would run" if holds else "the condition fails now: ELSE would run"
+            return _dry_words(isinstance(outcome, DryRun) and outcome.holds)
 
         diff = self.diff_of(work.key, work.base.value if work.base else None, work.value)
         dialog = ReviewDialog(plan, self.writes.guard, dry=dry, editing=True, diff=diff)
@@ -361,7 +360,12 @@ class KeyWriting:
             return
         plan = made.plan
         diff = self.diff_of(version.key, now.value if now else None, version.value)
-        if await self.screen.app.push_screen_wait(ReviewDialog(plan, self.writes.guard, diff=diff)) != RUN:
+
+        async def dry() -> str:
+            outcome = await self.writes.apply(plan, made.groups[0], dry=True)
+            return _dry_words(isinstance(outcome, DryRun) and outcome.holds)
+
+        if await self.screen.app.push_screen_wait(ReviewDialog(plan, self.writes.guard, dry=dry, diff=diff)) != RUN:
             return
         try:
             result = await self.writes.apply(plan, made.groups[0])
@@ -377,6 +381,10 @@ class KeyWriting:
         else:
             self.flash(f"written or not is not known: {result.reason}", "bad")
         self.reload(version.key)
+
+
+def _dry_words(holds: bool) -> str:
+    return "the condition holds now: THEN would run" if holds else "the condition fails now: ELSE would run"
 
 
 def _read_some(path: Path) -> bytes:

@@ -121,7 +121,7 @@ class TextDialog(Dialog[str]):
         Binding("escape", "cancel", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    TextDialog TextArea { height: 16; border: none; }
+    TextDialog TextArea, TextDialog TextArea:focus { height: 1fr; min-height: 3; max-height: 16; border: none; }
     """
     hints = (("ctrl+s", "take it"), ("esc", "cancel"))
 

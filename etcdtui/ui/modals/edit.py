@@ -33,7 +33,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
     ]
     DEFAULT_CSS = """
     EditDialog > .dialog { width: 100%; height: 100%; }
-    EditDialog TextArea { height: 1fr; border: none; padding: 0; }
+    EditDialog TextArea, EditDialog TextArea:focus { height: 1fr; border: none; padding: 0; }
     """
     hints = (("ctrl+s", "review"), ("esc", "keep as draft"))
 

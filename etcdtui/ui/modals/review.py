@@ -155,7 +155,7 @@ class ReviewDialog(Dialog[str]):
             if self.dry is not None:
                 hints.append(("D", "dry run"))
         if self.editing:
-            hints.insert(1, ("e", "edit again"))
+            hints.insert(1, ("e", "edit"))
         if self.diff is not None:
             hints.append(("v", "fields"))
         if self.plan.etcdctl:
