@@ -116,6 +116,7 @@ class LeaseBook:
 
     async def list_ids(self, readable: Sequence[tuple[bytes, bytes]] = (ALL,)) -> tuple[int, ...]:
         """All lease IDs; where listing is refused, those found on keys in the ``readable`` ranges."""
+        ids: tuple[int, ...]
         try:
             ids = await self.client.lease.leases()
             self.limited = ""

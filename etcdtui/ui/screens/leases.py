@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.search import Field, Record
 from etcdtui.core.units import format_ttl
@@ -181,7 +182,9 @@ class LeasesScreen(ListScreen[LeaseRow]):
                 try:
                     mine = await self.session.client.auth.user_get(user)
                     roles = [await self.session.client.auth.role_get(name) for name in mine.roles]
-                    self._readable = tuple(readable_ranges(tuple(roles)))
+                    namespace = self.session.guard.policy.namespace
+                    whole = readable_ranges(tuple(roles))
+                    self._readable = tuple(part for area in whole if (part := ranges.cut(namespace, *area)))
                 except EtcdError:
                     pass
         return self._readable
