@@ -22,6 +22,7 @@ from etcdtui.config.launch import Launch
 from etcdtui.core.errors import EtcdError
 from etcdtui.ui.bindings import APP, bindings_for
 from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.resizing import follow_terminal_size
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.connect import ConnectScreen
 from etcdtui.ui.screens.entries import ENTRIES, Entry
@@ -133,7 +134,12 @@ class EtcdtuiApp(App[int]):
         return ConnectScreen(profile, self.opener)
 
     def on_mount(self) -> None:
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        follow_terminal_size(self)
+        self.app_resume_signal.subscribe(self, lambda _: self._resumed())
+
+    def _resumed(self) -> None:
+        follow_terminal_size(self)
+        self.refresh(layout=True)
 
     async def on_session_opened(self, event: SessionOpened) -> None:
         await self.adopt(event.session)
