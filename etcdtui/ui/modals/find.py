@@ -129,7 +129,7 @@ class FindDialog(Dialog[bytes]):
             places = [place for place in self._places if words in place.path.lower() or self._named(place, words)]
         else:
             places = list(self._places)
-        self._show([*self._matching(folder, typed), *places][:SHOWN])
+        self._show(self._ordered(typed, self._matching(folder, typed), places))
         if folder in self._levels:
             self._partial = False
             return
@@ -142,10 +142,14 @@ class FindDialog(Dialog[bytes]):
         if whole:
             self._levels[folder] = found
         self._partial = not whole
-        rows = [*found, *places] if self._partial else [*self._matching(folder, typed), *places]
-        self._show(rows[:SHOWN])
+        self._show(self._ordered(typed, found if self._partial else self._matching(folder, typed), places))
         if self._partial and len(found) >= SHOWN:
             self.note.update(Text(f"the first {SHOWN} of more: type on"))
+
+    @staticmethod
+    def _ordered(typed: bytes, found: list[Suggestion], places: list[Suggestion]) -> list[Suggestion]:
+        """Places first until something is typed, then what the server has."""
+        return ([*found, *places] if typed else [*places, *found])[:SHOWN]
 
     @staticmethod
     def _named(place: Suggestion, words: bytes) -> bool:
@@ -172,8 +176,9 @@ class FindDialog(Dialog[bytes]):
             if self._partial and len(paths) >= SHOWN:
                 return
             found = _common(paths) if paths else self.list.rows[0].path
-            if found == typed and paths:
-                found = paths[0]
+            if found == typed and len(paths) > 1:
+                self.note.update(Text(f"{len(paths)} names start like this: type on, or down to choose"))
+                return
         self.field.focus()
         self.field.value = escape_key(found)
         self.field.cursor_position = len(self.field.value)

@@ -241,7 +241,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         level = row.level if row is not None else self.model.root
         tone = self.view.tone
         where = level.prefix if level.prefix else b"all keys"
-        total = f"{format_count(level.total)} keys" if level.total >= 0 else ""
+        total = "1 key" if level.total == 1 else f"{format_count(level.total)} keys" if level.total >= 0 else ""
         self.tree_head.show(safe(where, limit=300), safe(total))
         self.columns.show(safe("     NAME", tone("dim")), safe("KEYS/SIZE    V", tone("dim")))
         foot = [safe(f"{len(self.view.marked)} marked", tone("mark"))] if self.view.marked else []

@@ -30,7 +30,7 @@ class Facts(Toned):
     """Lines of pieces, broken between pieces where the pane is too narrow."""
 
     GAP = "  "
-    DEFAULT_CSS = "Facts { height: auto; width: 1fr; max-height: 8; }"
+    DEFAULT_CSS = "Facts { height: auto; width: 1fr; max-height: 8; background: $boost; }"
 
     def __init__(self) -> None:
         super().__init__()

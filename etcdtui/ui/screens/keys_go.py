@@ -42,6 +42,8 @@ class GoMixin(LevelsMixin):
     separators: tuple[bytes, ...]
     places: Places
     pane: ValuePane
+    absent: tuple[bytes, int] = (b"", -1)
+    """A key that was asked for and does not exist, and where the cursor was then."""
 
     # --- going to a place --------------------------------------------------------------------------------
 
@@ -93,6 +95,11 @@ class GoMixin(LevelsMixin):
         elif index >= 0:
             self.view.cursor = self.model.number(level, index)
 
+    def absent_key(self) -> bytes:
+        """The key that was just looked for in vain, while the cursor has not moved since."""
+        path, cursor = self.absent
+        return path if cursor == self.view.cursor else b""
+
     def _root_for(self, path: bytes) -> Level | None:
         """The level to start from: the root, or the start place that holds ``path``."""
         root = self.model.root
@@ -125,6 +132,7 @@ class GoMixin(LevelsMixin):
             name = next((n for n, below in above.opened.items() if below is level), b"")
             if (index := above.find(name)) >= 0:
                 self.view.cursor = self.model.number(above, index)
+        self.absent = (path, self.view.cursor)
         self.flash(
             Text.assemble("no such key: ", safe(path, limit=200), "  n creates it, H shows whether it was there")
         )
@@ -215,6 +223,10 @@ class GoMixin(LevelsMixin):
             if screen.chosen:
                 self.go_to(screen.chosen)
 
+        self._above(screen, back)
+
+    def _above(self, screen: PlaceScreen, back: Callable[[None], None]) -> None:
+        screen.set_tabs(self.tab_line.tabs, self.keymap)
         self.app.push_screen(screen, back)
 
     # --- other screens -----------------------------------------------------------------------------------
@@ -234,13 +246,13 @@ class GoMixin(LevelsMixin):
     def action_history(self) -> None:
         row = self.view.current
         if row is not None:
-            path = row.path
+            path = self.absent_key() or row.path
             within = row.level.within
             screen = HistoryScreen(
                 self.session,
                 self.reads,
                 path,
-                folder=row.is_folder or row.is_note,
+                folder=(row.is_folder or row.is_note) and path == row.path,
                 within=within,
                 frozen=self.why_not("edit") if self.at_revision else "",
             )
@@ -253,7 +265,7 @@ class GoMixin(LevelsMixin):
                 elif screen.chosen:
                     self.go_to(screen.chosen)
 
-            self.app.push_screen(screen, back)
+            self._above(screen, back)
 
     def action_diff(self) -> None:
         """Two marked keys side by side; else the newest two versions of the key."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textual import events
+
 from etcdtui.ui.screens.base import ClusterScreen
 
 
@@ -11,3 +13,6 @@ class PlaceScreen(ClusterScreen):
     chosen: bytes = b""
     marks: frozenset[bytes] = frozenset()
     """Keys to mark in the tree."""
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.actions_changed()

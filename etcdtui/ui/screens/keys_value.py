@@ -72,7 +72,8 @@ class ValuePane(Vertical):
         self.bar.show(Text())
 
     def show_folder(self, row: Row, note: str = "") -> None:
-        count = f"{format_count(row.count)} keys" if row.count >= 0 else "keys not counted yet"
+        keys = "1 key" if row.count == 1 else f"{format_count(row.count)} keys"
+        count = keys if row.count >= 0 else "keys not counted yet"
         lines = [safe(f"folder  {count}")]
         if row.name in row.level.changed:
             lines.append(safe("something below changed since you looked", self.facts.tone("warn")))
@@ -132,11 +133,11 @@ class ValuePane(Vertical):
             return
         words = ["masked" if self.hidden else f"view: {self.view_name}"]
         if self.needle:
-            words.append("n next  N previous  esc ends" if self.found else "not found here  esc ends")
+            words = ["n next  N previous  esc ends" if self.found else "not found here  esc ends"]
         elif not self.hidden:
             several = len(self.decoded.views) > 1 or self.decoded.unparsed
             words += ["v parses it" if self.decoded.unparsed else "v next view"] if several else []
-            words += ["/ find"] if self.viewer.has_focus else ["tab / find"]
+            words += ["/ finds"] if self.viewer.has_focus else ["tab, / finds"]
         if self.hidden or self.decoded.masked:
             words.append("x reveal")
         shown = safe("  ".join(words), self.facts.tone("dim"))

@@ -33,6 +33,10 @@ class KeysWriteMixin(ClusterScreen):
     def writing(self) -> ManyWriting:
         return ManyWriting(self, self.reload)
 
+    def absent_key(self) -> bytes:
+        """A key that was just looked for in vain."""
+        return b""
+
     def start_write(self, flow: Coroutine[object, object, None]) -> None:
         """One flow at a time: a second one waits for nobody, it is refused."""
         if any(w.group == GROUP and not w.is_finished for w in self.workers):
@@ -64,7 +68,7 @@ class KeysWriteMixin(ClusterScreen):
                 self.start_write(self.writing.edit(current[0], external=True))
 
     def action_new(self) -> None:
-        self.start_write(self.writing.new(self.selected_prefix() or b""))
+        self.start_write(self.writing.new(self.absent_key() or self.selected_prefix() or b""))
 
     def action_delete(self) -> None:
         marked = self.marked()
