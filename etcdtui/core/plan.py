@@ -137,6 +137,7 @@ class WritePlan:
     ``target_word`` what is typed where typing is asked. ``keys`` are the keys known to be written or deleted,
     ``values`` the first bytes of the values they hold now (for recognising foreign owners); ``over_limit`` raises
     the class to R4. ``changes`` counts keys, ``size`` bytes sent. ``blocked`` is a reason why it may never run.
+    ``listing`` has a line for each key, of which a review shows the first few until all are asked for.
     """
 
     action: str
@@ -153,6 +154,7 @@ class WritePlan:
     size: int = 0
     undo: str = ""
     blocked: str = ""
+    listing: tuple[PlanLine, ...] = ()
 
 
 @lru_cache(maxsize=512)

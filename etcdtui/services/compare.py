@@ -13,7 +13,7 @@ from etcdtui.core.types import KeyValue
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.transfer import Export
 
-SHOWN_KEYS = 200
+SHOWN_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,13 @@ def plan_copy(rows: Sequence[DiffRow], right_prefix: bytes) -> tuple[WritePlan, 
     new = sum(s.before is None for s in steps)
     lines = [
         line(f"{new} new keys and {len(steps) - new} changed ones under ", right_prefix, tone="head"),
-        *(line("+ " if s.before is None else "~ ", s.key, tone="add") for s in steps[:SHOWN_KEYS]),
         line("guarded: every key on the right is still as compared; new keys get no lease, changed ones keep theirs"),
     ]  # fmt: skip
     if len(pack(groups)) > 1:
         lines.append(line(f"{len(pack(groups))} transactions: not atomic as a whole", tone="warn"))
     plan = WritePlan(
         action="copy differences",
+        listing=tuple(line("+ " if s.before is None else "~ ", s.key, tone="add") for s in steps[:SHOWN_KEYS]),
         target=right_prefix,
         action_class=ActionClass.R2,
         scope=Scope(frozenset({"KV/Txn"}), puts=scope_ranges(steps)[0]),

@@ -33,7 +33,7 @@ ATOMIC_KEYS = 10_000
 ATOMIC_BYTES = 64 * 1024 * 1024
 PAGE_KEYS = 1000
 PREVIEW_BYTES = 1024 * 1024 * 1024
-SHOWN_KEYS = 200
+SHOWN_KEYS = 1000
 SETTLE_TRIES = 40
 
 
@@ -134,8 +134,9 @@ def plan_delete_keys(guard: Guard, kvs: Sequence[KeyValue]) -> WritePlan:
         action_class=ActionClass.R4 if over else ActionClass.R2,
         scope=Scope(DELETING, deletes=tuple((kv.key, b"") for kv in kvs)),
         target_word=escape_key(last_segment(kvs[0].key)) if kvs else "",
-        lines=(*_count_lines(kvs, over, guard), *_key_lines(kvs), *_atomic_lines(len(batches)),
+        lines=(*_count_lines(kvs, over, guard), *_atomic_lines(len(batches)),
                line("guarded: each key only if it is still as seen")),
+        listing=_key_lines(kvs),
         condition="mod(key) = seen",
         etcdctl="\n".join(del_command(kv.key, namespace=guard.policy.namespace) for kv in kvs[:128]),
         keys=tuple(kv.key for kv in kvs),
@@ -150,7 +151,7 @@ def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | 
     whole = found.key in (b"", b"\0") and found.end == b"\0"
     over = len(found.kvs) > guard.policy.delete_keys
     pages = -(-len(found.kvs) // PAGE_KEYS) if found.paged else 1
-    lines = [*_count_lines(found.kvs, over, guard, found.revision), *_key_lines(found.kvs)]
+    lines = _count_lines(found.kvs, over, guard, found.revision)
     if trash is not None:
         lines.append(line("before-images: saved to ", str(trash)))
     lines.append(line(f"guarded: nothing is deleted if any key changed since rev {found.revision}"))
@@ -162,6 +163,7 @@ def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | 
         scope=Scope(DELETING, deletes=((found.key, found.end),), listed=True),
         target_word=escape_key(last_segment(label)) or guard.policy.profile,
         lines=tuple(lines),
+        listing=_key_lines(found.kvs),
         condition=f"mod(range) < {found.revision + 1}",
         etcdctl=del_command(found.key, found.end, namespace=guard.policy.namespace),
         keys=tuple(kv.key for kv in found.kvs),
@@ -183,11 +185,11 @@ def _count_lines(kvs: Sequence[KeyValue], over: bool, guard: Guard, revision: in
     return lines
 
 
-def _key_lines(kvs: Sequence[KeyValue]) -> list[PlanLine]:
+def _key_lines(kvs: Sequence[KeyValue]) -> tuple[PlanLine, ...]:
     lines = [line("  ", kv.key, f"   {format_size(len(kv.value))}") for kv in kvs[:SHOWN_KEYS]]
     if len(kvs) > SHOWN_KEYS:
         lines.append(line(f"  ... {len(kvs) - SHOWN_KEYS} more, the last is ", kvs[-1].key))
-    return lines
+    return tuple(lines)
 
 
 def _atomic_lines(parts: int) -> list[PlanLine]:

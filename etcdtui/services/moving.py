@@ -26,7 +26,7 @@ from etcdtui.services.journal import MAX_PAIRS, MoveJournal, Pair, new_path
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.writes import BatchReport, Writes
 
-SHOWN_KEYS = 100
+SHOWN_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,6 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
     size = sum(len(kv.value) for kv, _ in pairs)
     lines = [line(f"{len(pairs)} keys, {format_size(size)}, {leased} with a lease, which goes along", tone="head"),
              line(source, "  ->  ", target)]  # fmt: skip
-    lines += [line("  ", kv.key, " -> ", name) for kv, name in pairs[:SHOWN_KEYS]] if len(pairs) > 1 else []
     if not keep:
         lines.append(line("watchers see a DELETE and a new key; versions start again at 1", tone="dim"))
         lines.append(line("not atomic for readers of both names", tone="warn"))
@@ -75,6 +74,7 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
             scope=Scope(frozenset({"KV/Txn"}), puts=puts, deletes=deletes),
             target_word=escape_key(last_segment(source)),
             lines=tuple(lines),
+            listing=tuple(line("  ", kv.key, " -> ", name) for kv, name in pairs[:SHOWN_KEYS] if len(pairs) > 1),
             condition="mod(source) = seen, create(target) = 0",
             etcdctl=steps_command(batches[0], namespace=guard.policy.namespace) if batches else "",
             keys=tuple(s.key for s in steps),

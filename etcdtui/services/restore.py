@@ -23,7 +23,7 @@ from etcdtui.services.writes import Writes
 KEYS_LIMIT = 50_000
 SEARCH_READS = 200
 """Reads spent on looking for deleted keys."""
-SHOWN_KEYS = 200
+SHOWN_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,6 @@ async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
     batches = len(pack(groups))
     lines = [
         line(f"{len(steps)} keys that lived at rev {found.revision} and are gone now", tone="head"),
-        *(line("+ ", kv.key, f"   {format_size(len(kv.value))}", tone="add") for kv in found.kvs[:SHOWN_KEYS]),
         line("guarded: create = 0, an existing key is never overwritten"),
     ]
     if lost:
@@ -165,6 +164,9 @@ async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
         lines.append(line("older history has been compacted away: older deletions cannot be seen", tone="dim"))
     plan = WritePlan(
         action="undelete",
+        listing=tuple(
+            line("+ ", kv.key, f"   {format_size(len(kv.value))}", tone="add") for kv in found.kvs[:SHOWN_KEYS]
+        ),
         target=found.prefix,
         action_class=ActionClass.R1 if len(steps) == 1 else ActionClass.R2,
         scope=Scope(frozenset({"KV/Txn"}), puts=scope_ranges(steps)[0]),

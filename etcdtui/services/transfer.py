@@ -31,7 +31,7 @@ FORMAT = "etcdtui-export"
 EXPORT_BYTES_LIMIT = 512 * 1024 * 1024
 """Bytes of keys and values one export or import takes."""
 READ_CHUNK = 100
-SHOWN_KEYS = 200
+SHOWN_KEYS = 1000
 """Keys named in a plan."""
 
 
@@ -256,10 +256,10 @@ async def plan_import(
     if lost:
         lines.append(line(f"{len(lost)} leases are gone: their keys are written without one", tone="warn"))
     shown = [d for d in differences if d.kind != "same"][:SHOWN_KEYS]
-    lines.extend(line("+ " if d.kind == "new" else "~ ", d.wanted.key, tone="add") for d in shown)
     plan = WritePlan(
         action=title,
         target=export.header.prefix,
+        listing=tuple(line("+ " if d.kind == "new" else "~ ", d.wanted.key, tone="add") for d in shown),
         action_class=ActionClass.R2,
         scope=Scope(
             frozenset({"KV/Txn", "Lease/LeaseGrant"}),

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.services.etcdctl import steps_command
@@ -16,7 +16,7 @@ from etcdtui.services.undolog import Change, UndoEntry
 from etcdtui.services.writes import BatchReport, Writes
 
 READ_CHUNK = 50
-SHOWN_KEYS = 200
+SHOWN_KEYS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,6 @@ def _plan(
 ) -> WritePlan:
     puts, deletes = scope_ranges(steps)
     lines = [line(f"undo {entry.action}: ", entry.target, tone="head")]
-    for step in steps[:SHOWN_KEYS]:
-        verb = "delete " if step.value is None else "put back " if step.before is None else "back to before "
-        lines.append(line(verb, step.key, tone="remove" if step.value is None else "add"))
     lines.append(line("condition: every key is still as this program left it, else nothing is written"))
     gone = [f"lease {lease:x} is gone: its keys come back without one" for lease in sorted(lost)[:4]]
     lines.extend(line(words, tone="warn") for words in gone)
@@ -106,6 +103,7 @@ def _plan(
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole", tone="warn"))
     return WritePlan(
         action="undo",
+        listing=tuple(_step_line(step) for step in steps[:SHOWN_KEYS]),
         target=entry.target,
         action_class=ActionClass.R1 if len(steps) == 1 else ActionClass.R2,
         scope=Scope(frozenset({"KV/Txn"}), puts=puts, deletes=deletes),
@@ -117,6 +115,11 @@ def _plan(
         values=tuple((s.key, s.before.value[:MAGIC_BYTES]) for s in steps if s.before),
         changes=len(steps),
     )
+
+
+def _step_line(step: Step) -> PlanLine:
+    verb = "delete " if step.value is None else "put back " if step.before is None else "back to before "
+    return line(verb, step.key, tone="remove" if step.value is None else "add")
 
 
 async def run_undo(writes: Writes, undo: UndoPlan) -> BatchReport:

@@ -31,7 +31,8 @@ DEAF_FOR = 0.3
 TITLE_LIMIT = 60
 COPY_LIMIT = 64 * 1024
 RUN, EDIT, DRAFT, DRY = "run", "edit", "draft", "dry"
-FRAME_ROWS = 9
+LISTED_KEYS = 4
+FRAME_ROWS = 10
 """Rows of the dialog around the plan: border, title, notice, choices, hints."""
 WORD_ROWS = 4
 """Rows of one thing to type."""
@@ -62,6 +63,7 @@ class ReviewDialog(Dialog[str]):
         & .danger { border: round $error; }
         & .choices { height: 1; margin-top: 1; }
         & .ask { height: 1; }
+        & .notice { max-height: 2; }
         & Field { height: 3; }
     }
     """
@@ -84,13 +86,14 @@ class ReviewDialog(Dialog[str]):
         self.editing = editing
         self.diff = diff
         self.look = Look()
+        self.all_listed = False
         self.verb = verb
         self.clock = clock
         self.refusal = guard.refusal(plan)
         self.confirmation: Confirmation = guard.confirmation(plan)
         self.opened = clock()
         self.view = PlanView(self._lines())
-        self.notice = Static(Text(), markup=False)
+        self.notice = Static(Text(), classes="notice", markup=False)
         self.field = Field(max_length=1024, id="word")
         self.second = Field(max_length=200, id="phrase")
 
@@ -107,7 +110,11 @@ class ReviewDialog(Dialog[str]):
         return self.confirmation.kind is ConfirmKind.TYPE
 
     def _lines(self) -> Sequence[PlanLine]:
-        lines = list(self.plan.lines)
+        listing = self.plan.listing
+        if len(listing) > LISTED_KEYS + 1 and not self.all_listed:
+            more = line(f"  ... {self.plan.changes - LISTED_KEYS} more (l lists all)", tone="dim")
+            listing = (*listing[:LISTED_KEYS], more)
+        lines = [*self.plan.lines[:1], *listing, *self.plan.lines[1:]]
         if self.plan.undo:
             lines.append(line(f"cannot be undone: {self.plan.undo}", tone="warn"))
         if self.plan.etcdctl:
@@ -158,6 +165,8 @@ class ReviewDialog(Dialog[str]):
             hints.insert(1, ("e", "edit"))
         if self.diff is not None:
             hints.append(("v", "fields"))
+        if len(self.plan.listing) > LISTED_KEYS + 1:
+            hints.append(("l", "list all"))
         if self.plan.etcdctl:
             hints.append(("y", "etcdctl"))
         self.query_one(Hints).show(hints)
@@ -227,6 +236,9 @@ class ReviewDialog(Dialog[str]):
             self.view.show_lines(self._lines())
 
     def action_list_all(self) -> None:
+        """Every key of the plan, or the first few again; the arrows scroll what does not fit."""
+        self.all_listed = not self.all_listed
+        self.view.show_lines(self._lines())
         self.view.focus()
 
     def action_dry(self) -> None:
