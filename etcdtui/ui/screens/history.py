@@ -22,7 +22,7 @@ from etcdtui.services.history import Break, Change, KeyChange, Mark, Version
 from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
 from etcdtui.services.valuediff import NOTHING, field_changes, hiding
-from etcdtui.ui.bindings import HISTORY
+from etcdtui.ui.bindings import HISTORY, Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.history_diff import DIFF_LINES, DiffLine, DiffView, line_diff
@@ -56,6 +56,7 @@ class HistoryScreen(PlaceScreen):
 
     DEFAULT_CSS = """
     HistoryScreen LineTable { width: 40%; min-width: 26; }
+    HistoryScreen.-folder LineTable { width: 60%; }
     HistoryScreen DiffView { width: 1fr; border-left: solid $panel; }
     """
 
@@ -93,8 +94,8 @@ class HistoryScreen(PlaceScreen):
         self.shown: tuple[KeyValue | None, KeyValue | None] = (None, None)
         self.table: LineTable[Row] = LineTable(
             [
-                Column("what", "CHANGE" if folder else "VER", self._what, least=7, most=12),
-                Column("rev", "REV", self._rev, least=9, most=14, align="right"),
+                Column("what", "CHANGE" if folder else "VER", self._what, least=7 if folder else 4, most=12),
+                Column("rev", "REV", self._rev, least=6, most=14, align="right"),
                 Column("size", "KEY" if folder else "SIZE", self._measure, least=8, most=200, grow=True),
             ],
             lambda row: (
@@ -126,7 +127,7 @@ class HistoryScreen(PlaceScreen):
         if isinstance(row, KeyChange):
             return safe(row.key[len(self.path) :] or row.key, limit=300)
         if isinstance(row, Version):
-            return Text(format_size(len(row.kv.value)) + ("  current" if row.current else ""))
+            return Text(format_size(len(row.kv.value)) + (" now" if row.current else ""))
         words = {
             Mark.COMPACTED: f"compacted: {row.missing} older gone"
             if row.missing
@@ -148,13 +149,18 @@ class HistoryScreen(PlaceScreen):
     def why_not(self, action_id: str) -> str:
         if action_id == "undo" and self.frozen:
             return self.frozen
-        if action_id == "find" and not self.folder:
-            return "another revision is for prefixes: H on a folder"
         return super().why_not(action_id)
+
+    def available_actions(self) -> list[Action]:
+        """Marked versions are for a key, another revision is for a prefix."""
+        off = {"diff", "next_view", "mark", "mark_all", "clear_marks"} if self.folder else {"find"}
+        off |= {"undo"} if self.other else set()
+        return [action for action in super().available_actions() if action.id not in off]
 
     def on_mount(self) -> None:
         super().on_mount()
         self.app.app_suspend_signal.subscribe(self, lambda _: self._hide_secrets())
+        self.set_class(self.folder, "-folder")
         self.table.lines.focus()
         what = "changes below " if self.folder else "compare " if self.other else "history of "
         self.head.show(Text.assemble("1 Keys > ", what, safe(self.path or b"all keys", limit=300)))
@@ -199,10 +205,14 @@ class HistoryScreen(PlaceScreen):
             reach = await history.reach(self.reads)
             drop = None if self.since else await history.newest_drop(self.reads, self.path, reach, within=self.within)
             back = max(reach.oldest, reach.head - DEFAULT_BACK)
-            since = self.since or (min(back, drop.revision - 1) if drop else back)
+            since = self.since or (drop.revision - 1 if drop else back)
             since = max(since, reach.oldest)
             self.state.show(Text(f"comparing revision {since} with now…"))
             result = await history.since(self.reads, self.path, since, within=self.within)
+            if drop is not None and not any(change.change is Change.DELETED for change in result.changes):
+                # What came and went since then is seen only from just before it went.
+                since = max(drop.revision - 1, reach.oldest)
+                result = await history.since(self.reads, self.path, since, within=self.within)
         except Compacted:
             self.state.show(Text("history was compacted while it was read: r reads again"))
             return
@@ -219,9 +229,11 @@ class HistoryScreen(PlaceScreen):
             words.append(f"{format_count(drop.lost)} keys went away at rev {drop.revision}")
         if not result.complete:
             words.append(f"only the first {format_count(history.MAX_KEYS)} keys were compared")
-        words.append(f"history reaches back to rev {reach.oldest}" + (" (compacted)" if reach.compacted else ""))
+        words.append(f"history from rev {reach.oldest}" + (", older compacted" if reach.compacted else ""))
         self.state.show(Text("   ".join(words)))
-        if not self.rows:
+        if self.rows:
+            self._show_current()
+        else:
             self.diff.show([])
 
     # --- the difference ----------------------------------------------------------------------------------
@@ -294,6 +306,9 @@ class HistoryScreen(PlaceScreen):
 
     def action_find(self) -> None:
         """Another revision to compare a prefix with."""
+        if not self.folder:
+            self.flash("another revision is for prefixes: H on a folder", "warn")
+            return
 
         def answered(text: str | None) -> None:
             if text and text.strip().isdigit():
