@@ -238,7 +238,8 @@ class KeyWriting:
 
     async def _write(self, work: _Work) -> _Work | None:
         """Write; a conflict may give the work to go on with."""
-        if why := self.screen.session.health.why_no_puts:
+        health = await self.screen.session.monitor.poll()  # what was known before the dialogs may be over
+        if why := health.why_no_puts:
             if self._store(work):
                 self.flash(f"not written, kept as a draft. {why}", "bad")
             return None
