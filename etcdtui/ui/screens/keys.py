@@ -256,7 +256,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
     def _status(self) -> list[Text]:
         row = self.view.current
         tone = self.view.tone
-        words = self.view.filtered.words if self.view.filtered is not None else ""
+        words = self.filter_problem or (self.view.filtered.words if self.view.filtered is not None else "")
         parts = [safe(row.path if row is not None else b"", limit=300)]
         if self.reads.stale and self.session.health.state is not ClusterState.NO_LEADER:
             parts.insert(0, safe("STALE: read from one member, may be behind", tone("bad")))

@@ -25,6 +25,7 @@ class FilterMixin(LevelsMixin):
 
     separators: tuple[bytes, ...]
     filter_field: Field
+    filter_problem: str = ""
 
     def action_filter(self) -> None:
         """Open the filter line."""
@@ -36,6 +37,7 @@ class FilterMixin(LevelsMixin):
         """Show everything again; False when nothing was filtered."""
         field = self.filter_field
         shown = field.has_class("-shown")
+        self.filter_problem = ""
         field.remove_class("-shown")
         with field.prevent(Field.Changed):
             field.value = ""
@@ -85,6 +87,7 @@ class FilterMixin(LevelsMixin):
 
     async def _filter(self, words: str) -> None:
         if not words:
+            self.filter_problem = ""
             self.view.filtered = None
             self.view.model_changed()
             self.place_changed()
@@ -92,8 +95,10 @@ class FilterMixin(LevelsMixin):
         try:
             wanted = compile_filter(words, FIELDS)
         except FilterError as problem:
-            self.flash(str(problem), "warn")
+            self.filter_problem = str(problem)
+            self.place_changed()
             return
+        self.filter_problem = ""
         rows: list[Row] = []
         loaded = 0
         for level in list(self.model.root.walk()):

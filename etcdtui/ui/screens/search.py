@@ -117,7 +117,7 @@ class SearchScreen(PlaceScreen):
         words = f"reads {format_count(price.keys)} keys"
         words += f" and about {format_size(price.value_bytes)} of values" if query.reads_values else ""
         if query.reads_values or price.keys > KEYS_ASKED:
-            self.state.show(Text(f"{words}, in bounded pages: enter starts, esc leaves", self.table.lines.tone("warn")))
+            self.state.show(Text(f"{words}: enter starts, esc leaves", self.table.lines.tone("warn")))
             self.confirmed = True
             self.field.focus()
         else:

@@ -66,6 +66,8 @@ class KeyTreeView(LineView):
         self.details: dict[bytes, Detail] = {}
         self.marked: set[bytes] = set()
         self.filtered: Filtered | None = None
+        self._lost: tuple[Hashable, int] | None = None
+        self._here: Hashable | None = None
 
     # --- the model ---------------------------------------------------------------------------------------
 
@@ -90,6 +92,24 @@ class KeyTreeView(LineView):
             return self.model.index_of(key)
         return next((i for i, row in enumerate(self.filtered.rows[:DETAILS_KEPT]) if row.identity == key), None)
 
+    def model_changed(self) -> None:
+        """As everywhere; and a row that is away only while its level is read again gets the cursor back."""
+        was, self._lost = self._lost, None
+        identity = was[0] if was is not None and was[1] == self.cursor else self._here
+        super().model_changed()
+        self._here = self.row_key(self.cursor) if self.row_count else None
+        if identity is None or identity == self._here:
+            return
+        found = self.index_of(identity)
+        if found is not None:
+            self.cursor = found
+        elif any(level.state is State.LOADING for level in self.model.root.walk()):
+            self._lost = (identity, self.cursor)
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        super().watch_cursor(old, new)
+        self._here = self.row_key(new) if new < self.row_count else None
+
     def show_tree(self, tree: KeyTree) -> None:
         """Show another tree; marks and details of the old one are dropped."""
         self.model = tree
@@ -102,7 +122,9 @@ class KeyTreeView(LineView):
         if len(self.details) + len(found) > DETAILS_KEPT:
             self.details.clear()
         self.details.update(found)
-        self.repaint()
+        for index in self.visible_rows():
+            if self.row_at(index).path in found:
+                self.row_changed(index)
 
     def repaint(self) -> None:
         """Paint the visible rows again; the model has the same rows."""
