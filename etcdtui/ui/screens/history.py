@@ -226,7 +226,9 @@ class HistoryScreen(PlaceScreen):
         self.table.set_empty(Text("nothing was deleted, changed or added"))
         words = [f"{format_count(len(self.rows))} changes since rev {since}"]
         if drop is not None:
-            words.append(f"{format_count(drop.lost)} keys went away at rev {drop.revision}")
+            words.append(
+                f"{format_count(drop.lost)} {'key' if drop.lost == 1 else 'keys'} went away at rev {drop.revision}"
+            )
         if not result.complete:
             words.append(f"only the first {format_count(history.MAX_KEYS)} keys were compared")
         words.append(f"history from rev {reach.oldest}" + (", older compacted" if reach.compacted else ""))

@@ -1,0 +1,245 @@
+"""Looking closely on the Keys screen: inside values, at owners, at other times, and at what is kept for later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from etcdtui.core.decoding.result import Decoded
+from etcdtui.core.keytree import State
+from etcdtui.ui.modals.find import FindDialog
+from etcdtui.ui.modals.picker import PickerDialog
+from etcdtui.ui.screens.history import HistoryScreen
+from etcdtui.ui.screens.search import SearchScreen
+from tests.services.looking_support import fill, reading
+from tests.support import Server, eventually
+from tests.ui.test_keys import Hands, on_screen, profile_of
+
+POD = bytes.fromhex("6b387300") + (
+    b"\x0a\x09\x0a\x02v1\x12\x03Pod"
+    b"\x12\x24\x0a\x22\x0a\x05web-1\x1a\x03web\x4a\x08\x08\x80\xe8\x92\x9b\x06\x10\x00\x72\x0a" + b"stuck/wait"
+)
+
+
+def facts(hands: Hands, width: int = 80) -> str:
+    return "\n".join(row.plain for row in hands.screen.pane.facts.flow(width))
+
+
+async def test_slash_in_the_value_finds_inside_it_and_n_goes_on(etcd: Server) -> None:
+    text = "\n".join(f"line {n} {'needle' if n % 100 == 7 else 'hay'}" for n in range(1_000))
+    await etcd.put("/v/long", text)
+    async with on_screen(profile_of(etcd)) as hands:
+        hands.screen.go_to(b"/v/long")
+        await hands.value("line 0")
+        await hands.press("tab", "slash")
+        await hands.type("needle")
+        await hands.press("enter")
+        viewer = hands.screen.pane.viewer
+
+        async def at(line: int) -> None:
+            await eventually(
+                lambda: any(f"line {line} " in viewer.render_row(i, 80).plain for i in viewer.visible_rows())
+            )
+
+        await hands.press("n", "n")
+        await at(207)
+        await hands.press("N")
+        await at(107)
+        assert hands.app.screen is hands.screen, "n did not start a new key"
+        assert hands.screen.go_back() and not hands.screen.pane.needle
+        assert hands.screen.go_back()
+        await eventually(lambda: hands.screen.view.has_focus)
+
+
+async def test_a_value_too_large_to_be_parsed_unasked_is_parsed_by_v(etcd: Server) -> None:
+    await etcd.put("/v/yaml", "---\n" + "".join(f"key_{n}: {n}\n" for n in range(22_000)))
+    async with on_screen(profile_of(etcd)) as hands:
+        hands.screen.go_to(b"/v/yaml")
+        pane = hands.screen.pane
+
+        def decoded() -> Decoded | None:
+            return pane.decoded
+
+        await eventually(lambda: (found := decoded()) is not None and found.unparsed)
+        assert "not parsed (v forces)" in facts(hands)
+        await hands.press("v")
+        await eventually(lambda: (found := decoded()) is not None and found.kind == "YAML", 20)
+
+
+async def test_a_kubernetes_object_says_who_owns_it_and_why_it_does_not_go_away(etcd: Server) -> None:
+    crd = b'{"kind":"Widget","apiVersion":"example.com/v1","metadata":{"name":"w","finalizers":["a/b"]}}'
+    async with reading(etcd.endpoint) as reads:
+        await reads.client.kv.put(b"/registry/pods/web/web-1", POD)
+        await reads.client.kv.put(b"/registry/example.com/widgets/web/w", crd)
+        await reads.client.kv.put(b"/service/db/leader", b"node-1")
+    async with on_screen(profile_of(etcd), size=(80, 24)) as hands:
+        hands.screen.go_to(b"/registry/pods/web/web-1")
+        await eventually(lambda: "look, do not touch" in facts(hands))
+        for words in (
+            "kind Pod",
+            "name web-1",
+            "namespace web",
+            "finalizers stuck/wait",
+            "kubectl get pods -n web web-1",
+        ):
+            assert words in facts(hands), facts(hands)
+        assert "deletionTimestamp" in facts(hands)
+        hands.screen.go_to(b"/registry/example.com/widgets/web/w")
+        await eventually(lambda: "kind Widget" in facts(hands) and "finalizers a/b" in facts(hands))
+        hands.screen.go_to(b"/service/db/leader")
+        await eventually(lambda: "managed by Patroni: use patronictl" in facts(hands))
+        await hands.press("f")
+        await hands.type("k8s:web")
+        await hands.press("enter")
+        search = hands.app.screen
+        assert isinstance(search, SearchScreen)
+        await eventually(lambda: len(search.hits) == 2)
+
+
+async def test_a_lease_is_seen_whole_at_eighty_columns(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        lease = await reads.client.lease.grant(300)
+        await reads.client.kv.put(b"/l/leased", b"x", lease=lease.id)
+    async with on_screen(profile_of(etcd), size=(80, 24)) as hands:
+        hands.screen.go_to(b"/l/leased")
+        await eventually(lambda: "TTL" in facts(hands, hands.screen.pane.size.width))
+        rows = facts(hands, hands.screen.pane.size.width)
+        assert f"lease {lease.id:016x}" in rows and "of 5m" in rows and "…" not in rows
+
+
+async def test_nothing_revealed_is_left_after_a_suspend(etcd: Server) -> None:
+    await etcd.put("/app/token", "hush-hush")
+    async with on_screen(profile_of(etcd)) as hands:
+        hands.screen.go_to(b"/app/token")
+        await hands.value("masked by the profile")
+        await hands.press("x")
+        await hands.value("hush-hush")
+        hands.app.app_suspend_signal.publish(hands.app)
+        await hands.value("masked by the profile")
+
+
+async def test_masked_fields_are_not_copied(etcd: Server) -> None:
+    await etcd.put("/app/conf", '{"password": "hush-hush", "user": "me"}')
+    async with on_screen(profile_of(etcd)) as hands:
+        hands.screen.go_to(b"/app/conf")
+        await hands.value("********")
+        await hands.press("y")
+        dialog = hands.app.screen
+        assert isinstance(dialog, PickerDialog)
+        await hands.press("v")
+        assert "hush-hush" not in hands.app.clipboard
+        await hands.press("escape", "x")
+        await hands.value("hush-hush")
+        await hands.press("y", "v")
+        await eventually(lambda: "hush-hush" in hands.app.clipboard)
+
+
+async def test_the_cursor_starts_on_a_readable_name_and_stays_while_the_tree_is_read_at_another_revision(
+    etcd: Server,
+) -> None:
+    keys = [b"\x00", b"\x01\xff", *(b"/d/%02d/x" % n for n in range(70)), b"/e", b"/z"]
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, keys)
+    revision = await etcd.put("/z", "1")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.sees("/z")
+        await hands.at(b"/d/")
+        hands.screen.go_to(b"/d/69/x")
+        await hands.at(b"/d/69/x")
+        await hands.value("v")
+        hands.screen.show_revision(revision)
+        await eventually(lambda: hands.screen.at_revision == revision)
+        await eventually(lambda: all(level.state is State.READY for level in hands.screen.model.root.walk()))
+        await hands.at(b"/d/69/x")
+        await hands.press("e")
+        status = hands.screen.status_line
+        await eventually(lambda: f"this is revision {revision}, which cannot be changed" in status.render().plain)
+        await hands.press("H")
+        history = hands.app.screen
+        assert isinstance(history, HistoryScreen)
+        assert "cannot be changed" in history.why_not("undo")
+
+
+async def test_star_expands_a_folder_but_not_a_large_one(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/s/a/b/c", b"/s/a/d", b"/s/e/f"] + [b"/t/%04d/x" % n for n in range(2_100)])
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/s/")
+        await hands.press("asterisk")
+        await eventually(lambda: len(hands.rows()) == 8)
+        hands.screen.go_to(b"/t/")
+        await hands.at(b"/t/")
+        await hands.press("asterisk")
+        await eventually(lambda: "too many to expand" in hands.screen.status_line.render().plain)
+
+
+async def test_a_bookmark_is_offered_first_in_the_next_run(
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    await etcd.put("/m/kept", "1")
+    await etcd.put("/a", "1")
+    profile = replace(profile_of(etcd), bookmarks={})
+    async with on_screen(profile) as hands:
+        hands.screen.go_to(b"/m/kept")
+        await hands.at(b"/m/kept")
+        await hands.press("b")
+        kept = tmp_path / "etcdtui" / "places.json"
+        await eventually(lambda: kept.exists() and b"/m/kept".hex() in kept.read_text() and "kept" in kept.read_text())
+    async with on_screen(profile) as hands:
+        await hands.sees("/a")
+        await eventually(lambda: bool(hands.screen.places.bookmarks))
+        await hands.press("f")
+        dialog = hands.app.screen
+        assert isinstance(dialog, FindDialog)
+        await eventually(lambda: len(dialog.list.rows) > 1)
+        assert (dialog.list.rows[0].path, dialog.list.rows[0].note) == (b"/m/kept", "bookmark kept")
+
+
+async def test_marked_hits_are_marked_in_the_tree_and_a_vain_search_can_be_looked_up(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/h/one", b"/h/two", b"/h/gone"])
+        await reads.client.kv.delete(b"/h/gone")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.sees("/h/")
+        hands.screen.open_search("*o*")
+        await eventually(lambda: isinstance(hands.app.screen, SearchScreen))
+        search = hands.app.screen
+        assert isinstance(search, SearchScreen)
+        await eventually(lambda: [hit.key for hit in search.hits] == [b"/h/one", b"/h/two"])
+        await hands.press("space", "space", "enter")
+        await hands.at(b"/h/two")
+        assert hands.screen.marked() == [b"/h/one", b"/h/two"]
+        hands.screen.go_to(b"/h/gone")
+        await eventually(lambda: hands.screen.absent_key() == b"/h/gone")
+        await hands.press("H")
+        history = hands.app.screen
+        assert isinstance(history, HistoryScreen)
+        await eventually(lambda: [history._what(row).plain for row in history.rows] == ["--", "1", "--"])
+
+
+async def test_two_marked_versions_are_compared_and_a_prefix_shows_its_newest_drop(etcd: Server) -> None:
+    for number in range(4):
+        await etcd.put("/p/k", f'{{"max": {number}}}')
+    await etcd.put("/p/other", "1")
+    await etcd.delete("/p/other")
+    async with on_screen(profile_of(etcd)) as hands:
+        hands.screen.go_to(b"/p/k")
+        await hands.value("3")
+        await hands.press("H")
+        history = hands.app.screen
+        assert isinstance(history, HistoryScreen)
+        await eventually(lambda: len(history.rows) == 5)
+        await hands.press("space", "j", "space", "D")
+        await eventually(lambda: any("max 1 -> 3" in line.text for line in history.diff.lines_shown))
+        history.close_view()
+        await eventually(lambda: hands.app.screen is hands.screen)
+        hands.screen.go_to(b"/p/")
+        await hands.at(b"/p/")
+        await hands.press("H")
+        below = hands.app.screen
+        assert isinstance(below, HistoryScreen)
+        await eventually(lambda: "1 key went away" in below.state.left.plain)
+        assert [row.key for row in below.rows if hasattr(row, "key")] == [b"/p/other"]
