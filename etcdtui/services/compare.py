@@ -61,7 +61,8 @@ def plan_copy(rows: Sequence[DiffRow], right_prefix: bytes) -> tuple[WritePlan, 
     new = sum(s.before is None for s in steps)
     lines = [
         line(f"{new} new keys and {len(steps) - new} changed ones under ", right_prefix, tone="head"),
-        line("guarded: every key on the right is still as compared; new keys get no lease, changed ones keep theirs"),
+        line("guarded: every key on the right is still as compared, else it is not written"),
+        line("new keys get no lease, changed ones keep theirs"),
     ]  # fmt: skip
     if len(pack(groups)) > 1:
         lines.append(line(f"{len(pack(groups))} transactions: not atomic as a whole", tone="warn"))

@@ -65,7 +65,7 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
     if len(batches) > 1:
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole; a journal lets a cut move resume",
                           tone="warn"))  # fmt: skip
-    lines.append(line("guarded: every source still as seen, no target exists; nothing is ever overwritten"))
+    lines.append(line("guarded: sources still as seen, no target exists; nothing is overwritten"))
     return MovePlan(
         WritePlan(
             action=f"{verb} {'key' if len(pairs) == 1 else 'folder'}",
@@ -180,7 +180,7 @@ def plan_recovery(guard: Guard, journal: MoveJournal, state: MoveState, *, back:
     lines = [
         line("a move was cut: ", journal.source, "  ->  ", journal.target, tone="head"),
         line(f"{len(state.moved)} keys had moved, {len(state.waiting)} had not; {len(pairs)} {words}"),
-        line("guarded: every source still as seen, no target exists; nothing is ever overwritten"),
+        line("guarded: sources still as seen, no target exists; nothing is overwritten"),
     ]
     if state.odd:
         lines.append(line(f"{len(state.odd)} were changed by somebody else since and stay, such as ", state.odd[0],

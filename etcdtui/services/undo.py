@@ -95,7 +95,7 @@ def _plan(
 ) -> WritePlan:
     puts, deletes = scope_ranges(steps)
     lines = [line(f"undo {entry.action}: ", entry.target, tone="head")]
-    lines.append(line("condition: every key is still as this program left it, else nothing is written"))
+    lines.append(line("condition: every key still as it was left, else nothing is written"))
     gone = [f"lease {lease:x} is gone: its keys come back without one" for lease in sorted(lost)[:4]]
     lines.extend(line(words, tone="warn") for words in gone)
     batches = pack(groups)

@@ -269,7 +269,9 @@ class Commander:
         if any(w.startswith(b"@") and side.session is self.screen.session for w, side in zip(sides, made, strict=True)):
             self.flash("there is no such profile, or it did not open", "warn")
             return
-        self.screen.app.push_screen(CompareScreen(made[0], made[1], self.screen.session), partial(self._close, others))
+        screen = CompareScreen(made[0], made[1], self.screen.session)
+        screen.set_tabs(self.screen.tab_line.tabs, self.screen.keymap)
+        self.screen.app.push_screen(screen, partial(self._close, others))
 
     async def _beside(self, name: str) -> Session | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from etcdtui.services.guard import Guard, GuardPolicy
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.command import CommandDialog
-from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.review import DEAF_FOR, RUN, ReviewDialog
 from tests.support import Server, eventually
@@ -93,6 +94,26 @@ async def test_production_wants_the_name_of_what_is_destroyed() -> None:
         assert app.answers == []
         await pilot.press("o", "l", "d", "slash", "enter")
         assert app.answers == [RUN]
+
+
+async def test_letters_act_from_the_empty_field_unless_the_word_begins_with_them() -> None:
+    clock, app = Clock(), Bench()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for word, listed in (("old/", True), ("logs/", False)):
+            made = dialog(ActionClass.R2, "type", clock)
+            plan = replace(made.plan, target_word=word, changes=31, listing=tuple(line(b"/k%d" % i) for i in range(31)))
+            shown = ReviewDialog(plan, made.guard, clock=clock)
+            app.push_screen(shown, app.answers.append)
+            await eventually(lambda shown=shown: shown.field.has_focus)
+            rows = len(shown.view.lines_shown)
+            await pilot.press("l")
+            assert (len(shown.view.lines_shown) > rows, shown.field.value) == (listed, "" if listed else "l")
+            await pilot.press("o", "l")
+            assert shown.field.value == ("ol" if listed else "lol")
+            hints = shown.query_one(Hints)
+            assert hints.region.bottom < 24
+            assert "list all" in hints.render().plain
+            await pilot.press("escape")
 
 
 async def test_the_worst_class_wants_a_second_line() -> None:

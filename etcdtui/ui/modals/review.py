@@ -38,6 +38,21 @@ WORD_ROWS = 4
 """Rows of one thing to type."""
 LEAST_ROWS = 3
 MOST_CONTEXT = 99
+LETTERS = "Dyvl"
+"""Letters that act from the empty field too, unless the word to type begins with them."""
+
+
+class WordField(Field):
+    """Leaves letters of the dialog alone until something is typed."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(max_length=1024, id="word")
+        self.letters = frozenset(LETTERS) - set(word[:1])
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        if not self.value and character in self.letters:
+            return False
+        return super().check_consume_key(key, character)
 
 
 class ReviewDialog(Dialog[str]):
@@ -49,11 +64,15 @@ class ReviewDialog(Dialog[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "agree", show=False),
-        Binding("D", "dry", show=False),
-        Binding("y", "copy", show=False),
+        Binding("D", "dry", show=False, priority=True),
+        Binding("y", "copy", show=False, priority=True),
         Binding("e", "edit", show=False),
-        Binding("v", "other_view", show=False),
-        Binding("l", "list_all", show=False),
+        Binding("v", "other_view", show=False, priority=True),
+        Binding("l", "list_all", show=False, priority=True),
+        Binding("up", "scroll(-1)", show=False, priority=True),
+        Binding("down", "scroll(1)", show=False, priority=True),
+        Binding("pageup", "scroll(-10)", show=False, priority=True),
+        Binding("pagedown", "scroll(10)", show=False, priority=True),
         Binding("x", "reveal", show=False),
         Binding("plus", "context(3)", show=False),
         Binding("minus", "context(-3)", show=False),
@@ -94,7 +113,7 @@ class ReviewDialog(Dialog[str]):
         self.opened = clock()
         self.view = PlanView(self._lines())
         self.notice = Static(Text(), classes="notice", markup=False)
-        self.field = Field(max_length=1024, id="word")
+        self.field = WordField(self.confirmation.word)
         self.second = Field(max_length=200, id="phrase")
 
     # --- what is shown -----------------------------------------------------------------------------------
@@ -239,7 +258,9 @@ class ReviewDialog(Dialog[str]):
         """Every key of the plan, or the first few again; the arrows scroll what does not fit."""
         self.all_listed = not self.all_listed
         self.view.show_lines(self._lines())
-        self.view.focus()
+
+    def action_scroll(self, rows: int) -> None:
+        self.view.scroll_relative(y=rows, animate=False)
 
     def action_dry(self) -> None:
         if self.dry is not None and not self._deaf:

@@ -118,7 +118,7 @@ class CompareScreen(ListScreen[DiffRow]):
 
     def show_status(self) -> None:
         sides = Text.assemble(self.left.name, "  ->  ", self.right.name)
-        self.set_status(self.words, self.filter_text(), sides)
+        self.set_status(sides, self.words, self.filter_text(), Text("c copies to the right" if self.rows else ""))
 
     def record_of(self, row: DiffRow) -> Record:
         return {TEXT: row.name, "is": SIGNS[row.kind]}
