@@ -1,0 +1,161 @@
+"""The command line in the whole program: lists of a get, screens of etcdctl's groups, two profiles compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from textual.pilot import Pilot
+
+from etcdtui.ui.app import EtcdtuiApp
+from etcdtui.ui.modals.command import CommandDialog
+from etcdtui.ui.modals.edit import EditDialog
+from etcdtui.ui.modals.help import HelpDialog
+from etcdtui.ui.modals.review import ReviewDialog
+from etcdtui.ui.screens.compare import CompareScreen
+from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.results import ResultsScreen
+from etcdtui.ui.screens.watch import WatchScreen
+from tests.conftest import ServerFactory
+from tests.support import Server, eventually
+from tests.ui.agreeing import agree
+from tests.ui.test_shell import profile, running
+
+S = TypeVar("S")
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+async def run(app: EtcdtuiApp, pilot: Pilot[int], text: str) -> None:
+    await pilot.press(":")
+    await eventually(lambda: isinstance(app.screen, CommandDialog))
+    dialog = app.screen
+    assert isinstance(dialog, CommandDialog)
+    dialog.field.value = text
+    await pilot.press("enter")
+    await eventually(lambda: app.screen is not dialog)
+
+
+async def shows(app: EtcdtuiApp, kind: type[S]) -> S:
+    await eventually(lambda: isinstance(app.screen, kind))
+    screen = app.screen
+    assert isinstance(screen, kind)
+    return screen
+
+
+def flashed(app: EtcdtuiApp, words: str) -> bool:
+    return app.shown is not None and words in app.shown.status_line.render().plain
+
+
+async def test_get_lists_what_was_asked_for_and_one_can_act_on_it(etcd: Server, tmp_path: Path) -> None:
+    for number in (3, 1, 2):
+        await etcd.put(b"/a/%d" % number, b"x" * number)
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await run(app, pilot, "etcdctl get /a --prefix --sort-by=MODIFY --order=DESCEND --limit 2")
+        screen = await shows(app, ResultsScreen)
+        await eventually(lambda: [kv.key for kv in screen.table.rows] == [b"/a/2", b"/a/1"])
+        assert "2 of 3 keys" in screen.words.plain
+        await pilot.press("d")
+        await agree(pilot)
+
+        async def gone() -> bool:
+            return await etcd.get(b"/a/2") is None
+
+        await eventually(gone)
+        await eventually(lambda: [kv.key for kv in screen.table.rows] == [b"/a/1", b"/a/3"])
+        await pilot.press("enter")
+        keys = await shows(app, KeysScreen)
+        await eventually(lambda: keys.view.current is not None and keys.view.current.path == b"/a/1")
+        await run(app, pilot, "get /a/3 --keys-only --rev 2")
+        older = await shows(app, ResultsScreen)
+        await eventually(lambda: [kv.value for kv in older.table.rows] == [b""])
+        assert "revision 2" in older.why_not("edit")
+
+
+GROUPS = (
+    ("lease revoke 1f", "leases", "d revokes the lease"),
+    ("lease list", "leases", "this is where it is seen"),
+    ("member remove x", "members", "d removes the member"),
+    ("endpoint health", "members", "this is where it is seen"),
+    ("move-leader x", "members", "m on a member"),
+    ("role grant-permission a", "auth", "e changes the grants"),
+    ("auth status", "auth", "this is where it is seen"),
+)
+
+
+async def test_every_group_of_etcdctl_opens_its_screen_and_says_how(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        for text, place, words in GROUPS:
+            await run(app, pilot, text)
+            await eventually(lambda place=place: app.shown is not None and app.shown.screen_name == place)
+            await eventually(lambda words=words: flashed(app, words))
+        await run(app, pilot, "lease grant 60")
+        await eventually(lambda: app.shown is not None and app.shown.screen_name == "leases")
+        await eventually(lambda: app.screen is not app.shown)
+
+
+async def test_watch_put_and_help_do_what_they_say(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await run(app, pilot, "watch /a --prefix")
+        screen = await shows(app, WatchScreen)
+        await eventually(lambda: [(f.spec.key, f.spec.range_end) for _, f in screen.list.feeds] == [(b"/a", b"/b")])
+        await run(app, pilot, "put /new value")
+        await agree(pilot)
+
+        async def written() -> bool:
+            return await etcd.get(b"/new") == b"value"
+
+        await eventually(written)
+        await run(app, pilot, "help unlock")
+        dialog = await shows(app, HelpDialog)
+        assert dialog.field.value == "unlock"
+
+
+async def test_a_masked_value_is_hidden_in_its_review_until_x(etcd: Server, tmp_path: Path) -> None:
+    await etcd.put(b"/app/token", b"SECRET1")
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await run(app, pilot, "put /app/token SECRET2")
+        review = await shows(app, ReviewDialog)
+        assert "SECRET" not in str([shown.parts for shown in review.view.lines_shown])
+        await pilot.press("x")
+        assert "SECRET2" in str([shown.parts for shown in review.view.lines_shown])
+        await pilot.press("e")
+        assert "SECRET2" in (await shows(app, EditDialog)).area.text
+
+
+async def test_two_profiles_are_compared_and_chosen_differences_copied_under_the_guard_of_the_right(
+    etcd: Server, etcd_server: ServerFactory, tmp_path: Path
+) -> None:
+    second = await etcd_server()
+    for key, value in ((b"/c/a", b"1"), (b"/c/b", b"2"), (b"/c/same", b"s")):
+        await etcd.put(key, value)
+    for key, value in ((b"/c/b", b"other"), (b"/c/same", b"s"), (b"/c/mine", b"m"), (b"/cc", b"no")):
+        await second.put(key, value)
+    here, there = profile("here", "dev", etcd.endpoint), profile("there", "dev", second.endpoint)
+    locked = profile("locked", "prod", second.endpoint)
+    async with running(here, there, locked, tmp_path=tmp_path) as (app, pilot):
+        await run(app, pilot, "diff /c/ @nowhere")
+        await eventually(lambda: flashed(app, "no such profile"))
+        await run(app, pilot, "diff /c/ @locked")
+        screen = await shows(app, CompareScreen)
+        await eventually(lambda: len(screen.table.rows) == 3)
+        assert "locked, is READ-ONLY" in screen.why_not("clone")
+        await pilot.press("q")
+        await run(app, pilot, "diff /c/ @there")
+        screen = await shows(app, CompareScreen)
+        await eventually(lambda: [(r.name, r.kind) for r in screen.table.rows]
+                         == [(b"a", "left"), (b"b", "differs"), (b"mine", "right")])  # fmt: skip
+        await pilot.press("*", "c")
+        await agree(pilot)
+
+        async def copied() -> bool:
+            return [await second.get(key) for key in (b"/c/a", b"/c/b", b"/c/mine")] == [b"1", b"2", b"m"]
+
+        await eventually(copied)
+        await eventually(lambda: [r.name for r in screen.table.rows] == [b"mine"])
+        await pilot.press("q")
+        await shows(app, KeysScreen)
