@@ -13,7 +13,6 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import BindingType
-from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -21,16 +20,21 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from etcdtui.ui.bindings import LIST, bindings_for
+from etcdtui.ui.widgets.strips import FreedLines
 from etcdtui.ui.widgets.toned import Toned
 
 STRIPS_KEPT = 512
 """Painted lines kept for reuse; several screens full."""
 
+CURSOR = "line--cursor"
+CURSOR_BLURRED = "line--cursor-blurred"
+STATES = ("", CURSOR, CURSOR_BLURRED)
+
 SEARCH_ROWS = 20_000
 """Rows the default ``index_of`` looks through before it gives up; a larger model overrides it."""
 
 
-class LineView(Toned, ScrollView, can_focus=True):
+class LineView(Toned, FreedLines, ScrollView, can_focus=True):
     """Rows, a cursor and scrolling over a model that stays with the subclass.
 
     After the model changed, call ``model_changed()``; after one row changed, ``row_changed(index)``.
@@ -39,7 +43,7 @@ class LineView(Toned, ScrollView, can_focus=True):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(LIST)]
-    COMPONENT_CLASSES = {"line--cursor", "line--cursor-blurred"}
+    COMPONENT_CLASSES = {CURSOR, CURSOR_BLURRED}
     DEFAULT_CSS = """
     LineView {
         height: 1fr; width: 1fr;
@@ -84,8 +88,9 @@ class LineView(Toned, ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._painted: LRUCache[tuple[int, int, str], Strip] = LRUCache(STRIPS_KEPT)
+        self._painted: dict[tuple[int, int, str], Strip] = {}
         self._tones: dict[str, Style] = {}
+        self._bases: dict[str, Style] = {}
         self._cursor_identity: Hashable | None = None
 
     # --- what a subclass gives ---------------------------------------------------------------------------
@@ -130,6 +135,7 @@ class LineView(Toned, ScrollView, can_focus=True):
             after = before if found is None else found
         after = max(0, min(after, self.row_count - 1))
         self._painted.clear()
+        self._bases.clear()
         self._measure()
         if after != before:
             self.cursor = after
@@ -141,8 +147,8 @@ class LineView(Toned, ScrollView, can_focus=True):
 
     def row_changed(self, index: int) -> None:
         """Repaint one row."""
-        for key in [key for key in self._painted.keys() if key[0] == index]:  # noqa: SIM118 - not a dict
-            self._painted.discard(key)
+        for state in STATES:
+            self._painted.pop((index, self._line_width, state), None)
         if self._on_screen(index):
             self.refresh_line(index)
 
@@ -158,28 +164,42 @@ class LineView(Toned, ScrollView, can_focus=True):
     # --- painting ----------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        index = y + self.scroll_offset.y
-        width = self.scrollable_content_region.width or self.size.width
+        left, top = self.scroll_offset
+        index = y + top
+        width = self._line_width
         if index >= self.row_count:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.base_style())
         state = ""
         if self.show_cursor and index == self.cursor:
-            state = "line--cursor" if self.has_focus else "line--cursor-blurred"
+            state = CURSOR if self.has_focus else CURSOR_BLURRED
         key = (index, width, state)
         strip = self._painted.get(key)
         if strip is None:
-            base = self.rich_style
-            if state:
-                base += self.get_component_rich_style(state)
             text = self.render_row(index, width)
-            strip = Strip(text.render(self.app.console)).adjust_cell_length(max(width, text.cell_len)).apply_style(base)
-            self._painted[key] = strip
-        left = self.scroll_offset.x
-        return strip.crop_extend(left, left + width, self.rich_style)
+            strip = Strip(text.render(self.app.console)).adjust_cell_length(max(width, text.cell_len))
+            if len(self._painted) >= STRIPS_KEPT:
+                self._painted.clear()
+            self._painted[key] = strip = strip.apply_style(self.base_style(state))
+        if left == 0 and strip.cell_length == width:
+            return strip  # a strip that "crops" itself keeps itself alive until the collector comes
+        return strip.crop_extend(left, left + width, self.base_style())
+
+    @property
+    def _line_width(self) -> int:
+        return self.scrollable_content_region.width or self.size.width
+
+    def base_style(self, state: str = "") -> Style:
+        """The style below a row's own; working it out walks all widgets around, so it is kept like the lines are."""
+        style = self._bases.get(state)
+        if style is None:
+            style = self.rich_style + self.get_component_rich_style(state) if state else self.rich_style
+            self._bases[state] = style
+        return style
 
     def notify_style_update(self) -> None:
         self._painted.clear()
         self._tones.clear()
+        self._bases.clear()
         super().notify_style_update()
 
     def on_mount(self) -> None:
@@ -189,6 +209,7 @@ class LineView(Toned, ScrollView, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         self._painted.clear()
+        self._bases.clear()
         self._measure()
         self._show_row(self.cursor)
 

@@ -137,8 +137,8 @@ class ValueViewer(LineView):
         width = self.scrollable_content_region.width
         left = self.scroll_offset.x
         text = self._row(index, left, left + width)
-        strip = Strip(text.render(self.app.console)).apply_style(self.rich_style)
-        return strip.crop_extend(0, width, self.rich_style)
+        strip = Strip(text.render(self.app.console)).apply_style(self.base_style())
+        return strip.crop_extend(0, width, self.base_style())
 
     def on_resize(self, event: events.Resize) -> None:
         self._refold()
