@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from etcdtui.client import convert, methods, requests, txn
 from etcdtui.client.calls import Calls
 from etcdtui.client.convert import KeyLike
+from etcdtui.client.key_lists import KeyLists, KeyRange, read_keys
 from etcdtui.client.pages import Pager
 from etcdtui.client.ranges import whole
 from etcdtui.client.requests import OrderLike, TargetLike
@@ -97,6 +98,20 @@ class KV:
             serializable=serializable,
         )
         return self._pager.pages(request, whole("page_size", page_size, 1), timeout)
+
+    async def keys(
+        self,
+        wanted: Sequence[KeyRange],
+        *,
+        revision: int = 0,
+        serializable: bool = False,
+        timeout: float | None = None,
+    ) -> KeyLists:
+        """The first keys and the exact count of each range, all at one revision, in one request: for long listings.
+
+        Raises ``TooManyOps`` when the server takes fewer ranges in one transaction.
+        """
+        return await read_keys(self._caller, wanted, revision=revision, serializable=serializable, timeout=timeout)
 
     async def put(
         self,

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import gaps, ranges
 from etcdtui.core.errors import Compacted
 from etcdtui.core.gaps import Check, Kind, Region
@@ -71,7 +72,7 @@ class Listing:
         self.from_end = False
         self.revision = revision
         self.survey = self._new_survey()
-        self._running: dict[asyncio.Task[list[RangeResult]], list[Span]] = {}
+        self._running: dict[asyncio.Task[KeyLists], list[Span]] = {}
 
     def _new_survey(self) -> Survey:
         return Survey(self._prefix, self._separators, within=self._within, known_count=self._known_count)
@@ -112,23 +113,22 @@ class Listing:
                 spans = self.survey.take(END_OPS, END_OPS * END_LIMIT, from_end=True)
             else:
                 spans = self.survey.take(size if self.revision else 10_000, self._page_keys)
-            wants = [Want(span.start, span.end, span.limit) for span in spans]
-            task = asyncio.create_task(self._reads.many(wants, self.revision))
+            wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
+            task = asyncio.create_task(self._reads.keys(wanted, self.revision))
             self._running[task] = spans
             free -= 1
 
-    def _digest(self, task: asyncio.Task[list[RangeResult]]) -> list[Delta]:
+    def _digest(self, task: asyncio.Task[KeyLists]) -> list[Delta]:
         spans = self._running.pop(task)
         try:
-            results = task.result()
+            answer = task.result()
         except BaseException:
             self.survey.give_back(spans)
             raise
-        if not self.revision and results and results[0].header:
-            self.revision = results[0].header.revision
+        self.revision = self.revision or answer.revision
         deltas = []
-        for span, result in zip(spans, results, strict=True):
-            delta = self.survey.answer(span, [kv.key for kv in result.kvs], result.count)
+        for span, found in zip(spans, answer.lists, strict=True):
+            delta = self.survey.answer(span, found.keys, found.count)
             if delta.rows or delta.counts:
                 deltas.append(delta)
         return deltas

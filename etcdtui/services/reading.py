@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from etcdtui.client import Client, Op
+from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, TooManyOps
 from etcdtui.core.types import RangeResult
 
@@ -40,6 +43,20 @@ class Want:
     values: bool = False
     count_only: bool = False
     revision: int = 0
+
+
+Answer = TypeVar("Answer")
+
+
+async def _some_at_once(reads: Sequence[Callable[[], Awaitable[Answer]]]) -> list[Answer]:
+    """All answers in order, ``ALONE_AT_ONCE`` requests in flight."""
+    slots = asyncio.Semaphore(ALONE_AT_ONCE)
+
+    async def one(read: Callable[[], Awaitable[Answer]]) -> Answer:
+        async with slots:
+            return await read()
+
+    return await asyncio.gather(*(one(read) for read in reads))
 
 
 class Reads:
@@ -85,6 +102,40 @@ class Reads:
             self._stale_until = self._clock() + STALE_FOR
             return await self._many(wants, revision, True)
 
+    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0) -> KeyLists:
+        """Names and counts alone, in order and all of one revision: nothing is built for a key but its bytes."""
+        stale = self.stale
+        try:
+            return await self._keys(wanted, revision, stale)
+        except (NoLeader, DeadlineExceeded) as error:
+            if stale or (isinstance(error, DeadlineExceeded) and not self._leaderless()):
+                raise
+            self._stale_until = self._clock() + STALE_FOR
+            return await self._keys(wanted, revision, True)
+
+    async def _keys(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
+        if len(wanted) > self._size():
+            return await self._keys_in_parts(wanted, revision, stale)
+        self.requests += 1
+        try:
+            return await self.client.kv.keys(wanted, revision=revision, serializable=stale, timeout=self.deadline)
+        except NoSpace:
+            self._alone_until = self._clock() + ALONE_FOR
+        except TooManyOps:
+            self.max_ops = max(1, len(wanted) // 2)
+        return await self._keys_in_parts(wanted, revision, stale)
+
+    async def _keys_in_parts(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
+        size = self._size()
+        parts = [wanted[i : i + size] for i in range(0, len(wanted), size)]
+        first = await self._keys(parts[0], revision, stale)
+        pinned = revision or first.revision
+        rest = await _some_at_once([partial(self._keys, part, pinned, stale) for part in parts[1:]])
+        lists: list[KeyList] = list(first.lists)
+        for answer in rest:
+            lists += answer.lists
+        return KeyLists(tuple(lists), first.revision)
+
     async def _many(self, wants: Sequence[Want], revision: int, stale: bool) -> list[RangeResult]:
         if len(wants) == 1:
             return [await self._alone(wants[0], revision, stale)]
@@ -123,13 +174,7 @@ class Reads:
         parts = [wants[i : i + size] for i in range(0, len(wants), size)]
         found = await self._many(parts[0], revision, stale)
         pinned = revision or (found[0].header.revision if found[0].header else 0)
-        slots = asyncio.Semaphore(ALONE_AT_ONCE)
-
-        async def read(part: Sequence[Want]) -> list[RangeResult]:
-            async with slots:
-                return await self._many(part, pinned, stale)
-
-        for answers in await asyncio.gather(*(read(part) for part in parts[1:])):
+        for answers in await _some_at_once([partial(self._many, part, pinned, stale) for part in parts[1:]]):
             found += answers
         return found
 
