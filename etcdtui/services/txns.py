@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from etcdtui.client import Compare, Op
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import MAX_BYTES, MAX_OPS, Step
 from etcdtui.core.txn_text import CompareSpec, OpSpec, TxnSpec, compare_text, op_text
 from etcdtui.core.types import KeyValue, TxnResult
 from etcdtui.core.units import format_size
 from etcdtui.services.etcdctl import txn_command
+from etcdtui.services.formats import check_syntax
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.undolog import Change, UndoEntry
 from etcdtui.services.writes import Writes
@@ -93,6 +94,7 @@ def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: 
         lines.append(line("IF   ", compare_text(compare)[:200], f"   now {str(holds).lower()}"))
     lines += [line("THEN ", op_text(o)[:200], tone="add" if seen.branch == "THEN" else "dim") for o in spec.success]
     lines += [line("ELSE ", op_text(o)[:200], tone="add" if seen.branch == "ELSE" else "dim") for o in spec.failure]
+    lines += _broken(spec, seen)
     if not seen.complete:
         lines.append(line(f"more than {BEFORE_KEYS} keys are written: it cannot be undone from here", tone="warn"))
     return WritePlan(
@@ -106,11 +108,22 @@ def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: 
         etcdctl=txn_command(spec, namespace=namespace),
         keys=written,
         values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv in seen.before),
-        changes=len(spec.writes),
+        changes=max(1, len(written)),
         size=spec.size,
         blocked=blocked,
         undo="" if seen.complete else "it wrote more keys than are kept",
     )
+
+
+def _broken(spec: TxnSpec, seen: Evaluated) -> list[PlanLine]:
+    """A value that is not any more what it was: quotes that a shell-like line takes away are easily lost."""
+    before = {kv.key: kv.value for kv in seen.before}
+    out = []
+    for op in spec.writes:
+        found = check_syntax(before.get(op.key), op.value) if op.kind == "put" else None
+        if found is not None and found.problem:
+            out.append(line("BROKEN ", found.kind, "  ", op.key, f": {found.problem}", tone="warn"))
+    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,9 @@ class ManyWriting(KeyWriting):
             made = await plan_undelete(self.writes, found)
             if not await self._agreed(made.plan, "undelete", made.groups):
                 return
+            if self.writes.guard.dry_run:
+                self.flash("dry run: nothing was sent", "warn")
+                return
             report = await self.writes.apply_batches(made.plan, made.groups)
         except Failure as error:
             self.failed(error)

@@ -59,6 +59,14 @@ async def test_undo_says_why_not_when_a_part_was_changed(etcd: Server, tmp_path:
         assert await etcd.get(b"/a") == b"2"
 
 
+async def test_a_put_that_breaks_the_format_of_a_value_is_told_in_the_review(etcd: Server, tmp_path: Path) -> None:
+    await etcd.put(b"/a", b'{"x": 1}')
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        seen = await evaluate(writes, parse_txn('\nput /a {"x": 2}\n'.replace(" 2", "2")))
+        warned = [shown.parts for shown in plan_txn(seen.spec, seen).lines if shown.tone == "warn"]
+        assert [parts[:4] for parts in warned] == [("BROKEN ", "JSON", "  ", b"/a")]
+
+
 @pytest.mark.parametrize("sign", ["=", "!=", "<", ">"])
 @pytest.mark.parametrize("target", ["mod", "create", "version", "value", "lease"])
 async def test_conditions_are_judged_like_etcd_does(etcd: Server, tmp_path: Path, target: str, sign: str) -> None:

@@ -47,6 +47,8 @@ from etcdtui.ui.writing_many import path_of
 
 T = TypeVar("T", CompareSpec, OpSpec)
 TEXT_LIMIT = 200
+LEAST_TEXT = 30
+"""Characters of a row's text that are shown before what it would change."""
 ANSWERED_KEYS = 50
 IF, THEN, ELSE = "IF", "THEN", "ELSE"
 PARTS = (IF, THEN, ELSE)
@@ -78,7 +80,8 @@ class TxnLines(LineView):
         if row.index < 0:
             return safe(row.text, self.tone("head"))
         told = {"true": "good", "alse": "warn"}.get(row.now[-4:], "dim") if row.part == IF else "dim"
-        return Text.assemble(f"  {row.index + 1:>2}  ", safe(row.text, limit=TEXT_LIMIT), "   ",
+        room = max(LEAST_TEXT, width - 10 - min(len(row.now), 60)) if width and row.now else TEXT_LIMIT
+        return Text.assemble(f"  {row.index + 1:>2}  ", safe(row.text, limit=room), "   ",
                              safe(row.now, self.tone(told), limit=60))  # fmt: skip
 
     @property
