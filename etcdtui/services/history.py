@@ -191,7 +191,7 @@ class Drop:
 async def newest_drop(
     reads: Reads, prefix: bytes, reach: Reach, *, within: tuple[bytes, bytes] = ranges.ALL
 ) -> Drop | None:
-    """The newest deletion that counts give away: at doubling distances first, then by bisection.
+    """The newest deletion that counts give away: near ones, then at doubling distances, then by bisection.
 
     One that new keys make up for, or keys that came and went between two counts, are not seen. ``None`` too when there
     are too many keys to count that often.
@@ -199,7 +199,7 @@ async def newest_drop(
     area = ranges.intersect(ranges.prefix_range(prefix), within)
     if area is None or reach.head <= reach.oldest:
         return None
-    distances = [0, *(int(2 ** (step / STEPS)) for step in range(PROBES * STEPS))]
+    distances = [*range(NEAR), *(int(2 ** (step / STEPS)) for step in range(PROBES * STEPS))]
     probes = sorted({max(reach.oldest, reach.head - distance) for distance in distances}, reverse=True)
 
     async def counts(revisions: list[int]) -> list[int]:

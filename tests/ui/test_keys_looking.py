@@ -76,20 +76,20 @@ async def test_a_kubernetes_object_says_who_owns_it_and_why_it_does_not_go_away(
         await reads.client.kv.put(b"/service/db/leader", b"node-1")
     async with on_screen(profile_of(etcd), size=(80, 24)) as hands:
         hands.screen.go_to(b"/registry/pods/web/web-1")
-        await eventually(lambda: "look, do not touch" in facts(hands))
+        await eventually(lambda: "kube-apiserver:  look, do not touch" in facts(hands))
         for words in (
             "kind Pod",
             "name web-1",
             "namespace web",
             "finalizers stuck/wait",
-            "kubectl get pods -n web web-1",
+            "kubectl get pods  -n web web-1",
         ):
             assert words in facts(hands), facts(hands)
         assert "deletionTimestamp" in facts(hands)
         hands.screen.go_to(b"/registry/example.com/widgets/web/w")
         await eventually(lambda: "kind Widget" in facts(hands) and "finalizers a/b" in facts(hands))
         hands.screen.go_to(b"/service/db/leader")
-        await eventually(lambda: "managed by Patroni: use patronictl" in facts(hands))
+        await eventually(lambda: "managed by Patroni:  use patronictl" in facts(hands))
         await hands.press("f")
         await hands.type("k8s:web")
         await hands.press("enter")

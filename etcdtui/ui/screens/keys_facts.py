@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -15,10 +16,12 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.toned import Toned
 
 FACT_LIMIT = 300
+KUBECTL_PARTS = re.compile(r" (?=-)")
+"""Where a long kubectl line may be broken."""
 FACTS_SHOWN = 12
 WIDE = 60
 """From this width on there is room to say how the type was decided; ``i`` says it always."""
-KUBERNETES = "managed by kube-apiserver: look, do not touch"
+KUBERNETES = ("managed by kube-apiserver:", "look, do not touch")
 ALARMING = frozenset({"deletionTimestamp", "finalizers"})
 """Facts that explain why an object does not go away."""
 
@@ -77,7 +80,8 @@ class Facts(Toned):
         lines: list[Line] = [first]
         if kv.lease:
             lines.append([safe(words, tone("accent")) for words in lease_pieces(kv.lease, ttl)])
-        lines += [[safe(words, tone("warn"))] for words in owner_words(kv, decoded)]
+        if owner := owner_words(kv, decoded):
+            lines.append([safe(words, tone("warn")) for words in owner])
         if decoded.problem:
             lines.append([safe(decoded.problem, tone("bad"), limit=FACT_LIMIT)])
         if not hidden and decoded.facts:
@@ -85,7 +89,7 @@ class Facts(Toned):
         if not hidden and decoded.hints:
             lines.append([safe("hint: " + ", ".join(decoded.hints), tone("dim"), limit=FACT_LIMIT)])
         if is_kubernetes(kv.key) and (kubectl := kubectl_hint(kv.key)):
-            lines.append([safe(kubectl, tone("dim"), limit=FACT_LIMIT)])
+            lines.append([safe(words, tone("dim"), limit=FACT_LIMIT) for words in KUBECTL_PARTS.split(kubectl)])
         if as_of:
             lines.append([safe(as_of, tone("warn"))])
         return lines
@@ -95,12 +99,12 @@ class Facts(Toned):
         return Text.assemble(safe(f"{fact.name} ", self.tone("dim")), safe(fact.value, style, limit=FACT_LIMIT))
 
 
-def owner_words(kv: KeyValue, decoded: Decoded) -> list[str]:
+def owner_words(kv: KeyValue, decoded: Decoded) -> tuple[str, ...]:
     """Who manages the key, when that is known, and what to use instead of this program."""
     if decoded.managed_by or is_kubernetes(kv.key, kv.value[:8]):
-        return [KUBERNETES]
+        return KUBERNETES
     owner = other_owner(kv.key)
-    return [f"managed by {owner.name}: {owner.advice[:1].lower()}{owner.advice[1:]}"] if owner else []
+    return (f"managed by {owner.name}:", owner.advice[:1].lower() + owner.advice[1:]) if owner else ()
 
 
 def lease_pieces(lease: int, ttl: LeaseTimeToLive | None) -> list[str]:

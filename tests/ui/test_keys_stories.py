@@ -1,0 +1,132 @@
+"""Flows of an operator on a real terminal, in no more keys than they are promised to take; a character is a key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.services.looking_support import fill, reading
+from tests.support import PtyApp, Server
+
+
+class Counted:
+    """A terminal that counts the keys pressed."""
+
+    def __init__(self, app: PtyApp) -> None:
+        self.app = app
+        self.pressed = 0
+
+    def press(self, *keys: str) -> None:
+        self.pressed += len(keys)
+        self.app.keys(*keys)
+
+    def type(self, text: str) -> None:
+        self.pressed += len(text)
+        self.app.type(text)
+
+    def sees(self, *words: str) -> str:
+        return self.app.wait_for(*words, timeout=20)
+
+
+def start(server: Server, home: Path, size: tuple[int, int]) -> PtyApp:
+    env = {"HOME": str(home), "XDG_STATE_HOME": str(home / "state"), "XDG_CONFIG_HOME": str(home / "config")}
+    return PtyApp.start([sys.executable, "-m", "etcdtui", "--endpoints", server.endpoint], env=env, size=size)
+
+
+async def test_what_eats_the_space_in_five_keys(etcd: Server, tmp_path: Path) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/app/logs/%d" % n for n in range(30)] + [b"/app/x"], b"v" * 2_000)
+    with start(etcd, tmp_path, (80, 24)) as app:
+        hands = Counted(app)
+        hands.sees("/app/", "31")
+        hands.press("C")
+        hands.sees("census of /app/", "logs/", "30")
+        hands.press("b")
+        hands.sees("b again reads all 31 values")
+        hands.press("b")
+        hands.sees("measured 31")
+        hands.press("enter")
+        hands.sees("census of /app/logs/")
+        assert hands.pressed <= 5
+
+
+async def test_the_lease_of_a_registration_in_thirty_keys(etcd: Server, tmp_path: Path) -> None:
+    key = "/service/pg/members/n3"
+    async with reading(etcd.endpoint) as reads:
+        lease = await reads.client.lease.grant(600)
+        await reads.client.kv.put(key.encode(), b"up", lease=lease.id)
+    with start(etcd, tmp_path, (120, 40)) as app:
+        hands = Counted(app)
+        hands.sees("/service/")
+        hands.press("f")
+        hands.sees("find a key by path")
+        hands.type(key)
+        hands.press("enter")
+        hands.sees(f"lease {lease.id:016x}", "TTL")
+        hands.press("t")
+        hands.sees(f"{lease.id:x}", key)
+        assert hands.pressed <= 30
+
+
+async def test_what_changed_in_a_bad_config_in_twenty_five_keys(etcd: Server, tmp_path: Path) -> None:
+    for number in (16, 32, 64):
+        await etcd.put("/config/app/db.json", f'{{"pool": {{"max": {number}}}}}')
+    with start(etcd, tmp_path, (80, 24)) as app:
+        hands = Counted(app)
+        hands.sees("/config/")
+        hands.press("f")
+        hands.sees("find a key by path")
+        hands.type("/config/app/db.json")
+        hands.press("enter")
+        hands.sees("JSON", "64")
+        hands.press("H")
+        hands.sees("1 field changed: pool.max 32 -> 64")
+        hands.press("j")
+        hands.sees("1 field changed: pool.max 16 -> 32")
+        assert hands.pressed <= 25, "34 with unlocking and writing it back"
+
+
+async def test_what_was_deleted_below_a_prefix_in_thirteen_keys(etcd: Server, tmp_path: Path) -> None:
+    async with reading(etcd.endpoint) as reads:
+        kv = reads.client.kv
+        await fill(reads.client, [b"/team/a/%d" % n for n in range(5)] + [b"/team/z"], b"precious")
+        gone = (await kv.delete(b"/team/a/", prefix=True)).header
+        await fill(reads.client, [b"/busy/%d" % n for n in range(40)])
+        for number in range(40):
+            await kv.put(b"/busy/1", b"%d" % number)
+    assert gone is not None
+    with start(etcd, tmp_path, (120, 40)) as app:
+        hands = Counted(app)
+        hands.sees("/busy/", "/team/")
+        hands.press("j")
+        hands.press("H")
+        screen = hands.sees("5 keys went away", f"rev {gone.revision}", "precious")
+        assert screen.count("deleted") >= 5
+        hands.press("u")
+        hands.sees("review: undelete", "5 keys")
+        assert hands.pressed <= 13
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_a_stuck_kubernetes_object_in_thirty_seven_keys(
+    etcd: Server, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    stuck = b'{"kind":"Widget","metadata":{"name":"w1","namespace":"web","deletionTimestamp":"2026-01-01T00:00:00Z",'
+    stuck += b'"finalizers":["example.com/wait"]}}'
+    async with reading(etcd.endpoint) as reads:
+        await reads.client.kv.put(b"/registry/example.com/w/web/w1", stuck)
+        await fill(reads.client, [b"/registry/pods/web/p-%d" % n for n in range(3)] + [b"/registry/pods/x/webby"])
+    with start(etcd, tmp_path, size) as app:
+        hands = Counted(app)
+        hands.sees("/registry/")
+        hands.press("f")
+        hands.sees("find a key by path")
+        hands.type("k8s:web")
+        hands.press("enter")
+        screen = hands.sees("4 hits", "/registry/example.com/w/web/w1")
+        assert "webby" not in screen
+        hands.press("enter")
+        hands.sees("look, do not touch", "finalizers example.com/wait", "deletionTimestamp 2026-01-01", "name w1")
+        assert hands.pressed <= 37
