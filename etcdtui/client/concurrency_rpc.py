@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from etcdtui.client import convert, methods
 from etcdtui.client.calls import Calls
@@ -16,11 +15,11 @@ from etcdtui.client.ranges import lease_id
 from etcdtui.client.server_streams import messages
 from etcdtui.core import errors
 from etcdtui.core.types import KeyValue, WriteIntent
+from etcdtui.core.value import Value
 from etcdtui.pb import election_pb2, lock_pb2
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderKey:
+class LeaderKey(Value):
     """A leadership as the server names it; it is needed back to proclaim and to resign."""
 
     name: bytes

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.core.errors import ConfigError
+from etcdtui.core.value import Value
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST_NAME = re.compile(r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$")
@@ -24,8 +24,7 @@ class TlsUse(Enum):
     REQUIRED = "always"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Value):
     """One parsed endpoint. ``text`` is the display form without user-info; ``path`` is set for sockets only."""
 
     text: str

@@ -7,10 +7,10 @@ A text may come bare, after ``etcdserver: ``, ``auth: ``, ``mvcc: ``, ``election
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from etcdtui.core import errors as e
+from etcdtui.core.value import Value
 
 _WRAPPED = re.compile(r"rpc error: code = (\w+) desc = ", re.IGNORECASE)
 _PREFIXES = ("etcdserver: ", "etcdclient: ", "auth: ", "mvcc: ", "election: ", "lease: ", "membership: ")
@@ -137,8 +137,7 @@ _NEVER_SENT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Value):
     """A mapped failure. ``unsent``: the request never left; ``from_server``: the answer came from etcd itself."""
 
     error: e.EtcdError

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from etcdtui.core.value import Value
 from etcdtui.pb import election_pb2, lock_pb2, rpc_pb2
 
 Req = TypeVar("Req")
@@ -120,8 +121,7 @@ ROLE_REVOKE_PERMISSION = _row(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HealthReply:
+class HealthReply(Value):
     """grpc.health.v1's answer: field 1 is the state, 1 means serving; it has no header of etcd's."""
 
     serving: bool

@@ -4,12 +4,12 @@ silently means public roots, and any other defect is reported there without a re
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdtui.client.options import TlsOptions
 from etcdtui.core.errors import ConfigError, TlsError
+from etcdtui.core.value import Value
 
 if TYPE_CHECKING:  # the library takes a tenth of a start, and plaintext needs none of it
     from cryptography import x509
@@ -19,8 +19,7 @@ MAX_FILE = 8 * 1024 * 1024
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
-@dataclass(frozen=True, slots=True)
-class TlsMaterial:
+class TlsMaterial(Value):
     """PEM bytes ready for use. ``signature`` changes when one of the files behind them does."""
 
     ca: bytes

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 
 from etcdtui.client.endpoints import Endpoint
 from etcdtui.client.tls import TlsMaterial
 from etcdtui.client.tls_probe import client_context, open_tls
 from etcdtui.core.errors import TlsError, Unavailable
+from etcdtui.core.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Value):
     """``root`` is the member's own certificate as PEM, ``name`` one it is valid for."""
 
     root: bytes

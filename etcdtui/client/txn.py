@@ -10,6 +10,7 @@ from etcdtui.client import requests
 from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.ranges import key_range, lease_id
 from etcdtui.core.types import WriteIntent
+from etcdtui.core.value import Value
 from etcdtui.pb import rpc_pb2
 
 Operator = Literal["=", "!=", "<", ">"]
@@ -25,8 +26,7 @@ _RESULTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Value):
     """One condition, "what the store has OP operand". A missing key counts as 0, but a value compare on it never holds.
 
     With ``range_end`` or ``prefix`` it must hold for every key of the range.

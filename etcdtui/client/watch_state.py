@@ -7,13 +7,13 @@ A ``Cursor`` is one watcher: where it resumes, and what it holds back of a respo
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from etcdtui.client.grpc_errors import to_error
 from etcdtui.client.watch_events import batch_of, events_of
 from etcdtui.core import errors
 from etcdtui.core.types import Event, WatchBatch
+from etcdtui.core.value import Value
 from etcdtui.pb import rpc_pb2
 
 NO_WATCHER = -1
@@ -39,8 +39,7 @@ def cancel_error(response: rpc_pb2.WatchResponse, *, endpoint: str = "") -> erro
     return error
 
 
-@dataclass(frozen=True, slots=True)
-class WatchSpec:
+class WatchSpec(Value):
     """What a watcher asked for; ``start_revision`` 0 is "from now".
 
     ``fragment`` bounds the size of a message, but a server needs seconds for it where there are many small events: it

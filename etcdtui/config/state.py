@@ -7,10 +7,11 @@ import json
 import os
 import secrets
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
+from etcdtui.core.value import Value
 
 MAX_RECENT = 50
 MAX_BOOKMARKS = 500
@@ -37,8 +38,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         os.close(folder)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """A key or prefix somebody stood on; ``key`` is hexadecimal, because keys are bytes; ``seen`` is Unix time."""
 
     profile: str
@@ -51,8 +51,7 @@ class Place:
         return bytes.fromhex(self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Value):
     """Bookmarks and recent places of all profiles, newest recent place first."""
 
     bookmarks: tuple[Place, ...] = ()

@@ -7,9 +7,9 @@ A folder segment ends with its separator, so the segments of a key concatenate t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from etcdtui.core.safe_text import SafeText, is_plain, safe_text
+from etcdtui.core.value import Value
 
 SELF_LABEL = "(this key)"
 """Label of the segment without a name: the key that is its own folder's prefix, as in ``a/``."""
@@ -23,8 +23,7 @@ class KeySyntaxError(ValueError):
         self.position = position
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPath:
+class KeyPath(Value):
     """``folders`` each end with a separator; ``name`` is what follows the last one and may be empty."""
 
     folders: tuple[bytes, ...]

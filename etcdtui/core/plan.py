@@ -14,6 +14,7 @@ from typing import Literal
 
 from etcdtui.core import ranges
 from etcdtui.core.types import WriteIntent
+from etcdtui.core.value import Value
 
 Tone = Literal["plain", "add", "remove", "warn", "dim", "head"]
 Range = tuple[bytes, bytes]
@@ -37,8 +38,7 @@ class ConfirmKind(Enum):
     TYPE = "type"
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Value):
     """``word`` is typed for ``TYPE``; ``phrase`` is a second line to type, followed by a revision, for the worst."""
 
     kind: ConfirmKind
@@ -58,8 +58,7 @@ class Confirmation:
 SNAPSHOT_PHRASE = "I have a snapshot: rev"
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
+class _Reach(Value):
     """Ranges with the single keys apart, so that a plan of many keys is checked quickly."""
 
     keys: frozenset[bytes]
@@ -116,8 +115,7 @@ class Scope:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanLine:
+class PlanLine(Value):
     """One line of a review: pieces in order, ``bytes`` for what came from a server or a person."""
 
     parts: tuple[str | bytes, ...]
@@ -129,8 +127,7 @@ def line(*parts: str | bytes, tone: Tone = "plain") -> PlanLine:
     return PlanLine(parts, tone)
 
 
-@dataclass(frozen=True, slots=True)
-class WritePlan:
+class WritePlan(Value):
     """A write before it happens.
 
     ``action`` names it in two or three words (``"delete prefix"``), ``target`` is what it concerns,

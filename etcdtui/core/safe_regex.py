@@ -7,7 +7,8 @@ chooses is refused, and the more open repetitions one has, the shorter the stret
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from etcdtui.core.value import Value
 
 MAX_PATTERN = 200
 MAX_OPEN_REPEATS = 4
@@ -21,8 +22,7 @@ class PatternError(ValueError):
     """The regular expression is refused; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class SafePattern:
+class SafePattern(Value):
     """``window`` is the longest stretch, in characters or bytes, that one match attempt sees."""
 
     text: re.Pattern[str]

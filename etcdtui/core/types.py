@@ -1,4 +1,4 @@
-"""The nouns of etcd as frozen, slotted dataclasses.
+"""The nouns of etcd as frozen values: slotted dataclasses where there are many of them, else cheap to define.
 
 Keys and values are ``bytes`` everywhere below the UI. Revisions, lease and member IDs are ``int``
 (member and cluster IDs are unsigned and routinely exceed 2**63). Durations are seconds.
@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from pathlib import Path
+
+from etcdtui.core.value import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +75,18 @@ class RangeResult:
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PutResult:
+class PutResult(Value):
     prev_kv: KeyValue | None = None
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteResult:
+class DeleteResult(Value):
     deleted: int
     prev_kvs: tuple[KeyValue, ...] = ()
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TxnResult:
+class TxnResult(Value):
     """``responses`` are those of the branch that ran, in request order."""
 
     succeeded: bool
@@ -95,13 +94,11 @@ class TxnResult:
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CompactResult:
+class CompactResult(Value):
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Value):
     """A granted lease: ``ttl`` is what the server really gave, in seconds."""
 
     id: int
@@ -115,8 +112,7 @@ class LeaseIds(tuple[int, ...]):
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseTimeToLive:
+class LeaseTimeToLive(Value):
     """``ttl`` is -1 when the lease does not exist (any more); ``granted_ttl`` is then 0."""
 
     id: int
@@ -126,8 +122,7 @@ class LeaseTimeToLive:
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Value):
     """A member that never started has an empty ``name`` and no ``client_urls``."""
 
     id: int
@@ -150,8 +145,7 @@ class AlarmType(IntEnum):
     CORRUPT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Value):
     member_id: int
     type: AlarmType
 
@@ -162,8 +156,7 @@ class Alarms(tuple[Alarm, ...]):
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointStatus:
+class EndpointStatus(Value):
     """What one member says of itself. Sizes in bytes; ``db_size_quota`` and ``storage_version`` from 3.6 only."""
 
     endpoint: str
@@ -191,8 +184,7 @@ class EndpointStatus:
         return self.leader != 0 and self.leader == self.member_id
 
 
-@dataclass(frozen=True, slots=True)
-class HashKV:
+class HashKV(Value):
     """Comparable only with another of equal revision and equal ``compact_revision``."""
 
     hash: int
@@ -201,23 +193,20 @@ class HashKV:
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(Value):
     """The answer of a call that has nothing to tell but its header."""
 
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DowngradeResult:
+class DowngradeResult(Value):
     """``version`` is the cluster's version now: ``"3.5.0"`` up to etcd 3.5, ``"3.6"`` later."""
 
     version: str
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SavedSnapshot:
+class SavedSnapshot(Value):
     """A verified snapshot file: size in bytes with the 32-byte trailer, ``sha256`` of the data in hex."""
 
     path: Path
@@ -226,8 +215,7 @@ class SavedSnapshot:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotChunk:
+class SnapshotChunk(Value):
     blob: bytes
     remaining_bytes: int
     version: str = ""
@@ -239,8 +227,7 @@ class PermissionType(IntEnum):
     READWRITE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Value):
     """A right on ``[key, range_end)``; an empty ``range_end`` is one key, ``b"\\0"`` everything from ``key``."""
 
     type: PermissionType
@@ -268,15 +255,13 @@ class Names(tuple[str, ...]):
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuthStatus:
+class AuthStatus(Value):
     enabled: bool
     revision: int
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WriteIntent:
+class WriteIntent(Value):
     """What a mutating call is about to do, handed to the write gate before anything is sent.
 
     ``method`` is the RPC's name (``"KV/Put"``); ``puts`` are single keys, ``deletes`` are ``[key, range_end)``

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etcdtui.core.value import Value
+
 MEMORY_LIMIT = 1000
 """Records kept in memory."""
 TARGETS_LIMIT = 20
@@ -38,8 +40,7 @@ def digest(value: bytes | None) -> str:
     return "" if value is None else hashlib.sha256(value).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
+class AuditRecord(Value):
     """One action. ``time`` is Unix seconds, ``duration`` seconds, ``before``/``after`` are SHA-256 in hex."""
 
     id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from etcdtui.client.descriptors import Descriptors, Reading
@@ -16,6 +16,7 @@ from etcdtui.core.decoding.result import Decoded, Fact, Hooks, Request, View
 from etcdtui.core.decoding.text_view import hex_view, text_view
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.search import KeyGlob
+from etcdtui.core.value import Value
 from etcdtui.services.command_decoder import CommandFailedError, run_command
 from etcdtui.services.kubernetes import is_kubernetes
 from etcdtui.services.yaml_values import parse_yaml
@@ -29,8 +30,7 @@ _PROVEN = frozenset({"json", "yaml", "toml", "xml", "pem", "jwt", "gzip", "msgpa
 _NAMES = {"msgpack": "messagepack", "k8s": "kubernetes"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Value):
     glob: KeyGlob
     rule: DecoderRule
 

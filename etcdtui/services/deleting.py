@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.client import Compare, Op
@@ -19,6 +18,7 @@ from etcdtui.core.ranges import next_key, prefix_range
 from etcdtui.core.steps import Step, pack
 from etcdtui.core.types import DeleteResult, KeyValue, TxnResult
 from etcdtui.core.units import format_size
+from etcdtui.core.value import Value
 from etcdtui.services.etcdctl import del_command, steps_command
 from etcdtui.services.guard import Guard
 from etcdtui.services.kubernetes import MAGIC_BYTES, is_kubernetes, kubectl_hint, other_owner
@@ -37,8 +37,7 @@ SHOWN_KEYS = 1000
 SETTLE_TRIES = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Value):
     """What a range holds at one revision."""
 
     key: bytes
@@ -205,8 +204,7 @@ def _protected(guard: Guard, kvs: Sequence[KeyValue]) -> str:
     return f"{len(hits)} protected keys inside, the first is {escape_key(hits[0])}: {guard.key_refusal(hits[0])}"
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(Value):
     """``count`` keys went; ``changed`` says that a key was written since the preview, so (the rest) did not go."""
 
     count: int

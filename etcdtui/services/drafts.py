@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import Value
 from etcdtui.services.files import write_private
 from etcdtui.services.writes import Writes
 
@@ -23,8 +24,7 @@ MAX_DRAFTS = 200
 MAX_FILE_BYTES = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Value):
     """``base`` is what was loaded (``None``: a new key), ``value`` what it was edited into, ``time`` Unix seconds."""
 
     key: bytes

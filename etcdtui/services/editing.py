@@ -7,7 +7,6 @@ touch. Outcomes are values: ``Saved``, ``Conflict``, ``Gone``, ``NotKnown``.
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import MAX_BYTES, Step
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
+from etcdtui.core.value import Value
 from etcdtui.services.drafts import Drafts
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.formats import check_syntax
@@ -39,26 +39,22 @@ class EditMode(Enum):
     HEX = "hex"
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Value):
     revision: int
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Value):
     """Somebody changed the key (or created it, for a new one); nothing was written."""
 
     theirs: KeyValue
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Value):
     """The key was deleted since it was loaded; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotKnown:
+class NotKnown(Value):
     """The answer was lost and could not be found out: it may be written or not. The draft is kept."""
 
     reason: str
@@ -67,8 +63,7 @@ class NotKnown:
 SaveResult: TypeAlias = Saved | Conflict | Gone | NotKnown | DryRun
 
 
-@dataclass(frozen=True, slots=True)
-class Editable:
+class Editable(Value):
     """A value as text for an editor. ``too_big`` says that only ``$EDITOR`` takes it."""
 
     mode: EditMode

@@ -10,16 +10,15 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.core.plan import last_segment
+from etcdtui.core.value import Value
 
 NAME_LIMIT = 60
 
 
-@dataclass(frozen=True, slots=True)
-class EditorResult:
+class EditorResult(Value):
     """``value`` is ``None`` when the editor failed; ``newline_added`` when only a final line end may be its doing."""
 
     value: bytes | None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 from xml.parsers import expat
 
@@ -13,6 +12,7 @@ from etcdtui.core.decoding import json_text
 from etcdtui.core.decoding.registry import Decoders
 from etcdtui.core.decoding.result import MAX_JSON, Hooks
 from etcdtui.core.tree import Number, Tree
+from etcdtui.core.value import Value
 from etcdtui.services.yaml_values import parse_yaml
 
 _KINDS = Decoders(Hooks(parse_yaml=parse_yaml))
@@ -23,8 +23,7 @@ def kind_of(value: bytes) -> str:
     return _KINDS.decode(b"", value).kind
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Value):
     """A parsed value of a format that has fields."""
 
     kind: str
@@ -69,8 +68,7 @@ PARSERS: dict[str, Callable[[bytes], Tree]] = {"JSON": parse_json, "YAML": _pars
 """Each raises ``ValueError``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(Value):
     """``kind`` is what the value was, ``problem`` a sentence when the edited one is not that any more."""
 
     kind: str

@@ -27,6 +27,7 @@ from etcdtui.core.plan import (
 )
 from etcdtui.core.ranges import below, contains, cut, prefix_range
 from etcdtui.core.types import WriteIntent
+from etcdtui.core.value import Value
 from etcdtui.services.kubernetes import edit_refusal, is_kubernetes, object_name
 
 ConfirmStyle = Literal["ask-danger", "ask", "type"]
@@ -35,8 +36,7 @@ DELETE_KEYS_LIMIT = 100
 VALUE_SIZE_LIMIT = 512 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class GuardPolicy:
+class GuardPolicy(Value):
     """What profile and environment say. ``relock_after`` in seconds, 0 never locks by itself.
 
     ``environment`` is empty when the profile names none; ``unlock`` says what ``!`` asks for: the profile's name
@@ -88,8 +88,7 @@ class UnlockKind(Enum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class UnlockRequirement:
+class UnlockRequirement(Value):
     """What ``!`` must ask: nothing, the ``word``, or it cannot be unlocked for ``reason``."""
 
     kind: UnlockKind

@@ -6,7 +6,7 @@ or by being ``compact_rev_key``, the apiserver's own compaction marker.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from etcdtui.core.value import Value
 
 PREFIXES = (b"/registry/", b"/kubernetes.io/", b"/openshift.io/")
 COMPACT_KEY = b"compact_rev_key"
@@ -16,8 +16,7 @@ MAGIC_BYTES = 8
 """How much of a value is enough for ``value_is_kubernetes``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Value):
     """``name`` owns the key, ``advice`` is the safer way in a sentence."""
 
     name: str

@@ -6,7 +6,6 @@ Every user may read the own entry and the own roles, on every version, and nobod
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from etcdtui.client import Client
 from etcdtui.core import ranges
@@ -14,13 +13,13 @@ from etcdtui.core.errors import AuthNotEnabled, EtcdError, PermissionDenied
 from etcdtui.core.keytree import Root
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.types import Permission, PermissionType
+from etcdtui.core.value import Value
 
 ROOT_ROLE = "root"
 LABEL = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Value):
     """``roots`` is empty when everything may be read; ``words`` says what a limited user sees and why."""
 
     roots: tuple[Root, ...] = ()

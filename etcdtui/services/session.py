@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from etcdtui.client import Client, ClientOptions, TlsOptions
@@ -17,6 +17,7 @@ from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.core.search import globs_below
+from etcdtui.core.value import Value
 from etcdtui.services.audit import Audit
 from etcdtui.services.guard import Guard, policy_of
 from etcdtui.services.health import ClusterHealth, HealthMonitor, State
@@ -30,8 +31,7 @@ DISCOVER_FOR = 2.0
 """Seconds between two looks at the member list where other members are taken up, and for the first of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(Value):
     """What the start of the program or the person adds to a profile; ``password`` answers a profile that asks.
 
     ``hex`` shows values as hexadecimal at first.
@@ -44,8 +44,10 @@ class Overrides:
     hex: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+AS_IT_IS = Overrides()
+
+
+class Credentials(Value):
     """What a login needs, read from wherever the profile says."""
 
     user: str = ""
@@ -142,7 +144,7 @@ class Session:
 
     @classmethod
     async def open(
-        cls, profile: Profile, overrides: Overrides = Overrides(), credentials: Credentials | None = None
+        cls, profile: Profile, overrides: Overrides = AS_IT_IS, credentials: Credentials | None = None
     ) -> Session:
         """Connect and see that somebody answers, within the dial timeout and a margin; else raise and leave nothing.
 

@@ -7,7 +7,7 @@ profile masks is hidden in all of them. All text is foreign, to be made safe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from etcdtui.config.schema import Mask
 from etcdtui.core import diff
@@ -21,6 +21,7 @@ from etcdtui.core.merge import merge as merge_values
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.units import format_size
+from etcdtui.core.value import Value
 from etcdtui.services.formats import PARSERS, read
 
 DIFF_BYTES = 512 * 1024
@@ -35,8 +36,7 @@ WIDE_LINE = 100
 MASKED = "masked by the profile: x shows it"
 
 
-@dataclass(frozen=True, slots=True)
-class Hiding:
+class Hiding(Value):
     """What of a value is not shown: the named fields (lower case), or all of it."""
 
     fields: frozenset[str] = frozenset()
@@ -46,8 +46,7 @@ class Hiding:
 NOTHING = Hiding()
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Value):
     """How a person looks at a difference: all fields instead of lines, masked parts too, equal lines around."""
 
     fields: bool = False

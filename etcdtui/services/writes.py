@@ -18,6 +18,7 @@ from etcdtui.core.errors import Compacted, EtcdError, FutureRevision, NoSpace
 from etcdtui.core.plan import WritePlan
 from etcdtui.core.steps import Batch, Group, Step, pack
 from etcdtui.core.types import KeyValue, RangeResult, TxnResult
+from etcdtui.core.value import Value
 from etcdtui.services.audit import Audit, AuditRecord
 from etcdtui.services.guard import Guard
 from etcdtui.services.kubernetes import COMPACT_KEY, PREFIXES
@@ -32,16 +33,14 @@ SCAN_LIMIT = 512
 """Revisions looked at one by one when a bisection cannot decide."""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Value):
     """Written at ``revision``; ``settled`` when the answer was lost and found out afterwards."""
 
     revision: int
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Value):
     """Nothing was written: keys were not as expected. ``found`` is the state now, one for each step, in order."""
 
     found: tuple[KeyValue | None, ...]
@@ -49,15 +48,13 @@ class Refused:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Value):
     """The answer was lost and could not be settled: it may be written or not."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DryRun:
+class DryRun(Value):
     """Nothing was sent. ``holds`` says whether the conditions hold now; ``found`` as in ``Refused``."""
 
     holds: bool
@@ -67,8 +64,7 @@ class DryRun:
 Outcome: TypeAlias = Committed | Refused | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class BatchReport:
+class BatchReport(Value):
     """What came of a change in batches: steps written before it ended, and why it ended early (``None``: it did not).
 
     ``at`` is the index of the batch that was refused or unknown.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rich.text import Text
@@ -18,6 +18,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.plan import PlanLine, WritePlan, line
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import Value
 from etcdtui.services import editing, valuediff
 from etcdtui.services.drafts import Draft, Drafts, drafts_of
 from etcdtui.services.editing import Conflict, Editable, EditMode, Gone, NotKnown, Saved, editable, to_value
@@ -38,8 +39,7 @@ from etcdtui.ui.text import safe
 FILE_LIMIT = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(Value):
     """One edit on its way: what was loaded and what it is now."""
 
     key: bytes

@@ -6,9 +6,10 @@ All text in here is foreign: it goes through ``safe_text`` before it is shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from etcdtui.core.tree import Tree
+from etcdtui.core.value import Value
 
 MAX_JSON = 4 * 1024 * 1024
 MAX_SLOW_PARSE = 256 * 1024
@@ -19,8 +20,7 @@ HIDDEN = "********"
 Lines = Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Value):
     """One way to see the value. ``lines`` may be slow the first time: call it in a thread for large values.
 
     ``syntax`` names the colouring: ``json``, ``yaml`` or nothing.
@@ -31,16 +31,14 @@ class View:
     syntax: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Value):
     """One line for the header above the value: ``kind``, ``Pod``."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Value):
     """``kind`` is claimed only by proof, ``how`` says which; ``hints`` are guesses and never choose a view.
 
     ``views[0]`` is shown first. ``masked`` when fields are hidden in every view. ``managed_by`` names the program
@@ -62,8 +60,7 @@ class Decoded:
         return replace(self, views=views)
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
+class Hooks(Value):
     """Abilities that need more than the standard library, given by the room that has them.
 
     ``profile`` decodes by the profile's rules for the key, or gives ``None``. ``parse_yaml`` raises ``ValueError`` on
@@ -77,8 +74,7 @@ class Hooks:
     inflate_zstd: Callable[[bytes, int], bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """One value to decode. ``mask`` are field names (any letter case) whose content is hidden unless ``reveal``.
 
     ``force`` lifts the size limits of parsing; ``nested`` when the value came out of another one.
@@ -100,8 +96,7 @@ class Request:
         return self.force or len(self.value) <= limit
 
 
-@dataclass(frozen=True, slots=True)
-class TextRequest:
+class TextRequest(Value):
     """A value that is strict UTF-8 without control characters other than tab, line feed and carriage return."""
 
     request: Request

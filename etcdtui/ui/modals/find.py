@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,6 +13,7 @@ from textual.widgets import Static
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.units import format_count
+from etcdtui.core.value import Value
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.text import safe
@@ -25,8 +25,7 @@ SHOWN = 200
 PAUSE = 0.08
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Value):
     """``count`` keys below a folder, -1 for a key; ``note`` says where it comes from."""
 
     path: bytes

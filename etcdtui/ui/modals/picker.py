@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 
+from etcdtui.core.value import Value
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
@@ -17,8 +18,7 @@ from etcdtui.ui.widgets.lines import LineView
 LABEL_WIDTH = 22
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Value):
     """One choice. ``reason`` says why it is off and is shown in place of ``note``; ``key`` are letters that pick it."""
 
     value: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from etcdtui.core.keypath import escape_key
 from etcdtui.core.safe_text import is_plain
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
+from etcdtui.core.value import Value
 from etcdtui.services.etcdctl import get_command, put_command
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.screens.base import ClusterScreen
@@ -23,8 +23,7 @@ CLIPBOARD_LIMIT = 100 * 1024
 """Bytes; many terminals drop a longer OSC 52 sequence without a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Value):
     """One thing to copy; ``refused`` says why it cannot be, ``unsafe`` that it holds control characters."""
 
     id: str

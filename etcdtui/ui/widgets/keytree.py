@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 
 from rich.text import Text
 from textual.message import Message
@@ -12,6 +11,7 @@ from etcdtui.core.keypath import SELF_LABEL
 from etcdtui.core.keytree import KeyTree, Row, State
 from etcdtui.core.listing import LEAF
 from etcdtui.core.units import format_count, format_size
+from etcdtui.core.value import Value
 from etcdtui.services.browse import Detail
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
@@ -26,8 +26,7 @@ NARROW = 48
 NAME_LEAST = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Filtered:
+class Filtered(Value):
     """What a filter left of the loaded rows."""
 
     words: str
