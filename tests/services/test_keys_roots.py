@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from etcdtui.core.keytree import KeyTree
 from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.core.types import Permission, PermissionType
@@ -37,6 +39,7 @@ def test_grants_become_roots_with_names_people_understand() -> None:
     assert roots.start_from([Permission(READ, *ALL)]).roots == ()
 
 
+@pytest.mark.matrix
 async def test_a_limited_user_browses_the_granted_ranges_and_nothing_else(etcd_server: ServerFactory) -> None:
     server = await etcd_server()
     async with reading(server.endpoint) as reads:

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from etcdtui.config.schema import Auth
+from etcdtui.config.secrets import Secret
 from etcdtui.core.decoding.result import Decoded
 from etcdtui.core.keytree import State
+from etcdtui.core.ranges import prefix_range
+from etcdtui.core.types import Permission, PermissionType
+from etcdtui.services.session import Credentials
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import PickerDialog
 from etcdtui.ui.screens.history import HistoryScreen
 from etcdtui.ui.screens.search import SearchScreen
+from tests.conftest import ServerFactory
 from tests.services.looking_support import fill, reading
 from tests.support import Server, eventually
 from tests.ui.test_keys import Hands, on_screen, profile_of
@@ -243,3 +249,42 @@ async def test_two_marked_versions_are_compared_and_a_prefix_shows_its_newest_dr
         assert isinstance(below, HistoryScreen)
         await eventually(lambda: "1 key went away" in below.state.left.plain)
         assert [row.key for row in below.rows if hasattr(row, "key")] == [b"/p/other"]
+
+
+@pytest.mark.matrix
+async def test_a_user_with_odd_rights_sees_them_as_roots_and_can_work(etcd_server: ServerFactory) -> None:
+    server = await etcd_server()
+    async with reading(server.endpoint) as reads:
+        auth = reads.client.auth
+        await fill(
+            reads.client, [b"/app/a/1", b"/apple", b"/odd/a", b"/odd/b1", b"/odd/k/1", b"/odd/z", b"/one", b"/x"]
+        )
+        await auth.user_add("root", "rpw")
+        await auth.role_add("root")
+        await auth.user_grant_role("root", "root")
+        await auth.role_add("odd")
+        for permission in (
+            Permission(PermissionType.READ, *prefix_range(b"/app")),
+            Permission(PermissionType.READ, b"/odd/b", b"/odd/m"),
+            Permission(PermissionType.READ, b"/one"),
+            Permission(PermissionType.WRITE, *prefix_range(b"/drop/")),
+        ):
+            await auth.role_grant_permission("odd", permission)
+        await auth.user_add("bob", "bpw")
+        await auth.user_grant_role("bob", "odd")
+        await auth.enable()
+    credentials = Credentials(user="bob", password=Secret("bpw"))
+    async with on_screen(profile_of(server, auth=Auth(user="bob")), credentials=credentials) as hands:
+        await hands.sees("/app*", "/odd/b .. /odd/m", "/one", "you may write here but not read")
+        await eventually(lambda: "Everything else is hidden" in hands.screen.tree_foot.left.plain)
+        assert len(hands.rows()) == 4
+        for place in (b"/odd/k/1", b"/app/a/1", b"/apple", b"/one"):
+            hands.screen.go_to(place)
+            await hands.at(place)
+            await hands.value("v")
+        await hands.sees("b1")
+        assert not any("/x" in row or " z " in row for row in hands.rows())
+        hands.screen.go_to(b"/app")
+        await eventually(lambda: (row := hands.screen.view.current) is not None and row.name == b"/app")
+        hands.screen.go_to(b"/x")
+        await eventually(lambda: "outside of what you may read" in hands.screen.status_line.render().plain)

@@ -260,6 +260,8 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         parts = [safe(row.path if row is not None else b"", limit=300)]
         if self.reads.stale and self.session.health.state is not ClusterState.NO_LEADER:
             parts.insert(0, safe("STALE: read from one member, may be behind", tone("bad")))
+        if self.at_revision:
+            parts.insert(0, safe(f"AS OF REV {self.at_revision}", tone("bad")))
         if words:
             parts.append(safe(f"filter: {words}", tone("warn"), limit=200))
         parts.append(safe(self.live_words, tone("good" if self.live_words == "live" else "dim")))

@@ -78,7 +78,11 @@ class GoMixin(LevelsMixin):
         if level is None:
             self.flash("that place is outside of what you may read", "warn")
             return
-        for folder in [f for f in folders_of(path, self.separators) if len(f) > len(level.prefix)]:
+        start = level.prefix
+        if path == start and level.parent is not None:
+            self._on_folder(level)
+            return
+        for folder in [start + f for f in folders_of(path[len(start) :], self.separators)]:
             name = folder[len(level.prefix) :]
             index = await self._wait_for(level, name)
             if index < 0:
@@ -126,12 +130,15 @@ class GoMixin(LevelsMixin):
         await self.listed(level, name)
         return level.find(name)
 
-    def _not_found(self, level: Level, path: bytes) -> None:
-        if level.parent is not None:
-            above = level.parent
+    def _on_folder(self, level: Level) -> None:
+        """The cursor on the folder whose level this is."""
+        if (above := level.parent) is not None:
             name = next((n for n, below in above.opened.items() if below is level), b"")
             if (index := above.find(name)) >= 0:
                 self.view.cursor = self.model.number(above, index)
+
+    def _not_found(self, level: Level, path: bytes) -> None:
+        self._on_folder(level)
         self.absent = (path, self.view.cursor)
         self.flash(
             Text.assemble("no such key: ", safe(path, limit=200), "  n creates it, H shows whether it was there")
