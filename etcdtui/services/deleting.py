@@ -51,14 +51,6 @@ class Preview(Value):
         return sum(len(kv.key) + len(kv.value) for kv in self.kvs)
 
     @property
-    def leased(self) -> int:
-        return sum(bool(kv.lease) for kv in self.kvs)
-
-    @property
-    def kubernetes(self) -> int:
-        return sum(is_kubernetes(kv.key, kv.value[:MAGIC_BYTES]) for kv in self.kvs)
-
-    @property
     def paged(self) -> bool:
         return len(self.kvs) > ATOMIC_KEYS or self.size > ATOMIC_BYTES
 

@@ -9,7 +9,7 @@ from etcdtui.client import Compare, Op
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
-from etcdtui.core.steps import MAX_BYTES, MAX_OPS, Step
+from etcdtui.core.steps import MAX_BYTES, MAX_OPS
 from etcdtui.core.txn_text import CompareSpec, OpSpec, TxnSpec, compare_text, op_text
 from etcdtui.core.types import KeyValue, TxnResult
 from etcdtui.core.units import format_size
@@ -200,8 +200,3 @@ def _op(spec: OpSpec) -> Op:
     if spec.kind == "del":
         return Op.delete(spec.key, range_end=end, prev_kv=True)
     return Op.get(spec.key, range_end=end)
-
-
-def changed_steps(entry: UndoEntry) -> tuple[Step, ...]:
-    """The steps an entry consisted of, for showing its diff."""
-    return tuple(Step(c.key, c.before, c.after) for c in entry.changes)
