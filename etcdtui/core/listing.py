@@ -21,6 +21,8 @@ FIRST_LIMIT = 64
 PROBE_LIMIT = 200
 END_LIMIT = 8
 """Keys asked of a span of unknown size while the end of a listing is looked for."""
+UNSURE = 4
+"""Of spans of unknown size most are empty or short: they are expected to return this part of what they may."""
 REST_LIMIT = 500
 PIECE = 10_000
 """No piece is asked to return more keys than this."""
@@ -28,6 +30,8 @@ PIECE = 10_000
 _DIGITS = frozenset(b"0123456789")
 _LOWER = frozenset(range(ord("a"), ord("z") + 1))
 _UPPER = frozenset(range(ord("A"), ord("Z") + 1))
+SLASH = b"/"
+"""Most stores have all keys behind one, whatever separates their parts."""
 _USUAL = b"a0A-./_:"
 _COARSE = b"-./0:A[_abcdefghijklmnopqrstuvwxyz{"
 """Where the whole store is cut at its first byte, so that the opening fits one transaction."""
@@ -254,7 +258,7 @@ class Survey:
         pieces = coarse.split(b"", low, end)
         split: list[tuple[bytes, bytes]] = []
         for a, b in pieces:
-            leading = a in self.separators and b == bytes((a[0] + 1,)) if len(a) == 1 else False
+            leading = (a == SLASH or a in self.separators) and b == bytes((a[0] + 1,)) if len(a) == 1 else False
             split += self._alphabet.split(a, a, b) if leading else [(a, b)]
         return split
 
@@ -266,7 +270,7 @@ class Survey:
             span = self.pending[-1 if from_end else 0]
             if from_end and span.count == UNKNOWN:
                 span.limit = min(span.limit, END_LIMIT)
-            price = span.limit if span.count == UNKNOWN else min(span.limit, span.count)
+            price = span.limit // UNSURE if span.count == UNKNOWN else min(span.limit, span.count)
             if taken and cost + price > budget and not span.first:
                 break
             taken.append(span)

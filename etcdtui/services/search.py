@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,13 +13,17 @@ from etcdtui.core.search import TEXT, Field, FilterError, Finder, compile_filter
 from etcdtui.core.types import KeyValue
 from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import Throttle, scan
+from etcdtui.services.scan_keys import scan_keys
 
 MAX_HITS = 10_000
 CHUNK = 1_000
 """Keys looked at before other work of the program gets its turn."""
+NAMES = 5_000
+"""The same where names alone are looked at."""
 PREVIEW_BEFORE = 20
 PREVIEW = 120
-KEYS_PER_SECOND = 250_000
+KEYS_PER_SECOND = 400_000
+"""A server reads names at about this rate for one client on an idle processor."""
 BYTES_PER_SECOND = 16 * 1024 * 1024
 SAMPLE_KEYS = 64
 FIELDS = {"size": Field.SIZE, "lease": Field.FLAG, "ver": Field.NUMBER, "mod": Field.NUMBER}
@@ -121,6 +126,11 @@ async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> Asy
     match = _matcher(query)
     values = query.reads_values
     throttle = Throttle(BYTES_PER_SECOND if values else KEYS_PER_SECOND)
+    if query.how is not How.FILTER and not values:
+        async with aclosing(_search_names(reads, query, throttle, max_hits)) as found_names:
+            async for progress in found_names:
+                yield progress
+        return
     seen = found = bytes_read = 0
     total = 0
     async for batch in scan(reads, query.prefix, within=query.within, values=values, throttle=throttle):
@@ -139,6 +149,29 @@ async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> Asy
                 yield Progress(tuple(hits), seen, total, bytes_read)
             await asyncio.sleep(0)
     yield Progress((), seen, total, bytes_read, done=True)
+
+
+async def _search_names(
+    reads: Reads, query: Query, throttle: Throttle, max_hits: int
+) -> AsyncGenerator[Progress, None]:
+    """The same over names alone, of which there may be millions."""
+    find = finder(query.how.value, query.pattern, ignore_case=query.ignore_case)
+    seen = found = total = 0
+    async with aclosing(scan_keys(reads, query.prefix, within=query.within, throttle=throttle)) as batches:
+        async for batch in batches:
+            total = batch.total
+            for first in range(0, len(batch.keys), NAMES):
+                part = batch.keys[first : first + NAMES]
+                hits = [Hit(key, False, span) for key in part if (span := find(key)) is not None][: max_hits - found]
+                seen += len(part)
+                found += len(hits)
+                full = found >= max_hits
+                if hits or first == 0:
+                    yield Progress(tuple(hits), seen, total, 0, done=full, full=full)
+                if full:
+                    return
+                await asyncio.sleep(0)
+    yield Progress((), seen, total, 0, done=True)
 
 
 def _matcher(query: Query) -> Callable[[KeyValue], Hit | None]:

@@ -1,0 +1,89 @@
+"""Every key's name below a prefix, in order, at one revision: what a search over names reads."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import insort
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+from etcdtui.client.key_lists import KeyLists, KeyRange
+from etcdtui.core import ranges
+from etcdtui.core.listing import Span, Survey
+from etcdtui.services.reading import Reads
+from etcdtui.services.scan import Throttle
+
+AT_ONCE = 3
+"""Requests in flight."""
+KEYS_AT_ONCE = 10_000
+"""Keys one request is expected to return at most: about a hundredth of a second for the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Some names, all behind those of the batch before; ``total`` is the number of keys of the whole scan."""
+
+    keys: list[bytes]
+    total: int
+    revision: int
+
+
+@dataclass(slots=True, order=True)
+class _Piece:
+    """Names that wait until everything before them has arrived."""
+
+    start: bytes
+    keys: list[bytes] = field(compare=False)
+
+
+async def scan_keys(
+    reads: Reads,
+    prefix: bytes,
+    *,
+    within: tuple[bytes, bytes] = ranges.ALL,
+    revision: int = 0,
+    throttle: Throttle | None = None,
+) -> AsyncGenerator[Names, None]:
+    """Batches in key order until all is read; closing the iterator cancels what is in flight."""
+    survey = Survey(prefix, (), within=within, rows=False)
+    ready: list[_Piece] = []
+    running: dict[asyncio.Task[KeyLists], list[Span]] = {}
+    pinned = revision
+    try:
+        while survey.pending or running:
+            while survey.pending and len(running) < (AT_ONCE if pinned else 1):
+                spans = survey.take(reads.max_ops if pinned else len(survey.pending), KEYS_AT_ONCE)
+                wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
+                running[asyncio.create_task(reads.keys(wanted, pinned))] = spans
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            read = 0
+            for task in done:
+                spans, answer = running.pop(task), task.result()
+                pinned = pinned or answer.revision
+                for span, found in zip(spans, answer.lists, strict=True):
+                    survey.answer(span, found.keys, found.count)
+                    if found.keys:
+                        insort(ready, _Piece(span.start, found.keys))
+                        read += len(found.keys)
+            for keys in _complete(ready, survey, running):
+                yield Names(keys, survey.total, pinned)
+            if throttle is not None:
+                await throttle.spend(read)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _complete(
+    ready: list[_Piece], survey: Survey, running: dict[asyncio.Task[KeyLists], list[Span]]
+) -> list[list[bytes]]:
+    """Take out what nothing is missing before."""
+    holes = [spans[0].start for spans in running.values()]
+    if survey.hole is not None:
+        holes.append(survey.hole)
+    hole = min(holes, default=None)
+    stop = next((i for i, piece in enumerate(ready) if hole is not None and piece.start >= hole), len(ready))
+    out = [piece.keys for piece in ready[:stop]]
+    del ready[:stop]
+    return out
