@@ -273,7 +273,7 @@ class Guard:
         if plan.scope.may_put(key) and (why := edit_refusal(self.whole(key), head)):
             return why
         if not self.policy.allow_kubernetes_writes:
-            return "a key belongs to the kube-apiserver; the profile would need allow_kubernetes_writes: true"
+            return "a kube-apiserver's key: the profile needs allow_kubernetes_writes: true"
         return ""
 
     def confirmation(self, plan: WritePlan) -> Confirmation:
@@ -366,5 +366,5 @@ class Guard:
 
     def _foreign(self, key: bytes) -> str:
         if is_kubernetes(self.whole(key)) and not self.policy.allow_kubernetes_writes:
-            return "the key belongs to the kube-apiserver; the profile would need allow_kubernetes_writes: true"
+            return "a kube-apiserver's key: the profile needs allow_kubernetes_writes: true"
         return ""

@@ -145,7 +145,7 @@ class ReviewDialog(Dialog[str]):
     def on_resize(self) -> None:
         """The hints stay visible: what is long scrolls."""
         words = 0 if not self._typed or self.refusal else 2 if self.confirmation.phrase else 1
-        room = self.size.height - FRAME_ROWS - words * WORD_ROWS - (1 if self.refusal else 0)
+        room = self.size.height - FRAME_ROWS - words * WORD_ROWS - (2 if self.refusal else 0)
         self.view.styles.max_height = max(LEAST_ROWS, room)
 
     def compose_dialog(self) -> ComposeResult:
