@@ -22,6 +22,8 @@ AT_ONCE = 4
 """Transactions of one listing in flight."""
 PAGE_KEYS = 2_500
 """Keys one transaction is expected to return at most; decoding more would hold up the screen."""
+SPREAD_FROM = 50_000
+"""Keys below a level from which its first walk is spread over several requests."""
 END_OPS = 120
 """Spans asked for at once while the end of a listing is looked for: most are empty."""
 RESTARTS = 3
@@ -114,7 +116,9 @@ class Listing:
             else:
                 spans = self.survey.take(size if self.revision else 10_000, self._page_keys)
             wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
-            task = asyncio.create_task(self._reads.keys(wanted, self.revision))
+            large = not self.revision and not 0 <= self._known_count <= SPREAD_FROM
+            read = self._reads.first_keys(wanted) if large else self._reads.keys(wanted, self.revision)
+            task = asyncio.create_task(read)
             self._running[task] = spans
             free -= 1
 

@@ -26,6 +26,10 @@ READ_DEADLINE = 10.0
 """Seconds that a page of keys gets even where the profile allows less to one request."""
 ALONE_FOR = 10.0
 """Seconds for which no transactions are tried after one was refused because the database is full."""
+SPREAD = 4
+"""Requests that the first, long walk over large ranges is spread over."""
+BUSY_FOR = 60.0
+"""Seconds for which it is not spread after others wrote in between, and a part had to be read again."""
 STALE_FOR = 5.0
 """Seconds for which reads stay serializable after a read found no leader."""
 
@@ -77,6 +81,7 @@ class Reads:
         self._clock = clock
         self._stale_until = float("-inf")
         self._alone_until = float("-inf")
+        self._busy_until = float("-inf")
         self.requests = 0
 
     @property
@@ -112,6 +117,23 @@ class Reads:
                 raise
             self._stale_until = self._clock() + STALE_FOR
             return await self._keys(wanted, revision, True)
+
+    async def first_keys(self, wanted: Sequence[KeyRange]) -> KeyLists:
+        """The same at the newest revision where ranges may be huge: the server walks them on several processors.
+
+        What comes back of another revision than the oldest is read again at that one.
+        """
+        groups = [wanted[i::SPREAD] for i in range(SPREAD)]
+        if len(wanted) < SPREAD or self._size() < len(groups[0]) or self._clock() < self._busy_until:
+            return await self.keys(wanted)
+        answers = await _some_at_once([partial(self.keys, group) for group in groups])
+        revision = min(answer.revision for answer in answers)
+        for index, answer in enumerate(answers):
+            if answer.revision != revision:
+                self._busy_until = self._clock() + BUSY_FOR
+                answers[index] = await self.keys(groups[index], revision)
+        lists = [answers[i % SPREAD].lists[i // SPREAD] for i in range(len(wanted))]
+        return KeyLists(tuple(lists), revision)
 
     async def _keys(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
         if len(wanted) > self._size():

@@ -54,7 +54,8 @@ async def scan_keys(
             while survey.pending and len(running) < (AT_ONCE if pinned else 1):
                 spans = survey.take(reads.max_ops if pinned else len(survey.pending), KEYS_AT_ONCE)
                 wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
-                running[asyncio.create_task(reads.keys(wanted, pinned))] = spans
+                request = reads.keys(wanted, pinned) if pinned else reads.first_keys(wanted)
+                running[asyncio.create_task(request)] = spans
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             read = 0
             for task in done:
