@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
-from textual.timer import Timer
 
-from etcdtui.core.errors import EtcdError, LeaseNotFound
+from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count, format_latency
-from etcdtui.services import browse, roots
+from etcdtui.services import roots
 from etcdtui.services.browse import Listing
 from etcdtui.services.decoders import ValueDecoders
 from etcdtui.services.health import ClusterHealth
@@ -26,12 +24,12 @@ from etcdtui.services.places import Places
 from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
 from etcdtui.ui.bindings import KEYS, find
-from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.keys_filter import FilterMixin
 from etcdtui.ui.screens.keys_go import GoMixin
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.screens.keys_levels import LevelsMixin
+from etcdtui.ui.screens.keys_reading import ValueMixin
 from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.screens.keys_write import KeysWriteMixin
 from etcdtui.ui.text import safe
@@ -41,13 +39,10 @@ from etcdtui.ui.widgets.lines import LineView
 
 NARROW = 60
 """Below this width the panes are stacked instead of side by side."""
-VALUE_PAUSE = 0.06
-VALUE_PATIENCE = 0.4
-"""Seconds after which the pane says that it waits."""
 TTL_EVERY = 5.0
 
 
-class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScreen):
+class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LevelsMixin, ClusterScreen):
     """The screen that people open first."""
 
     screen_name: ClassVar[str] = KEYS
@@ -88,11 +83,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         self.filter_field = Field(
             placeholder="part of a name; !not ~fuzzy ^/regex/ size:>10k", max_length=500, id="filter"
         )
-        self._value_timer: Timer | None = None
-        self._value_generation = 0
         self._value_for: object = None
-        self._shown_key: bytes | None = None
-        self._value_failed = False
         self.start_words = ""
         self._started = False
 
@@ -109,11 +100,11 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
     def on_mount(self) -> None:
         super().on_mount()
         self.view.focus()
-        self.set_interval(TTL_EVERY, self._refresh_ttl)
+        self.set_interval(TTL_EVERY, self.refresh_ttl)
         if self.session.profile.refresh > 0:
             self.set_interval(self.session.profile.refresh, self.poll)
         self._fit(self.size.width)
-        self.app.app_suspend_signal.subscribe(self, lambda _: self._hide_secrets())
+        self.app.app_suspend_signal.subscribe(self, lambda _: self.hide_secrets())
         self.run_worker(self._start(), group="start", exclusive=True, exit_on_error=False)
 
     async def _start(self) -> None:
@@ -194,7 +185,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
                     self._check_or_reload(level), group=f"check-{id(level)}", exclusive=True, exit_on_error=False
                 )
         self._shown_key = None
-        self._want_value()
+        self.want_value()
 
     async def _check_or_reload(self, level: Level) -> None:
         if level.state is State.READY and level.names:
@@ -233,7 +224,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
             return
         event.stop()
         self.settle()
-        self._want_value()
+        self.want_value()
         self.place_changed()
 
     def place_changed(self) -> None:
@@ -279,7 +270,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
                 if level.state is State.FAILED and self._started:
                     self.load_level(level)
             if self._value_failed:
-                self._want_value()
+                self.want_value()
         self.place_changed()
 
     def rows_changed(self) -> None:
@@ -287,120 +278,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
         identity = None if row is None else row.identity
         if identity != self._value_for:
             self._value_for = identity
-            self._want_value()
-
-    # --- value -------------------------------------------------------------------------------------------
-
-    def _want_value(self) -> None:
-        if self._value_timer is not None:
-            self._value_timer.stop()
-        self._value_timer = self.set_timer(VALUE_PAUSE, self._read_value)
-
-    def _read_value(self, *, keep_view: bool = False, again: bool = False) -> None:
-        row = self.view.current
-        self._value_generation += 1
-        if row is None or row.is_note:
-            note = row.level.note if row is not None else ""
-            self.pane.show_words(safe(row.path if row is not None else b""), safe(note, limit=400))
-            self._shown_key = None
-        elif row.is_folder:
-            self.pane.show_folder(row, self._folder_note(row))
-            self._shown_key = None
-        elif keep_view or again or row.path != self._shown_key:
-            self.run_worker(
-                self._show_value(row, self._value_generation, keep_view=keep_view),
-                group="value",
-                exclusive=True,
-                exit_on_error=False,
-            )
-
-    @staticmethod
-    def _folder_note(row: Row) -> str:
-        also = row.name and row.level.find(row.name.rstrip(b"/")) >= 0 and row.name.endswith(b"/")
-        return "there is also a key of this name, shown as a row of its own" if also else ""
-
-    async def _show_value(self, row: Row, generation: int, *, keep_view: bool) -> None:
-        key = row.path
-        self._value_failed = False
-        waiting: Timer | None = None
-        if key != self._shown_key:
-            self.pane.revealed = self.pane.forced = False
-            self.pane.ttl = None
-            waiting = self.set_timer(VALUE_PATIENCE, partial(self._say_waiting, key))
-        try:
-            kv = await browse.value_of(self.reads, key, revision=self.at_revision)
-        except EtcdError as error:
-            if generation == self._value_generation:
-                self._value_failed = True
-                self.pane.show_words(safe(key, limit=400), error_line(error), safe("r to retry"))
-            return
-        finally:
-            if waiting is not None:
-                waiting.stop()
-        if generation != self._value_generation:
-            return
-        if kv is None:
-            self.pane.show_words(safe(key, limit=400), safe("this key was deleted; H shows what it was"))
-            return
-        await self._show_decoded(kv, generation, keep_view=keep_view)
-        if kv.lease:
-            await self._read_ttl(kv.lease, generation)
-
-    def _say_waiting(self, key: bytes) -> None:
-        """The old value must not stand for long beside the name of another key."""
-        self._shown_key = None
-        self.pane.show_words(safe(key, limit=400), safe("waiting for the server…", self.view.tone("dim")))
-
-    async def _show_decoded(self, kv: KeyValue, generation: int, *, keep_view: bool) -> None:
-        reveal = self.pane.revealed
-        decoded = await self._decoders.decode(kv.key, kv.value, reveal=reveal, force=self.pane.forced)
-        if generation != self._value_generation:
-            return
-        self._shown_key = kv.key
-        self.pane.as_of = f"as of revision {self.at_revision}" if self.at_revision else ""
-        self.view.add_details({kv.key: browse.detail_of(kv)})
-        self.pane.show_value(kv, decoded, hidden=self.is_masked(kv.key) and not reveal, keep_view=keep_view)
-        self.actions_changed()
-
-    async def _read_ttl(self, lease: int, generation: int) -> None:
-        try:
-            ttl = await self.session.client.lease.time_to_live(lease)
-        except (EtcdError, LeaseNotFound):
-            return
-        if generation == self._value_generation and self.pane.kv is not None and self.pane.kv.lease == lease:
-            self.pane.ttl = ttl
-            self.pane.show_facts()
-
-    def _refresh_ttl(self) -> None:
-        kv = self.pane.kv
-        if kv is not None and kv.lease and self.is_current and not self.at_revision:
-            self.run_worker(
-                self._read_ttl(kv.lease, self._value_generation), group="ttl", exclusive=True, exit_on_error=False
-            )
-
-    def key_changed(self, key: bytes) -> None:
-        if key == self._shown_key:
-            self._read_value(keep_view=True)
-
-    def action_next_view(self) -> None:
-        """The next view; of a value too large to be parsed unasked, that is the parsed one."""
-        if self.pane.can_be_forced:
-            self.pane.forced = True
-            self._read_value(keep_view=False, again=True)
-        else:
-            self.pane.next_view()
-
-    def _hide_secrets(self) -> None:
-        """Nothing revealed stays on a screen that nobody looks at."""
-        if self.pane.revealed:
-            self.pane.revealed = False
-            self.pane.show_words(Text())
-            self._read_value(again=True)
-
-    def action_reveal(self) -> None:
-        if self.pane.kv is not None:
-            self.pane.revealed = not self.pane.revealed
-            self._read_value(keep_view=True)
+            self.want_value()
 
     # --- look again --------------------------------------------------------------------------------------
 
@@ -415,7 +293,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, LevelsMixin, ClusterScree
                 self.reload_level(level)
         else:
             self.reload_level(self.model.root)
-        self._want_value()
+        self.want_value()
 
     def action_auto_refresh(self) -> None:
         self.auto = not self.auto
