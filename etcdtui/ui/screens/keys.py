@@ -17,7 +17,6 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count, format_latency
 from etcdtui.services import roots
 from etcdtui.services.browse import Listing
-from etcdtui.services.decoders import ValueDecoders
 from etcdtui.services.health import ClusterHealth
 from etcdtui.services.health import State as ClusterState
 from etcdtui.services.places import Places
@@ -28,7 +27,7 @@ from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.keys_filter import FilterMixin
 from etcdtui.ui.screens.keys_go import GoMixin
 from etcdtui.ui.screens.keys_head import PaneHead
-from etcdtui.ui.screens.keys_levels import LevelsMixin
+from etcdtui.ui.screens.keys_live import LiveMixin
 from etcdtui.ui.screens.keys_reading import ValueMixin
 from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.screens.keys_write import KeysWriteMixin
@@ -42,7 +41,7 @@ NARROW = 60
 TTL_EVERY = 5.0
 
 
-class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LevelsMixin, ClusterScreen):
+class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, ClusterScreen):
     """The screen that people open first."""
 
     screen_name: ClassVar[str] = KEYS
@@ -72,7 +71,6 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LevelsMixin, 
         self.separators = tuple(s.encode() for s in profile.separators if s)
         self.reads = Reads(session.client, leaderless=lambda: session.health.state is ClusterState.NO_LEADER)
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
-        self._decoders = ValueDecoders(profile.decoders, profile.mask.fields)
         self._listings: dict[int, Listing] = {}
         self.places = Places.from_profile(profile.name, profile.bookmarks)
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
@@ -121,11 +119,12 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LevelsMixin, 
         if start.roots:
             self.view.show_tree(KeyTree(self.separators, start.roots))
         self._started = True
-        await asyncio.to_thread(self.places.load, self.session.writes.state)
-        self.look_after_writes()
         if not self.model.is_limited:
             self.load_level(self.model.root)
         self.place_changed()
+        await self.listed(self.model.root)  # what follows takes time, and is not wanted before the first keys
+        await asyncio.to_thread(self.places.load, self.session.writes.state)
+        self.call_after_refresh(self.look_after_writes)
 
     # --- layout ------------------------------------------------------------------------------------------
 
@@ -298,7 +297,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LevelsMixin, 
     def action_auto_refresh(self) -> None:
         self.auto = not self.auto
         self.live_words = "" if self.auto else "automatic refresh off"
-        self._follow()
+        self.follow()
         self.place_changed()
 
     def action_mark(self) -> None:
