@@ -81,6 +81,8 @@ async def _round_trip(etcd: Server, folder: Path, data: dict[bytes, tuple[bytes,
         if any(leased for _, leased in data.values()):
             answer = await writes.client.lease.time_to_live(lease)
             assert answer.granted_ttl == 300
+            granted = [r.target for r in writes.audit.records if r.action == "lease grant"]
+            assert granted == [f"{lease:x}".encode()]
 
 
 async def test_import_writes_only_differences_and_not_over_a_later_change(etcd: Server, tmp_path: Path) -> None:
