@@ -7,11 +7,9 @@ import asyncio
 from etcdtui.core import ranges
 from etcdtui.core.keytree import Level, Row
 from etcdtui.core.listing import LEAF
-from etcdtui.core.search import TEXT, FilterError, Predicate, Record, compile_filter
+from etcdtui.core.search import TEXT, FilterError, Predicate, Record
 from etcdtui.core.units import format_count
-from etcdtui.services.search import FIELDS
 from etcdtui.ui.screens.keys_levels import LevelsMixin
-from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import Filtered
 
@@ -77,7 +75,7 @@ class FilterMixin(LevelsMixin):
         row = self.view.current
         within = row.level.within if row is not None else ranges.ALL
         prefix = (self.selected_prefix() or b"") if self.view.filtered is None else b""
-        self.visit(SearchScreen(self.session, self.reads, prefix, words, within=within))
+        self.visit(self.above.search(self.session, self.reads, prefix, words, within=within))
 
     def _missing(self) -> int:
         """Keys below what is shown that are not loaded as rows."""
@@ -93,7 +91,7 @@ class FilterMixin(LevelsMixin):
             self.place_changed()
             return
         try:
-            wanted = compile_filter(words, FIELDS)
+            wanted = self.above.filter(words, self.above.filter_fields)
         except FilterError as problem:
             self.filter_problem = str(problem)
             self.place_changed()

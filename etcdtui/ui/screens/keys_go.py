@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -14,21 +15,17 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import Level, Root, State
 from etcdtui.core.listing import LEAF, UNKNOWN, Child, folders_of
 from etcdtui.core.units import format_size
-from etcdtui.services import history
 from etcdtui.services.browse import Listing
 from etcdtui.services.places import Places
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.modals.find import SHOWN, FindDialog, Suggestion
-from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.screens.census import CensusScreen
-from etcdtui.ui.screens.history import HistoryScreen
-from etcdtui.ui.screens.keys_copy import choices, offer
 from etcdtui.ui.screens.keys_facts import lease_words
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.screens.keys_value import ValuePane
-from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.text import safe
+
+if TYPE_CHECKING:  # only named here; it comes through ``above``, after the first keys
+    from etcdtui.ui.modals.find import Suggestion
 
 COPY_LINES = 100_000
 KUBERNETES = b"k8s:"
@@ -149,8 +146,8 @@ class GoMixin(LevelsMixin):
     def action_find(self) -> None:
         """Ask for a path and go there."""
         names = {path: f"bookmark {name}" for name, path in self.places.bookmarks.items()}
-        places = [Suggestion(path, note=name) for path, name in names.items()]
-        places += [Suggestion(path, note="recent") for path in self.places.recent() if path not in names]
+        places = [self.above.suggestion(path, note=name) for path, name in names.items()]
+        places += [self.above.suggestion(path, note="recent") for path in self.places.recent() if path not in names]
 
         def found(path: bytes | None) -> None:
             if path and path.startswith(KUBERNETES):
@@ -158,13 +155,13 @@ class GoMixin(LevelsMixin):
             elif path:
                 self.go_to(path)
 
-        self.app.push_screen(FindDialog(self._complete, self._folder_of, places=places), found)
+        self.app.push_screen(self.above.find(self._complete, self._folder_of, places=places), found)
 
     def _find_objects(self, name: bytes) -> None:
         """Everything under a namespace, or of a name, wherever the apiserver keeps it."""
         word = re.escape(name.strip(b"/ ").decode("utf-8", "surrogateescape"))
         if word:
-            self.visit(SearchScreen(self.session, self.reads, REGISTRY, f"^//{word}(/|$)/"))
+            self.visit(self.above.search(self.session, self.reads, REGISTRY, f"^//{word}(/|$)/"))
 
     def _folder_of(self, typed: bytes) -> bytes:
         folders = folders_of(typed, self.separators)
@@ -174,10 +171,10 @@ class GoMixin(LevelsMixin):
         """The children of a folder: from the tree when it is loaded, else those the server has for what is typed."""
         for level in self.model.root.walk():
             if level.prefix == folder and level.state is State.READY and not level.roots:
-                return _suggestions(folder, level.children()), True
+                return self._suggestions(folder, level.children()), True
         if self.model.is_limited and not folder:
             starts = self.model.root.roots.values()
-            return [Suggestion(root.prefix, note="your start place") for root in starts], True
+            return [self.above.suggestion(root.prefix, note="your start place") for root in starts], True
         root = self._root_for(folder)
         within = ranges.ALL if root is None else root.within
         area = ranges.intersect(within, ranges.prefix_range(typed))
@@ -190,10 +187,16 @@ class GoMixin(LevelsMixin):
             async for page in pages:
                 rows.update((row.name, row) for part in page.rows for row in part)
                 whole = page.done
-                if page.done or (len(rows) >= SHOWN and page.hole is not None and min(rows) < page.hole):
+                if page.done or (
+                    len(rows) >= self.above.suggestions_shown and page.hole is not None and min(rows) < page.hole
+                ):
                     break
         found = [rows[name] for name in sorted(rows)]
-        return _suggestions(folder, found), whole and typed == folder
+        return self._suggestions(folder, found), whole and typed == folder
+
+    def _suggestions(self, folder: bytes, found: list[Child]) -> list[Suggestion]:
+        kind = self.above.suggestion
+        return [kind(folder + child.name, child.count if child.count != LEAF else -1) for child in found]
 
     def action_bookmark(self) -> None:
         """Keep the place under the cursor, or no longer."""
@@ -255,7 +258,7 @@ class GoMixin(LevelsMixin):
         if row is not None:
             path = self.absent_key() or row.path
             within = row.level.within
-            screen = HistoryScreen(
+            screen = self.above.history(
                 self.session,
                 self.reads,
                 path,
@@ -278,7 +281,7 @@ class GoMixin(LevelsMixin):
         """Two marked keys side by side; else the newest two versions of the key."""
         keys = sorted(self.view.marked)
         if len(keys) == 2:
-            self.visit(HistoryScreen(self.session, self.reads, keys[0], other=keys[1]))
+            self.visit(self.above.history(self.session, self.reads, keys[0], other=keys[1]))
         else:
             self.action_history()
 
@@ -287,7 +290,7 @@ class GoMixin(LevelsMixin):
         prefix = self.selected_prefix()
         within = row.level.within if row is not None else ranges.ALL
         if prefix is not None:
-            self.visit(CensusScreen(self.session, self.reads, prefix, self.separators, within=within))
+            self.visit(self.above.census(self.session, self.reads, prefix, self.separators, within=within))
 
     def action_info(self) -> None:
         """Everything known about the selection, in words."""
@@ -308,7 +311,7 @@ class GoMixin(LevelsMixin):
                 safe(lease_words(kv.lease, self.pane.ttl) or "no lease"),
                 safe(self.pane.decoded.how if self.pane.decoded else ""),
             ]
-        self.app.push_screen(MessageDialog(Text("info"), Text("\n").join(lines)))
+        self.app.push_screen(self.above.message(Text("info"), Text("\n").join(lines)))
 
     # --- copy --------------------------------------------------------------------------------------------
 
@@ -321,8 +324,10 @@ class GoMixin(LevelsMixin):
         lines = "" if kv is None or pane.hidden else "\n".join(pane.lines()[:COPY_LINES])
         namespace = self.session.guard.policy.namespace
         folder = row.is_folder or row.is_note
-        copies = choices(kv, row.path, folder, pane.decoded, lines, pane.hidden, pane.view_name, namespace=namespace)
-        offer(self, copies)
+        copies = self.above.copies(
+            kv, row.path, folder, pane.decoded, lines, pane.hidden, pane.view_name, namespace=namespace
+        )
+        self.above.offer_copies(self, copies)
 
     # --- other times -------------------------------------------------------------------------------------
 
@@ -335,7 +340,7 @@ class GoMixin(LevelsMixin):
             self.leave_revision()
             return
         try:
-            reach = await history.reach(self.reads)
+            reach = await self.above.reach(self.reads)
         except EtcdError as error:
             self.flash(error_line(error), "bad")
             return
@@ -368,7 +373,3 @@ class GoMixin(LevelsMixin):
 
     def action_refresh(self) -> None:
         """Read again what is shown."""
-
-
-def _suggestions(folder: bytes, found: list[Child]) -> list[Suggestion]:
-    return [Suggestion(folder + child.name, child.count if child.count != LEAF else -1) for child in found]

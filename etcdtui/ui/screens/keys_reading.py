@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.timer import Timer
@@ -11,11 +12,13 @@ from etcdtui.core.errors import EtcdError, LeaseNotFound
 from etcdtui.core.keytree import Row
 from etcdtui.core.types import KeyValue
 from etcdtui.services import browse
-from etcdtui.services.decoders import ValueDecoders
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.keys_levels import LevelsMixin
 from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.text import safe
+
+if TYPE_CHECKING:  # only named here
+    from etcdtui.services.decoders import ValueDecoders
 
 VALUE_PAUSE = 0.06
 VALUE_PATIENCE = 0.4
@@ -26,7 +29,6 @@ class ValueMixin(LevelsMixin):
     """The value pane's half of the screen."""
 
     pane: ValuePane
-    _decoders: ValueDecoders
     _value_timer: Timer | None = None
     _value_generation: int = 0
     _value_failed: bool = False
@@ -35,6 +37,13 @@ class ValueMixin(LevelsMixin):
     def is_masked(self, key: bytes) -> bool:
         """Whether the profile masks the key's value."""
         return False
+
+    @cached_property
+    def _decoders(self) -> ValueDecoders:
+        """Imported with the first value: no key waits for it."""
+        from etcdtui.services.decoders import ValueDecoders
+
+        return ValueDecoders(self.session.profile.decoders, self.session.profile.mask.fields)
 
     def want_value(self) -> None:
         if self._value_timer is not None:

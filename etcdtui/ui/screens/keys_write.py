@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
+from typing import TYPE_CHECKING
 
 from etcdtui.core.types import KeyValue
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.widgets.keytree import KeyTreeView
-from etcdtui.ui.writing_many import ManyWriting
+
+if TYPE_CHECKING:  # only named here
+    from etcdtui.ui.writing_many import ManyWriting
 
 GROUP = "write"
 
@@ -31,6 +35,9 @@ class KeysWriteMixin(ClusterScreen):
 
     @property
     def writing(self) -> ManyWriting:
+        """The flows, imported when they are first wanted: no key waits for them."""
+        from etcdtui.ui.writing_many import ManyWriting
+
         return ManyWriting(self, self.reload)
 
     def absent_key(self) -> bytes:
@@ -94,8 +101,13 @@ class KeysWriteMixin(ClusterScreen):
         self.start_write(self.writing.export(self.selected_prefix() or b""))
 
     def look_after_writes(self) -> None:
-        """Once after a start."""
-        self.run_worker(self.writing.look_after(), group=GROUP, exit_on_error=False)
+        """Once after a start, when the first keys are painted."""
+        self.run_worker(self._look_after(), group="look-after", exit_on_error=False)
+
+    async def _look_after(self) -> None:
+        writing = await asyncio.to_thread(lambda: self.writing)  # the keys stay responsive while it is imported
+        if await writing.look_after():
+            self.start_write(writing.recover())
 
     def restore_version(self, version: KeyValue) -> None:
         """History's ``u``: put that version back."""
