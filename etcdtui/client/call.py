@@ -48,6 +48,7 @@ class Caller:
 
     def __init__(self, options: ClientOptions, gate: WriteGate | None = None) -> None:
         self.options = options
+        self.revision = 0
         self.tokens = TokenSource(options.username, options.password, options.token, self._authenticate)
         self.pool = Pool(options, self._probe_metadata)
         self._gate = gate
@@ -186,7 +187,10 @@ class Caller:
             connection.ended(call)
         connection.answers += 1
         self._log(method.name, connection.name, started, "ok")
-        cluster_id = response.header.cluster_id
+        header = response.header
+        if header.revision > self.revision:
+            self.revision = header.revision
+        cluster_id = header.cluster_id
         if cluster_id != self.pool.cluster_id:
             try:
                 self.pool.check_cluster(cluster_id, connection.name)

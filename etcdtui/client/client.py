@@ -64,6 +64,11 @@ class Client:
         """The endpoints in use now."""
         return self.caller.endpoints
 
+    @property
+    def revision(self) -> int:
+        """The newest revision that any answer told so far, 0 before the first; events of watches do not count."""
+        return self.caller.revision
+
     def set_endpoints(self, *endpoints: str | Iterable[str]) -> None:
         """Replaces the endpoints, seeds of the synchronisation included; calls in flight on those left out finish."""
         flat: list[str] = []

@@ -20,6 +20,10 @@ class State(Enum):
     LOST = "lost"
     NO_LEADER = "no leader"
     DENIED = "denied"
+    LOGIN = "login"
+    """Members answer, and want a user."""
+    RESTRICTED = "restricted"
+    """Members answer and serve this user, but tell it neither leader nor quota."""
     TLS = "tls"
 
 
@@ -91,4 +95,5 @@ class ClusterHealth(Value):
 
     @property
     def well(self) -> bool:
-        return self.state is State.CONNECTED and self.members_up == self.members_total and not self.alarms
+        fine = self.state in (State.CONNECTED, State.RESTRICTED)
+        return fine and self.members_up == self.members_total and not self.alarms

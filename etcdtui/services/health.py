@@ -33,6 +33,8 @@ POLL_WELL = 1.5
 POLL_UNWELL = 1.0
 MEMBERS_EVERY = 10.0
 """Seconds between two readings of the member list while nothing changes."""
+LOGIN_EVERY = 5.0
+"""Seconds after which a session without a user looks again whether one is wanted."""
 
 
 def _place(url: str) -> str:
@@ -64,6 +66,8 @@ class HealthMonitor:
         self._members: tuple[Member, ...] = ()
         self._members_at = float("-inf")
         self._members_error: EtcdError | None = None
+        self._login_wanted = False
+        self._login_at = float("-inf")
         self._lost_at = 0.0
         self._wake = asyncio.Event()
 
@@ -73,6 +77,7 @@ class HealthMonitor:
         self._seen = {answer.endpoint: answer for answer in answers}
         if any(answer.up for answer in answers):
             await self._read_members([answer.status for answer in answers if answer.status])
+            await self._see_login()
         self.health = self._judge(list(answers))
         return self.health
 
@@ -80,12 +85,16 @@ class HealthMonitor:
         """Poll for ever, sooner while something is wrong, and give every result."""
         while True:
             yield await self.poll()
-            pause = POLL_WELL if self.health.well else POLL_UNWELL
             try:
-                await asyncio.wait_for(self._wake.wait(), pause)
+                await asyncio.wait_for(self._wake.wait(), self.pause)
             except TimeoutError:
                 pass
             self._wake.clear()
+
+    @property
+    def pause(self) -> float:
+        """Seconds from one poll to the next."""
+        return POLL_WELL if self.health.well else POLL_UNWELL
 
     def poll_soon(self) -> None:
         """End the pause of ``updates`` now."""
@@ -133,6 +142,20 @@ class HealthMonitor:
         except EtcdError as error:
             self._members_error = error
 
+    async def _see_login(self) -> None:
+        """Whether a session without a user needs one by now: old servers tell their status to anybody, keys not."""
+        options = self._client.options
+        if options.username or options.token or self._now() - self._login_at < LOGIN_EVERY:
+            return
+        self._login_at = self._now()
+        try:
+            await self._client.kv.get(b"\0", serializable=True, count_only=True, timeout=STATUS_DEADLINE)
+            self._login_wanted = False
+        except Unauthenticated:
+            self._login_wanted = True
+        except EtcdError:
+            pass
+
     def _member_of(self, answer: EndpointHealth) -> int:
         """The ID of the member behind an endpoint: told, remembered, or found by its advertised URL; else 0."""
         if answer.member_id:
@@ -158,7 +181,9 @@ class HealthMonitor:
             members_listed=len(self._members),
             leader_id=leader,
             leader_name=self._name(leader),
-            revision=max((s.header.revision for s in statuses if s.header), default=known.revision),
+            revision=max(
+                (s.header.revision for s in statuses if s.header), default=max(known.revision, self._client.revision)
+            ),
             alarms=alarm_words(statuses),
             quota_used=self._quota_used(statuses),
             db_size=max((status.db_size for status in statuses), default=known.db_size),
@@ -197,8 +222,10 @@ class HealthMonitor:
         if not statuses:
             error = errors[0]
             if isinstance(error, Unauthenticated):
-                return State.DENIED, f"{error.title}: {error.message}"
-            return State.DENIED, "Status is denied to you: leader and revision are not known"
+                return State.LOGIN, f"{error.title}: {error.message}"
+            return State.RESTRICTED, self._down_words(answers)
+        if self._login_wanted:
+            return State.LOGIN, "LOGIN WANTED: authentication is on and this session has no user"
         if not leader:
             return State.NO_LEADER, "NO LEADER: reads may be STALE, no writes"
         return State.CONNECTED, self._down_words(answers)

@@ -240,6 +240,6 @@ def _reason(health: ClusterHealth) -> EtcdError:
     errors = [endpoint.error for endpoint in health.endpoints if endpoint.error]
     if not errors:
         return Unavailable("no endpoint answered")
-    if health.state is State.TLS or health.state is State.DENIED:
+    if health.state in (State.TLS, State.DENIED, State.LOGIN):
         return next((error for error in errors if type(error) is not Unavailable), errors[0])
     return errors[0]

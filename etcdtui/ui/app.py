@@ -20,6 +20,7 @@ from textual.screen import Screen
 
 from etcdtui.config.launch import Launch
 from etcdtui.core.errors import EtcdError
+from etcdtui.services.cluster_health import State
 from etcdtui.ui.bindings import APP, bindings_for
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.resizing import follow_terminal_size
@@ -40,7 +41,7 @@ if TYPE_CHECKING:  # only named here, and importing these must wait for the firs
     from etcdtui.ui.screens.profiles import ConfigReloaded
 
 QUIT_SECONDS = 2.0
-"""How soon the second q must follow the first."""
+"""How soon the second q, or ctrl+c, must follow the first."""
 ERROR_LIMIT = 200
 APP_ACTIONS = frozenset(
     """
@@ -91,6 +92,7 @@ class EtcdtuiApp(App[int]):
         self._generation = 0
         self._last_number = 0
         self._asked_to_quit = float("-inf")
+        self._interrupted = float("-inf")
         self.user_keys = dict(launch.config.keymap)
         self._dialogs: AppDialogs | None = None
         self._typeahead = Typeahead(self, super().on_event)
@@ -195,6 +197,8 @@ class EtcdtuiApp(App[int]):
         if first_session and self.launch.write and not session.guard.writable:
             screen.call_after_refresh(self.action_unlock)
         notices = [*(self.launch.notices if first_session else ()), *session.profile.notices]
+        if session.health.state is State.RESTRICTED:
+            notices.append("etcd tells this user no status: leader and quota are not shown")
         if notices:
             screen.call_after_refresh(screen.flash, "; ".join(notices), "warn")
 
@@ -248,9 +252,13 @@ class EtcdtuiApp(App[int]):
         self.say(Text("that screen is not there"), "warn")
 
     def say(self, message: Text, tone: str = "accent") -> None:
-        """A flash on the status line of whatever is shown."""
-        for line in self.screen.query(StatusLine):
-            line.flash(message, tone)
+        """A flash on the status line of whatever is shown; a dialog has none and leaves that below it to be read."""
+        for screen in (self.screen, self.shown):
+            lines = screen.query(StatusLine) if screen is not None else ()
+            for line in lines:
+                line.flash(message, tone)
+            if lines:
+                return
 
     def action_next_pane(self) -> None:
         self.screen.focus_next()
@@ -282,8 +290,12 @@ class EtcdtuiApp(App[int]):
         self.exit(0)
 
     def action_help_quit(self) -> None:
-        """Ctrl+c without a selection."""
-        self.say(Text("ctrl+q quits"))
+        """Ctrl+c without a selection: twice ends the program, as people expect of a terminal."""
+        now = time.monotonic()
+        if now - self._interrupted < QUIT_SECONDS:
+            self.exit(0)
+        self._interrupted = now
+        self.say(Text("ctrl+c again quits, as ctrl+q does"))
 
     def action_suspend(self) -> None:
         self.action_suspend_process()

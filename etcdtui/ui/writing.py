@@ -18,6 +18,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.plan import PlanLine, WritePlan, line
 from etcdtui.core.types import KeyValue
+from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
 from etcdtui.services import editing, valuediff
 from etcdtui.services.drafts import Draft, Drafts, drafts_of
@@ -129,8 +130,7 @@ class KeyWriting:
     async def _edit_inside(self, work: _Work) -> _Work | None:
         shown = editable(work.value)
         if shown.too_big:
-            self.flash("too large for the built-in editor; $EDITOR opens it")
-            return await self._edit_outside(work)
+            return await self._edit_outside(work) if await self._ask_outside(len(work.value)) else None
         limit = editing.size_limit(self.writes.guard)[1]
         original = work.base.value if work.base else None
         dialog = EditDialog(
@@ -181,6 +181,16 @@ class KeyWriting:
             self.flash("nothing is changed")
             return None
         return replace(work, value=value)
+
+    async def _ask_outside(self, size: int) -> bool:
+        """Whether a value that the editor here does not take is to be opened in the person's own."""
+        limit = f"{format_size(editing.EDIT_BYTES)}, {editing.EDIT_LINES} lines, {editing.EDIT_LINE} characters a line"
+        lines = [
+            line(f"the value has {format_size(size)}; the editor here takes at most {limit}", tone="head"),
+            line("$EDITOR opens it in a private file; what it saves is reviewed before anything is written"),
+        ]
+        title = Text("too large for the editor here")
+        return await self.screen.app.push_screen_wait(AskDialog(title, lines, [("E", "open $EDITOR")])) == "E"
 
     async def _run_outside(self, path: Path, text: bytes) -> EditorResult:
         app = self.screen.app

@@ -230,7 +230,9 @@ class ManyWriting(KeyWriting):
         if not name:
             plain = re.sub(rb"[^A-Za-z0-9._-]", b"_", prefix.strip(b"/"))[:100].decode().lstrip(".-") or "all"
             title = Text.assemble("export ", safe(prefix or b"all keys", "bold", limit=60), " to file")
-            name = await self.screen.app.push_screen_wait(PromptDialog(title, value=f"{plain}.jsonl")) or ""
+            explain = Text("JSON Lines with all values, readable by you alone (0600); an existing file stays as it is")
+            target = str(Path.cwd() / f"{plain}.jsonl")
+            name = await self.screen.app.push_screen_wait(PromptDialog(title, explain, value=target)) or ""
         if not name:
             return
         path = path_of(name)

@@ -38,12 +38,16 @@ class Hints(Toned):
 
 
 class Dialog(ModalScreen[ResultT]):
-    """A subclass gives ``title_text``, ``compose_dialog`` and ``hints``; esc dismisses with ``None``."""
+    """A subclass gives ``title_text``, ``compose_dialog`` and ``hints``; esc dismisses with ``None``.
+
+    The first line of the terminal stays free: it tells how the cluster is, and whether it can be written to.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
     DEFAULT_CSS = """
     Dialog {
         align: center middle;
+        padding: 1 0 0 0;
         & > .dialog {
             width: 80; max-width: 100%; height: auto; max-height: 100%;
             padding: 0 1; border: round $primary; background: $surface;

@@ -37,6 +37,8 @@ READ_AHEAD = 40
 """Rows read when the table has not been painted yet."""
 READ_ALL_BELOW = 500
 """With up to so many leases every TTL is read, so that sorting by what is left is true."""
+TTL_EVERY = 2.0
+"""Seconds between two readings of the TTLs on the screen; the list itself is read at the profile's pace."""
 BAR = 10
 KEY_LIMIT = 120
 KEYS_LISTED = 300
@@ -155,6 +157,19 @@ class LeasesScreen(ListScreen[LeaseRow]):
         return safe(row.keys[0], self.table.lines.tone("key"), limit=KEY_LIMIT) if row.keys else Text("-")
 
     # --- reading -----------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self.session.profile.refresh > 0:
+            self.set_interval(TTL_EVERY, self._tick_ttls)
+
+    def _tick_ttls(self) -> None:
+        if self.automatic and self.is_current and not any(w.group == "ttls" for w in self.workers):
+            self.begin(self._read_ttls, "ttls")
+
+    async def _read_ttls(self) -> None:
+        await self.book.read([lease for lease in self._visible() if lease in self.book.rows], keys=False)
+        self._show_rows()
 
     async def read(self) -> None:
         if self.session.health.state is State.NO_LEADER:

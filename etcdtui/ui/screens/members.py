@@ -173,7 +173,8 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         return ", ".join(named) or "none"
 
     def show_status(self) -> None:
-        parts = [Text("source: Status of each member, every 2s", "dim"), self.filter_text()]
+        source = f"source: Status of each member, every {self.session.monitor.pause:g} s"
+        parts = [Text(source, "dim"), self.filter_text()]
         if self.shown.limited:
             parts.append(safe(self.shown.limited, self.table.lines.tone("warn"), limit=120))
         down = next((row for row in self.shown.rows if row.problem is not None and not row.up), None)

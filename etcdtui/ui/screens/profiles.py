@@ -21,8 +21,7 @@ from textual.widgets import Static
 from etcdtui import __version__
 from etcdtui.config.load import load
 from etcdtui.config.schema import BrokenProfile, Config, Profile
-from etcdtui.config.secrets import Secret
-from etcdtui.core.errors import EtcdError
+from etcdtui.core.errors import AuthFailed, EtcdError
 from etcdtui.ui.bindings import PROFILES, actions_for, bindings_for, key_words
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.message import MessageDialog
@@ -193,11 +192,10 @@ class ProfilesScreen(Screen[None]):
         name = safe(profile.name, limit=60)
         self.status_line.set_parts(Text.assemble("connecting to ", name, "; esc cancels"))
         try:
-            password: Secret | None = None
-            if wanted.auth.asks and (password := await ask_password(self, wanted)) is None:
+            session = await self._log_in(wanted)
+            if session is None:
                 self.status_line.set_parts(Text("cancelled"))
                 return
-            session = await self.opener(wanted, password)
         except EtcdError as error:
             self._note(profile.name, error.title)
             await self.app.push_screen(MessageDialog.of_error(Text.assemble("Not connected to ", name), error))
@@ -207,6 +205,18 @@ class ProfilesScreen(Screen[None]):
             self.status_line.flash("cancelled", "warn")
             raise
         await self._opened(session, keep=keep)
+
+    async def _log_in(self, profile: Profile) -> Session | None:
+        """Open a session, asking for the password until it is right where the profile asks; ``None`` after esc."""
+        while profile.auth.asks:
+            password = await ask_password(self, profile)
+            if password is None:
+                return None
+            try:
+                return await self.opener(profile, password)
+            except AuthFailed as error:
+                self.status_line.flash(error_line(error), "bad")
+        return await self.opener(profile, None)
 
     async def _opened(self, session: Session, *, keep: bool) -> None:
         health = session.health

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.message import Message
 
 from etcdtui.core.keypath import SELF_LABEL
-from etcdtui.core.keytree import KeyTree, Row, State
+from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.listing import LEAF
 from etcdtui.core.units import format_count, format_size
 from etcdtui.core.value import Value
@@ -24,6 +24,8 @@ VERSION_WIDTH = 5
 NARROW = 48
 """Below this width the columns stand closer."""
 NAME_LEAST = 12
+CHILDREN_SHOWN = 5
+"""Rows of a folder that come into view when it is opened at the bottom."""
 
 
 class Filtered(Value):
@@ -67,6 +69,7 @@ class KeyTreeView(LineView):
         self.filtered: Filtered | None = None
         self._lost: tuple[Hashable, int] | None = None
         self._here: Hashable | None = None
+        self._opened: tuple[int, Level] | None = None
 
     # --- the model ---------------------------------------------------------------------------------------
 
@@ -96,6 +99,7 @@ class KeyTreeView(LineView):
         was, self._lost = self._lost, None
         identity = was[0] if was is not None and was[1] == self.cursor else self._here
         super().model_changed()
+        self._show_children()
         self._here = self.row_key(self.cursor) if self.row_count else None
         if identity is None or identity == self._here:
             return
@@ -246,7 +250,23 @@ class KeyTreeView(LineView):
         level = row.level.open(row.index)
         if level.state in (State.NEW, State.FAILED):
             self.post_message(self.Wanted(row))
+        self._opened = (self.cursor, level)
         self.model_changed()
+
+    def _show_children(self) -> None:
+        """A folder just opened at the bottom of the screen shows its first children, as soon as they are there."""
+        if self._opened is None:
+            return
+        cursor, level = self._opened
+        if cursor != self.cursor or level.state is State.FAILED:
+            self._opened = None
+            return
+        height = self.scrollable_content_region.height
+        if level.state is State.READY:
+            self._opened = None
+        below = min(level.size, CHILDREN_SHOWN, max(0, height - 1))
+        if cursor + below >= self.scroll_offset.y + height > 0:
+            self.scroll_to(y=cursor + below - height + 1, animate=False, force=True)
 
     def close_row(self, row: Row) -> None:
         row.level.close(row.name)

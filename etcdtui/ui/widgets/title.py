@@ -78,14 +78,19 @@ class TitleLine(Toned):
         count = f"{health.members_up}/{health.members_total}"
         all_up = health.members_up == health.members_total
         yield Text(count if short else f"{count} up", self.tone("good" if all_up else "bad"))
-        if health.members_listed > health.members_total and level < 2:
-            yield Text(f"of {health.members_listed}", self.tone("dim"))
+        if health.members_listed > health.members_total and level < 3:
+            words = f"({health.members_listed} members)" if level < 2 else f"({health.members_listed})"
+            yield Text(words, self.tone("dim"))
         if health.state is State.NO_LEADER:
             yield Text("NO LEADER", self.tone("bad"))
         elif health.state in (State.LOST, State.TLS):
             yield Text("LOST", self.tone("bad"))
         elif health.state is State.DENIED:
             yield Text("DENIED", self.tone("warn"))
+        elif health.state is State.LOGIN:
+            yield Text("LOGIN WANTED", self.tone("bad"))
+        elif health.state is State.RESTRICTED:
+            yield Text("restricted", self.tone("dim"))
         elif health.leader_name:
             leader = safe(health.leader_name, limit=NAME_LIMIT)
             yield leader if short else Text.assemble(("leader ", self.tone("dim")), leader)
