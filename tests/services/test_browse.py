@@ -153,15 +153,16 @@ async def test_a_refresh_finds_new_gone_and_changed_rows_by_its_gaps(etcd: Serve
         await client.kv.delete(b"/p/a/1")
         await client.kv.delete(b"/p/d/1")
         await client.kv.put(b"/p/bb", b"")
-        await client.kv.put(b"/p/z/9", b"")
+        await fill(client, [b"/p/z/9", b"/p/z/a/1", b"/p/z/a/2"])
         await client.kv.put(b"/p/c", b"changed")
         requests = reads.requests
         result = await browse.refresh(reads, b"/p/", SEPARATORS, level.children(), *ranges.prefix_range(b"/p/"))
-        assert reads.requests - requests <= 2
+        assert reads.requests - requests <= 3
         for region in result.regions:
             level.replace(region)
         assert level.names == [b"a/", b"b", b"bb", b"c", b"e/", b"z/"]
         assert level.changed == {b"bb", b"z/"}
+        assert level.counts[level.find(b"z/")] == 3, "a new folder is counted"
         assert level.sample(0) == b"/p/a/2", "another known key stands for the folder"
         seen = {name: version for region in result.regions for name, _, version in region.seen}
         assert seen[b"c"] == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from etcdtui.core.keytree import KeyTree
+from etcdtui.core.listing import Child
 from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.core.types import Permission, PermissionType
 from etcdtui.services import browse, roots
@@ -68,6 +69,9 @@ async def test_a_limited_user_browses_the_granted_ranges_and_nothing_else(etcd_s
             rows = await browse.children(reads, level.prefix, (b"/",), within=level.within)
             found.append(as_counts(rows))
         assert found == [{b"a/": 1, b"b": -1}, {b"k/": 1}]
+        gone = [Child(b"c/", 1, b"/odd/c/1"), Child(b"k/", 1, b"/odd/k/0")]
+        checked = await browse.refresh(reads, b"/odd/", (b"/",), gone, b"/odd/b", b"/odd/m")
+        assert [row.name for region in checked.regions for row in region.rows] == [b"k/"]
         kv = await browse.value_of(reads, b"/one")
         assert kv is not None and kv.value == b"v"
     async with reading(server.endpoint, user="root", password="rpw") as reads:
