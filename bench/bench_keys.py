@@ -241,10 +241,14 @@ async def searching(rig: Rig) -> AsyncIterator[Result]:
 
 
 class Pulse:
-    """How late the event loop is: a beat every 5 ms, its delays kept."""
+    """How late the event loop is: a beat every 5 ms, its delays kept; and the loop's processor time between two beats.
+
+    The latter is what the program itself does at a stretch, whatever else the machine is busy with.
+    """
 
     def __init__(self) -> None:
         self.late: list[float] = []
+        self.work: list[float] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Pulse:
@@ -259,9 +263,10 @@ class Pulse:
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + 0.005
+            due, used = loop.time() + 0.005, time.thread_time()
             await asyncio.sleep(0.005)
             self.late.append(loop.time() - due)
+            self.work.append(time.thread_time() - used)
 
     @property
     def p95(self) -> float:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import keyspace
 from etcdtui.core import ranges
 from etcdtui.core.listing import LEAF, READ_ALL, UNKNOWN, Survey, child_of, folders_of, parent_of
 
@@ -81,6 +83,25 @@ def test_a_large_folder_is_skipped_and_not_read() -> None:
     found, returned = run(keys, survey)
     assert found == {b"/big/": 50_000, b"/small/": 9, b"/tail": LEAF}
     assert returned < 200
+
+
+@pytest.mark.parametrize(("prefix", "most"), [(b"", 3), (b"/registry/", 4)])
+def test_a_level_of_many_folders_takes_few_dependent_rounds(prefix: bytes, most: int) -> None:
+    keys = sorted(keyspace.keys(0.05))
+    survey = Survey(prefix, (b"/",))
+    rounds = returned = asked = 0
+    while survey.pending:
+        rounds += 1
+        for span in survey.take(10_000, 10**9):
+            first = bisect_left(keys, span.start)
+            last = len(keys) if span.end == ranges.FROM_KEY else bisect_left(keys, span.end)
+            part = keys[first : min(last, first + span.limit)]
+            asked += 1
+            returned += len(part)
+            survey.answer(span, part, last - first)
+    assert rounds <= most
+    assert returned < 2_000
+    assert asked < 1_000
 
 
 def test_a_flat_folder_gives_its_first_screen_in_the_first_answer_and_its_end_without_the_middle() -> None:

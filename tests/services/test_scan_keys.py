@@ -1,0 +1,152 @@
+"""Names alone: everything once and in order, at one revision, in few requests and without an object a key."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tracemalloc
+from collections.abc import Sequence
+
+import pytest
+
+from etcdtui.client import errors
+from etcdtui.client.key_lists import KeyLists, KeyRange
+from etcdtui.core import ranges
+from etcdtui.services import browse
+from etcdtui.services.reading import SPREAD, Reads
+from etcdtui.services.scan_keys import scan_keys
+from tests.conftest import ServerFactory
+from tests.services.looking_support import as_counts, expected, fill, odd_keys, reading
+from tests.support import Server
+
+SEPARATORS = (b"/",)
+
+
+async def names(reads: Reads, prefix: bytes = b"", within: tuple[bytes, bytes] = ranges.ALL) -> list[bytes]:
+    return [key async for batch in scan_keys(reads, prefix, within=within) for key in batch.keys]
+
+
+async def test_every_name_once_and_in_order(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        keys = sorted(set(odd_keys(5, 900)) | {b"/flat/%05d" % n for n in range(6_000)})
+        await fill(reads.client, keys)
+        assert await names(reads) == keys
+        assert await names(reads, b"/flat/") == [key for key in keys if key.startswith(b"/flat/")]
+        assert await names(reads, b"/flat/", (b"/flat/00010", b"/flat/00012")) == [b"/flat/00010", b"/flat/00011"]
+        assert await names(reads, b"/none/") == []
+
+
+async def test_a_scan_is_of_one_revision_while_others_write(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        keys = [b"/flat/%05d" % n for n in range(12_000)]
+        await fill(reads.client, keys)
+        found: list[bytes] = []
+        revisions = set()
+        async for batch in scan_keys(reads, b"/flat/"):
+            revisions.add(batch.revision)
+            found += batch.keys
+            await reads.client.kv.put(b"/flat/zz%05d" % len(found), b"")
+            await reads.client.kv.delete(keys[-1])
+        assert found == keys
+        assert len(revisions) == 1
+
+
+async def test_a_scan_takes_few_requests(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        kinds = (b"pods", b"events", b"secrets", b"leases")
+        await fill(reads.client, [b"/registry/%s/ns-%03d/%05d" % (kinds[n % 4], n % 97, n) for n in range(30_000)])
+        before = reads.requests
+        assert len(await names(reads)) == 30_000
+        assert reads.requests - before <= 30
+
+
+async def test_names_cost_little_more_memory_than_their_bytes(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/flat/%05d" % n for n in range(5_000)])
+        wanted = [KeyRange(b"/flat/", b"/flat0", 0)]
+        await reads.keys(wanted)
+        tracemalloc.start()
+        try:
+            answer = await reads.keys(wanted)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        plain = sum(map(sys.getsizeof, answer.lists[0].keys)) + sys.getsizeof(answer.lists[0].keys)
+        assert answer.lists[0].count == 5_000
+        assert held < plain * 1.5
+
+
+class Disturbed(Reads):
+    """Another client writes before every request after the first."""
+
+    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0) -> KeyLists:
+        number = self.asked = getattr(self, "asked", 0) + 1
+        while len(self.answered) < number - 1:
+            await asyncio.sleep(0)
+        if number > 1:
+            await self.client.kv.put(b"/a/%05d" % number, b"")
+            await self.client.kv.put(b"/z/%05d" % number, b"")
+        answer = await super().keys(wanted, revision)
+        self.answered.append(revision)
+        return answer
+
+    answered: list[int]
+
+
+async def test_the_first_walk_in_several_requests_is_of_one_revision(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        keys = [b"/%s/%03d" % (name, n) for name in (b"b", b"k", b"q", b"x") for n in range(50)]
+        await fill(reads.client, keys)
+        disturbed = Disturbed(reads.client)
+        disturbed.answered = []
+        assert as_counts(await browse.children(disturbed, b"/", SEPARATORS)) == expected(keys, b"/", SEPARATORS)
+        assert disturbed.answered[:SPREAD] == [0] * SPREAD
+        pinned = set(disturbed.answered[SPREAD:])
+        assert len(pinned) == 1 and 0 not in pinned
+        disturbed.answered, disturbed.asked = [], 0
+        await browse.children(disturbed, b"/", SEPARATORS)
+        assert disturbed.answered.count(0) == 1, "where others write, the walk is one request"
+
+
+async def test_a_huge_level_takes_few_requests(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        kinds = (b"clusterroles", b"configmaps", b"controllers", b"events", b"leases", b"pods", b"secrets", b"services")
+        keys = [b"/registry/%s/ns-%03d/%05d" % (kinds[n % 8], n % 97, n) for n in range(16_000)]
+        keys += [b"/config/app/%d" % n for n in range(50)] + [b"lock/%d" % n for n in range(50)]
+        await fill(reads.client, keys)
+        for prefix in (b"", b"/registry/"):
+            before = reads.requests
+            assert as_counts(await browse.children(reads, prefix, SEPARATORS)) == expected(keys, prefix, SEPARATORS)
+            assert reads.requests - before <= 24
+
+
+async def test_ranges_in_one_request_are_of_one_revision_and_pinned_on_request(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        kv = reads.client.kv
+        for key in (b"a", b"b", b"c"):
+            await kv.put(key, b"long value")
+        asked = [KeyRange(b"a", b"c", 1), KeyRange(b"b", b"", 0), KeyRange(b"x", b"y", 0)]
+        before = await kv.keys(asked)
+        assert [(one.keys, one.count) for one in before.lists] == [([b"a"], 2), ([b"b"], 1), ([], 0)]
+        await kv.delete(b"b")
+        assert (await kv.keys(asked[1:2])).lists[0].keys == []
+        assert (await kv.keys(asked, revision=before.revision)).lists == before.lists
+        inside = await reads.client.namespaced(b"a").kv.keys([KeyRange(b"\x00", b"\x00", 0)])
+        assert inside.lists[0].count == 0
+
+
+async def test_too_many_ranges_are_read_in_parts(etcd_server: ServerFactory) -> None:
+    server = await etcd_server(flags=["--max-txn-ops=4"])
+    async with reading(server.endpoint) as reads:
+        keys = [b"/k/%02d" % n for n in range(40)]
+        await fill_singly(reads, keys)
+        wanted = [KeyRange(key, b"", 0) for key in keys]
+        with pytest.raises(errors.TooManyOps):
+            await reads.client.kv.keys(wanted)
+        assert [one.keys for one in (await reads.keys(wanted)).lists] == [[key] for key in keys]
+        assert await names(reads, b"/k/") == keys
+
+
+async def fill_singly(reads: Reads, keys: Sequence[bytes]) -> None:
+    for key in keys:
+        await reads.client.kv.put(key, b"")
