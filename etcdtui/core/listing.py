@@ -228,7 +228,7 @@ class Survey:
         area = ranges.intersect(ranges.prefix_range(prefix), within)
         self.total = 0 if area is None else UNKNOWN
         self.keys_seen = 0
-        self._greatest = b""
+        self.greatest = b""
         self.pending: list[Span] = []
         self._alphabet = Alphabet(_USUAL + prefix)
         if area is None:
@@ -290,7 +290,7 @@ class Survey:
     @property
     def end_known(self) -> bool:
         """Whether the last keys of the range are among those seen."""
-        return not self.pending or self.pending[-1].start <= self._greatest
+        return not self.pending or self.pending[-1].start <= self.greatest
 
     def answer(self, span: Span, keys: Sequence[bytes], count: int) -> Delta:
         """Digest the first ``keys`` of ``span`` and the exact ``count`` of keys in it."""
@@ -302,7 +302,7 @@ class Survey:
         if not keys:
             return delta
         self.keys_seen += len(keys)
-        self._greatest = max(self._greatest, keys[-1])
+        self.greatest = max(self.greatest, keys[-1])
         last = self._rows(keys, delta) if self._want_rows else None
         self._alphabet.learn(keys[0][len(self.prefix) :][:64])
         if last is not None:

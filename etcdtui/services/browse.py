@@ -22,6 +22,8 @@ AT_ONCE = 4
 """Transactions of one listing in flight."""
 PAGE_KEYS = 2_500
 """Keys one transaction is expected to return at most; decoding more would hold up the screen."""
+END_AT_ONCE = 2
+"""Transactions in flight then: the last spans are mostly empty, and what is before them should not wait for that."""
 SPREAD_FROM = 50_000
 """Keys below a level from which its first walk is spread over several requests."""
 END_OPS = 120
@@ -105,9 +107,10 @@ class Listing:
 
     def _start(self) -> None:
         """Fill the free slots; before the revision is known there is one."""
-        if self.from_end and self.revision and not self._running and self.survey.end_known:
+        if self.from_end and self.revision and self._end_known():
             self.from_end = False
-        free = (AT_ONCE if self.revision and not self.from_end else 1) - len(self._running)
+        most = 1 if not self.revision else END_AT_ONCE if self.from_end else AT_ONCE
+        free = most - len(self._running)
         while free > 0 and self.survey.pending:
             share = -(-len(self.survey.pending) // free) if self.revision else len(self.survey.pending)
             size = self._reads.max_ops if not self.revision else max(8, min(self._reads.max_ops, share))
@@ -121,6 +124,10 @@ class Listing:
             task = asyncio.create_task(read)
             self._running[task] = spans
             free -= 1
+
+    def _end_known(self) -> bool:
+        running = max((spans[-1].start for spans in self._running.values()), default=b"")
+        return self.survey.end_known and running <= self.survey.greatest
 
     def _digest(self, task: asyncio.Task[KeyLists]) -> list[Delta]:
         spans = self._running.pop(task)
