@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etcdtui.core.safe_text import SafeText, is_plain, safe_text
+from etcdtui.core.quoting import escape
+from etcdtui.core.safe_text import SafeText, safe_text
 from etcdtui.core.value import Value
 
 SELF_LABEL = "(this key)"
@@ -90,15 +91,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 def escape_key(key: bytes) -> str:
     """The key as text to type or copy: everything invisible or not UTF-8 as ``\\xNN``; ``parse_key`` reverses it."""
-    parts: list[str] = []
-    for char in key.decode("utf-8", "surrogateescape"):
-        if char in _SHORT:
-            parts.append(_SHORT[char])
-        elif is_plain(char):
-            parts.append(char)
-        else:
-            parts.extend(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
-    return "".join(parts)
+    return escape(key.decode("utf-8", "surrogateescape"), _SHORT)
 
 
 def parse_key(text: str) -> bytes:

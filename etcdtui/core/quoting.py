@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from etcdtui.core.safe_text import is_plain
 
 _ANSI_C = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", "'": "\\'"}
+_NOT_SIMPLE = re.compile(r"[^ !#-&(-\[\]-~]")
+"""What has to be looked at; a name of a megabyte is mostly made of what has not."""
 _GO = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 
@@ -23,9 +26,9 @@ def shell_quote(data: bytes) -> str:
     if not fits_argument(data):
         raise ValueError("A command argument cannot hold a NUL byte; pass it on standard input.")
     text = data.decode("utf-8", "surrogateescape")
-    if all(is_plain(char) for char in text):
+    if (text.isascii() and text.isprintable()) or all(is_plain(char) for char in text):
         return shlex.quote(text)
-    return "$'" + _escape(text, _ANSI_C) + "'"
+    return "$'" + escape(text, _ANSI_C) + "'"
 
 
 def shell_words(*items: bytes) -> str:
@@ -46,16 +49,18 @@ def _octal(byte: int) -> str:
 
 def txn_quote(data: bytes) -> str:
     """A double-quoted string as etcdctl's ``txn`` reads it; any byte can be written."""
-    return '"' + _escape(data.decode("utf-8", "surrogateescape"), _GO) + '"'
+    return '"' + escape(data.decode("utf-8", "surrogateescape"), _GO) + '"'
 
 
-def _escape(text: str, short: dict[str, str]) -> str:
-    parts: list[str] = []
-    for char in text:
+def escape(text: str, short: dict[str, str]) -> str:
+    """Each character that is in ``short`` as told there, what nobody sees and what is not UTF-8 as ``\\xNN``."""
+
+    def one(found: re.Match[str]) -> str:
+        char = found.group()
         if char in short:
-            parts.append(short[char])
-        elif is_plain(char):
-            parts.append(char)
-        else:
-            parts.extend(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
-    return "".join(parts)
+            return short[char]
+        if is_plain(char):
+            return char
+        return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+
+    return _NOT_SIMPLE.sub(one, text)

@@ -15,6 +15,7 @@ from etcdtui.core.plan import WritePlan, line
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Group, Step
 from etcdtui.core.types import KeyValue
+from etcdtui.core.units import format_size
 from etcdtui.services import deleting, moving
 from etcdtui.services.deleting import Preview, TooLarge
 from etcdtui.services.journal import unfinished
@@ -26,7 +27,7 @@ from etcdtui.services.undolog import UndoEntry
 from etcdtui.services.writes import BatchReport, Unknown, holds_kubernetes
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.confirm import confirm_write
-from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.modals.prompt import ANSWER_LIMIT, PromptDialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.writing import KeyWriting
 
@@ -111,7 +112,10 @@ class ManyWriting(KeyWriting):
 
     async def move(self, source: bytes, *, folder: bool, keep: bool) -> None:
         """Rename (or clone) a key or a folder to a name that is asked for."""
-        target = await self.ask_key(f"{'clone' if keep else 'rename or move'} to", escape_key(source))
+        title, proposal = "clone to" if keep else "rename or move to", escape_key(source)
+        if len(proposal) > ANSWER_LIMIT // 2:
+            title, proposal = f"{title} (a name of {format_size(len(source))} is too long to be edited here)", ""
+        target = await self.ask_key(title, proposal)
         if target is None:
             return
         try:
@@ -230,7 +234,7 @@ class ManyWriting(KeyWriting):
         if not name:
             plain = re.sub(rb"[^A-Za-z0-9._-]", b"_", prefix.strip(b"/"))[:100].decode().lstrip(".-") or "all"
             title = Text.assemble("export ", safe(prefix or b"all keys", "bold", limit=60), " to file")
-            explain = Text("JSON Lines with all values, readable by you alone (0600); an existing file stays as it is")
+            explain = Text("JSON Lines with all values, 0600; an existing file is never replaced")
             target = str(Path.cwd() / f"{plain}.jsonl")
             name = await self.screen.app.push_screen_wait(PromptDialog(title, explain, value=target)) or ""
         if not name:

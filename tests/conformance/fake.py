@@ -26,10 +26,11 @@ _ANSWERS: dict[str, Any] = {
 class FakeEtcd(grpc.GenericRpcHandler):
     """Healthy by its Status; other calls are refused with what is in ``script`` while it lasts, or with ``always``.
 
-    ``calls`` counts requests by the last part of their method.
+    ``status`` refuses the Status too. ``calls`` counts requests by the last part of their method.
     """
 
-    def __init__(self, *script: Refusal, always: Refusal | None = None) -> None:
+    def __init__(self, *script: Refusal, always: Refusal | None = None, status: Refusal | None = None) -> None:
+        self.status = status
         self.script = deque(script)
         self.always = always
         self.calls: Counter[str] = Counter()
@@ -54,6 +55,8 @@ class FakeEtcd(grpc.GenericRpcHandler):
 
         async def answer(request: bytes, context: Any) -> bytes:
             if method.endswith("/Status"):
+                if self.status is not None:
+                    await context.abort(*self.status)
                 return rpc_pb2.StatusResponse(header=_HEADER, version="3.5.1", leader=1).SerializeToString()
             self.calls[method.rsplit("/", 1)[1]] += 1
             refusal = self.script.popleft() if self.script else self.always

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from etcdtui.ui.screens import connect
 from etcdtui.ui.screens.connect import ConnectScreen
 from etcdtui.ui.screens.keys import KeysScreen
 from etcdtui.ui.screens.opening import Opener
+from etcdtui.ui.screens.profiles import ProfilesScreen
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
 from tests.support.tls import TlsMaterial
@@ -192,3 +194,39 @@ async def test_an_expired_token_is_renewed_without_a_word(etcd_server: ServerFac
         await session.client.kv.get(b"/app/x")
     finally:
         await session.aclose()
+
+
+async def test_a_wrong_password_of_another_profile_is_asked_for_again_and_esc_changes_nothing(
+    etcd: Server, etcd_server: ServerFactory, tmp_path: Path
+) -> None:
+    other = await etcd_server()
+    _auth_on(other)
+    here = profile_of(*etcd.endpoints)
+    there = replace(profile_of(*other.endpoints, auth=Auth(user="ann", prompt=True)), name="there")
+    async with started(here, tmp_path) as (app, pilot):
+        await connected(app, pilot)
+        first = app.session
+        app.launch = replace(app.launch, config=Config(profiles=(here, there)))
+        await pilot.press("P", "j", "enter")
+        await _type_password(app, pilot, "wrong")
+        await eventually(lambda: isinstance(app.screen, PasswordDialog) and _asked(app) == "")
+        assert "wrong user name or password" in _notice(app)
+        await pilot.press("escape")
+        await eventually(lambda: isinstance(app.screen, ProfilesScreen))
+        assert app.session is first
+        await pilot.press("enter")
+        await _type_password(app, pilot, "right")
+        await eventually(lambda: app.session is not first and isinstance(app.screen, KeysScreen), timeout=10)
+        await eventually(lambda: "/app/" in rows(app))
+        assert app.session is not None
+        assert (app.session.profile.name, app.session.identity) == ("there", "ann")
+
+
+def _asked(app: EtcdtuiApp) -> str:
+    dialog = app.screen
+    return dialog.field.value if isinstance(dialog, PasswordDialog) else ""
+
+
+def _notice(app: EtcdtuiApp) -> str:
+    dialog = app.screen
+    return str(dialog.notice.render()) if isinstance(dialog, PasswordDialog) else ""

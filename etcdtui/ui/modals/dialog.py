@@ -47,10 +47,9 @@ class Dialog(ModalScreen[ResultT]):
     DEFAULT_CSS = """
     Dialog {
         align: center middle;
-        padding: 1 0 0 0;
         & > .dialog {
             width: 80; max-width: 100%; height: auto; max-height: 100%;
-            padding: 0 1; border: round $primary; background: $surface;
+            margin-top: 1; padding: 0 1; border: round $primary; background: $surface;
             & > .dialog-title { height: 1; text-style: bold; margin-bottom: 1; }
             & > Hints { margin-top: 1; }
         }

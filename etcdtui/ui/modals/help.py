@@ -97,7 +97,7 @@ class HelpDialog(Dialog[None]):
         Binding("up", "scroll_lines(-1)", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    HelpDialog > .dialog { width: 110; height: 100%; margin: 0 2; }
+    HelpDialog > .dialog { width: 110; height: 100%; margin: 1 2 0 2; }
     HelpDialog .help-about { height: auto; margin-bottom: 1; }
     HelpDialog Field { margin-bottom: 1; }
     HelpDialog .help-facts { height: auto; max-height: 2; margin-top: 1; color: $foreground; }

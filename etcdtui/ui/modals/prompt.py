@@ -41,15 +41,18 @@ class PromptDialog(Dialog[str]):
 
 
 class PasswordDialog(Dialog[Secret]):
-    """Dismisses with the password, ``None`` when closed; what is typed is neither shown nor copied."""
+    """Dismisses with the password, ``None`` when closed; what is typed is neither shown nor copied.
+
+    ``notice`` is safe text: what was wrong with the last one.
+    """
 
     hints = (("enter", "log in"), ("esc", "cancel"))
 
-    def __init__(self, title: Text) -> None:
+    def __init__(self, title: Text, notice: Text | None = None) -> None:
         super().__init__()
         self._heading = title
         self.field = Field(password=True, max_length=ANSWER_LIMIT)
-        self.notice = Static(Text(), markup=False)
+        self.notice = Static(notice or Text(), markup=False)
 
     def title_text(self) -> Text:
         return self._heading

@@ -30,11 +30,14 @@ class SessionOpened(Message):
         self.session = session
 
 
-async def ask_password(screen: Screen[None], profile: Profile) -> Secret | None:
-    """The password typed for a profile that asks, ``None`` when the person closed the dialog. Call it in a worker."""
+async def ask_password(screen: Screen[None], profile: Profile, notice: Text | None = None) -> Secret | None:
+    """The password typed for a profile that asks, ``None`` when the person closed the dialog. Call it in a worker.
+
+    ``notice`` is safe text that stands below the field.
+    """
     from etcdtui.ui.modals.prompt import PasswordDialog  # few profiles ask, and all would wait for its import
 
     title = Text.assemble(
         "Password of ", safe(profile.auth.user, "bold", limit=NAME_LIMIT), " on ", safe(profile.name, limit=NAME_LIMIT)
     )
-    return await screen.app.push_screen_wait(PasswordDialog(title))
+    return await screen.app.push_screen_wait(PasswordDialog(title, notice))

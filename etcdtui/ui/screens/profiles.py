@@ -208,14 +208,15 @@ class ProfilesScreen(Screen[None]):
 
     async def _log_in(self, profile: Profile) -> Session | None:
         """Open a session, asking for the password until it is right where the profile asks; ``None`` after esc."""
+        notice: Text | None = None
         while profile.auth.asks:
-            password = await ask_password(self, profile)
+            password = await ask_password(self, profile, notice)
             if password is None:
                 return None
             try:
                 return await self.opener(profile, password)
             except AuthFailed as error:
-                self.status_line.flash(error_line(error), "bad")
+                notice = error_line(error)
         return await self.opener(profile, None)
 
     async def _opened(self, session: Session, *, keep: bool) -> None:
