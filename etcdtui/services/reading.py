@@ -63,6 +63,18 @@ async def _some_at_once(reads: Sequence[Callable[[], Awaitable[Answer]]]) -> lis
     return await asyncio.gather(*(one(read) for read in reads))
 
 
+def breaks_off_badly(version: str) -> bool:
+    """Whether a server of this version ends when a transaction that only reads is cancelled or runs out of time.
+
+    etcd 3.4 before 3.4.23 and 3.5 before 3.5.7; single ranges are safe on all.
+    """
+    numbers = version.split("-")[0].split(".")
+    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
+        return False
+    major, minor, patch = map(int, numbers)
+    return ((major, minor) == (3, 4) and patch < 23) or ((major, minor) == (3, 5) and patch < 7)
+
+
 class Reads:
     """Reads of one client. ``leaderless`` tells what is known now, so that no read waits for a missing leader."""
 
@@ -71,6 +83,7 @@ class Reads:
         client: Client,
         *,
         leaderless: Callable[[], bool] = lambda: False,
+        version: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
@@ -78,6 +91,7 @@ class Reads:
         allowed = client.options.command_timeout
         self.deadline = max(READ_DEADLINE, allowed) if allowed else 0.0
         self._leaderless = leaderless
+        self._version = version
         self._clock = clock
         self._stale_until = float("-inf")
         self._alone_until = float("-inf")
@@ -91,7 +105,7 @@ class Reads:
 
     def _size(self) -> int:
         """Operations that one transaction may have now."""
-        return 1 if self._clock() < self._alone_until else self.max_ops
+        return 1 if self._clock() < self._alone_until or breaks_off_badly(self._version()) else self.max_ops
 
     async def one(self, want: Want, revision: int = 0) -> RangeResult:
         return (await self.many([want], revision))[0]

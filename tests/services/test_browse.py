@@ -13,6 +13,7 @@ from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, UNKNOWN, child_of
 from etcdtui.services import browse
 from etcdtui.services.browse import Listing
+from etcdtui.services.reading import Want, breaks_off_badly
 from tests.conftest import ServerFactory
 from tests.services.looking_support import as_counts, expected, fill, odd_keys, reading
 from tests.support import Server, eventually
@@ -214,3 +215,30 @@ async def test_without_a_leader_reads_go_on_serializably_and_say_stale(cluster3:
         leaderless = True
         assert fresh_before and from_one.stale
         assert as_counts(await browse.children(from_one, b"", SEPARATORS)) == {b"/a/": 2, b"/b": LEAF}
+
+
+@pytest.mark.parametrize(
+    ("version", "bad"),
+    [
+        ("3.5.1", True),
+        ("3.5.6", True),
+        ("3.5.7", False),
+        ("3.4.22", True),
+        ("3.4.23", False),
+        ("3.6.0", False),
+        ("", False),
+    ],
+)
+def test_servers_that_end_when_a_reading_transaction_is_cancelled_are_known(version: str, bad: bool) -> None:
+    assert breaks_off_badly(version) is bad
+
+
+async def test_such_a_server_is_read_by_single_ranges_at_one_revision(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as plain:
+        keys = [b"/k/%d/%d" % (n % 9, n) for n in range(200)]
+        await fill(plain.client, keys)
+        reads = type(plain)(plain.client, version=lambda: "3.5.1")
+        assert as_counts(await browse.children(reads, b"/k/", SEPARATORS)) == expected(keys, b"/k/", SEPARATORS)
+        before = reads.requests
+        await reads.many([Want(b"/k/1/1"), Want(b"/k/2/2")])
+        assert reads.requests - before == 2

@@ -69,7 +69,11 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         super().__init__(session)
         profile = session.profile
         self.separators = tuple(s.encode() for s in profile.separators if s)
-        self.reads = Reads(session.client, leaderless=lambda: session.health.state is ClusterState.NO_LEADER)
+        self.reads = Reads(
+            session.client,
+            leaderless=lambda: session.health.state is ClusterState.NO_LEADER,
+            version=lambda: session.health.version,
+        )
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
         self._listings: dict[int, Listing] = {}
         self.places = Places.from_profile(profile.name, profile.bookmarks)
