@@ -28,8 +28,10 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def private_folder(path: Path) -> Path:
-    """Make the folder, 0700, and return it. Raises ``OSError``."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder and its missing parents, 0700 whatever the umask, and return it. Raises ``OSError``."""
+    if not path.parent.exists():
+        private_folder(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
     return path

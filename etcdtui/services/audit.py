@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etcdtui.config.folders import private_folder
 from etcdtui.core.value import Value
 
 MEMORY_LIMIT = 1000
@@ -118,12 +119,12 @@ def from_json(raw: bytes) -> AuditRecord | None:
             undo_of=str(data["undo_of"]),
             namespace=str(data.get("namespace", "")),
         )
-    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error):
         return None
 
 
 def _bytes(text: str | dict[str, str]) -> bytes:
-    return base64.b64decode(text["b64"]) if isinstance(text, dict) else text.encode()
+    return base64.b64decode(text["b64"], validate=True) if isinstance(text, dict) else text.encode()
 
 
 def text_or_b64(data: bytes) -> str | dict[str, str]:
@@ -210,9 +211,17 @@ class Audit:
         )
 
     async def add(self, record: AuditRecord) -> None:
-        """Keep, append and fsync; a failure is told in ``problem``, never raised: the write it describes happened."""
+        """Keep, append and fsync; a failure is told in ``problem``, never raised, and a cancellation waits:
+        the write it describes happened."""
         self.records.append(record)
-        line = record.to_json().encode() + b"\n"
+        storing = asyncio.ensure_future(self._store(record.to_json().encode() + b"\n"))
+        try:
+            await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            await asyncio.wait([storing])
+            raise
+
+    async def _store(self, line: bytes) -> None:
         if self.path is not None:
             async with self._lock:
                 try:
@@ -256,7 +265,8 @@ def os_user() -> str:
 
 def append_line(path: Path, line: bytes) -> None:
     """Append whole lines to a 0600 file, followed by fsync; refuses symbolic links."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.parent.exists():  # one that a profile names may be shared
+        private_folder(path.parent)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(fd, 0o600)

@@ -25,7 +25,7 @@ from etcdtui.services.kubernetes import MAGIC_BYTES, is_kubernetes, kubectl_hint
 from etcdtui.services.trash import Trash
 from etcdtui.services.valuediff import NOTHING, Hiding
 from etcdtui.services.valuediff import preview as preview_of
-from etcdtui.services.writes import BatchReport, Writes
+from etcdtui.services.writes import CUT_SHORT, BatchReport, Writes, error_words
 
 DELETING = frozenset({"KV/Txn", "KV/DeleteRange"})
 """A transaction, and for a full database that refuses transactions the plain delete."""
@@ -252,7 +252,11 @@ async def delete_range(
                 if on_progress:
                     on_progress(len(gone), len(found.kvs))
     except EtcdError as error:
-        await writes.record(plan, (), f"error: {error.title}", started, changes=len(gone))
+        await writes.record(plan, (), error_words(error), started, changes=len(gone))
+        _remember(writes, plan, gone, trash_path, "")
+        raise
+    except BaseException:
+        await writes.record(plan, (), CUT_SHORT, started, changes=len(gone))
         _remember(writes, plan, gone, trash_path, "")
         raise
     words = "UNKNOWN" if result.unknown else "CONFLICT" if result.changed and not gone else f"rev {result.revision}"

@@ -6,11 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-
-def private_folder(path: Path) -> Path:
-    """Make the folder and its missing parents, 0700, and return it."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+from etcdtui.config.folders import private_folder
 
 
 def write_private(path: Path, data: bytes) -> None:

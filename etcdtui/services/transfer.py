@@ -12,6 +12,7 @@ import binascii
 import contextlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ FORMAT = "etcdtui-export"
 EXPORT_BYTES_LIMIT = 512 * 1024 * 1024
 """Bytes of keys and values one export or import takes."""
 READ_CHUNK = 100
+INT64_MAX = 2**63 - 1
 SHOWN_KEYS = 1000
 """Keys named in a plan."""
 
@@ -105,7 +107,7 @@ def decode_lines(lines: Iterable[bytes]) -> Export:
                     raise TransferError(f"Line {number}: the key is empty or named twice.")
                 seen.add(kv.key)
                 kvs.append(kv)
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, binascii.Error, RecursionError):
             raise TransferError(f"Line {number} is not a line of an etcdtui export.") from None
     raise TransferError("The file is not complete: its last line is missing.")
 
@@ -120,7 +122,7 @@ def _header(data: dict[str, object]) -> Header:
         int(str(data["cluster_id"]), 16),
         int(str(data["revision"])),
         base64.b64decode(str(data["prefix"]), validate=True),
-        {int(k, 16): int(v) for k, v in leases.items()},
+        {_number(k, 16): _number(str(v)) for k, v in leases.items()},
     )
 
 
@@ -128,11 +130,19 @@ def _kv(data: dict[str, object]) -> KeyValue:
     return KeyValue(
         base64.b64decode(str(data["key"]), validate=True),
         base64.b64decode(str(data["value"]), validate=True),
-        int(str(data["create"])),
-        int(str(data["mod"])),
-        int(str(data["version"])),
-        int(str(data["lease"]), 16),
+        _number(str(data["create"])),
+        _number(str(data["mod"])),
+        _number(str(data["version"])),
+        _number(str(data["lease"]), 16),
     )
+
+
+def _number(text: str, base: int = 10) -> int:
+    """A count or an ID as etcd has them, 64 bits; raises ``ValueError``."""
+    number = int(text, base)
+    if abs(number) > INT64_MAX:
+        raise ValueError
+    return number
 
 
 def _dump(data: dict[str, object]) -> bytes:
@@ -176,10 +186,13 @@ async def export_file(writes: Writes, prefix: bytes, path: Path) -> Export:
 
 def load_file(path: Path) -> Export:
     """Read an export; raises ``TransferError`` or ``OSError``."""
-    if path.stat().st_size > EXPORT_BYTES_LIMIT * 2:
-        raise TransferError("The file is too large.")
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise TransferError("That is not a file.")
+        if found.st_size > EXPORT_BYTES_LIMIT * 2:
+            raise TransferError("The file is too large.")
         return decode_lines(file)
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from etcdtui.config.folders import private_folder
 from etcdtui.core.types import KeyValue
-from etcdtui.services.files import private_folder, write_private
+from etcdtui.services.files import write_private
 from etcdtui.services.transfer import Header, decode_lines, encode_lines
 from etcdtui.services.writes import Writes
 

@@ -17,7 +17,7 @@ from etcdtui.services.etcdctl import txn_command
 from etcdtui.services.formats import check_syntax
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.undolog import Change, UndoEntry
-from etcdtui.services.writes import Writes
+from etcdtui.services.writes import CUT_SHORT, Writes, error_words
 
 BEFORE_KEYS = 1000
 """Before-images kept for the undo of one transaction."""
@@ -150,9 +150,12 @@ async def run_txn(writes: Writes, plan: WritePlan, seen: Evaluated) -> TxnRun:
                 [_compare(c) for c in spec.compares], [_op(o) for o in spec.success], [_op(o) for o in spec.failure]
             )
     except EtcdError as error:
-        await writes.record(plan, (), f"error: {error.title}", started)
+        await writes.record(plan, (), error_words(error), started)
         if error.applied == "maybe":
             return TxnRun(None, str(error))
+        raise
+    except BaseException:
+        await writes.record(plan, (), CUT_SHORT, started)
         raise
     branch = "THEN" if result.succeeded else "ELSE"
     revision = result.header.revision if result.header else 0

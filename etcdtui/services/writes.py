@@ -64,6 +64,10 @@ class DryRun(Value):
 Outcome: TypeAlias = Committed | Refused | Unknown
 
 
+CUT_SHORT = "UNKNOWN: cut short, may be written"
+"""The result of a write whose flow was cancelled, by a profile switch or the end of the program."""
+
+
 class BatchReport(Value):
     """What came of a change in batches: steps written before it ended, and why it ended early (``None``: it did not).
 
@@ -112,7 +116,10 @@ class Writes:
             with self.guard.permit(plan):
                 result = await self.commit(steps)
         except EtcdError as error:
-            await self.record(plan, steps, f"error: {error.title}", started, undo_of=undo_of)
+            await self.record(plan, steps, error_words(error), started, undo_of=undo_of)
+            raise
+        except BaseException:
+            await self.record(plan, steps, CUT_SHORT, started, undo_of=undo_of)
             raise
         written = tuple((s, result.revision) for s in steps) if isinstance(result, Committed) else ()
         record = await self.record(
@@ -153,9 +160,16 @@ class Writes:
                         on_progress(len(written), sum(len(b) for b in batches))
         except EtcdError as error:
             if not written:
-                await self.record(plan, (), f"error: {error.title}", started, undo_of=undo_of)
+                await self.record(plan, (), error_words(error), started, undo_of=undo_of)
                 raise
             failure = error
+        except BaseException:
+            done = tuple(s for s, _ in written)
+            words = f"{CUT_SHORT}, after {len(done)} of {sum(map(len, batches))}"
+            record = await self.record(plan, done, words, started, undo_of=undo_of)
+            if written:
+                self.remember(plan, tuple(written), record.id, trash=trash)
+            raise
         report = BatchReport(tuple(written), len(batches), stopped, failure, at)
         total = sum(map(len, batches))
         words = f"rev {report.revision}" if report.complete else f"stopped after {len(written)} of {total}"
@@ -361,6 +375,11 @@ async def _holds_any(writes: Writes, namespace: bytes) -> bool:
             if answer.count:
                 return True
     return False
+
+
+def error_words(error: EtcdError) -> str:
+    """The result column of Activity for a write that failed; a lost answer says so."""
+    return f"error: {error.title}" + (", may be written" if error.applied == "maybe" else "")
 
 
 def result_words(result: Outcome) -> str:

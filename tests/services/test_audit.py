@@ -5,10 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from etcdtui.services.audit import MEMORY_LIMIT, Audit
+import pytest
+
+from etcdtui.core.plan import ActionClass, Scope, WritePlan
+from etcdtui.core.steps import Step
+from etcdtui.core.types import WriteIntent
+from etcdtui.services.audit import MEMORY_LIMIT, Audit, append_line, from_json
+from etcdtui.services.files import write_private
+from tests.services.writing_support import writes_on
+from tests.support.server import Server
 
 
 async def test_lines_are_whole_private_and_hold_hashes(tmp_path: Path) -> None:
@@ -57,3 +68,102 @@ async def test_the_command_gets_every_line(tmp_path: Path) -> None:
     broken = Audit(None, command=(sys.executable, "-c", "raise SystemExit(3)"))
     await broken.add(broken.make("put", b"/k", "rev 1"))
     assert "code 3" in broken.problem
+
+
+async def test_two_programs_that_append_at_once_leave_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    program = (
+        "import sys; from pathlib import Path; from etcdtui.services.audit import append_line\n"
+        "for n in range(100): append_line(Path(sys.argv[1]), sys.argv[2].encode() * 900 + b'\\n')"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", program, str(path), letter]) for letter in "ab"]
+    assert [process.wait(60) for process in both] == [0, 0]
+    assert sorted(path.read_bytes().splitlines()) == [b"a" * 900] * 100 + [b"b" * 900] * 100
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"changes": float("inf")},
+        {"target": 7},
+        {"targets": [1]},
+        {"duration_ms": "x"},
+        {"cluster_id": "zz"},
+        {"target": {"b64": "!"}},
+        {"target": "\ud800"},
+    ],
+)
+def test_a_line_somebody_tampered_with_is_left_out(change: dict[str, object]) -> None:
+    good = json.loads(Audit(None).make("put", b"/k", "rev 1").to_json())
+    assert from_json(json.dumps(good).encode()) is not None
+    assert from_json(json.dumps(good | change).encode()) is None
+
+
+@pytest.fixture
+def umask_000() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_without_a_umask_every_new_folder_is_private_too(tmp_path: Path, umask_000: None) -> None:
+    append_line(tmp_path / "local" / "state" / "etcdtui" / "audit.jsonl", b"x\n")
+    write_private(tmp_path / "local" / "state" / "etcdtui" / "drafts" / "d", b"value")
+    for path in (tmp_path / "local").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert (tmp_path / "local").stat().st_mode & 0o077 == 0
+
+
+def test_a_shared_folder_that_a_profile_names_stays_as_it_is(tmp_path: Path) -> None:
+    shared = tmp_path / "log"
+    shared.mkdir()
+    shared.chmod(0o755)
+    append_line(shared / "audit.jsonl", b"x\n")
+    assert shared.stat().st_mode & 0o777 == 0o755
+
+
+def plan_of(steps: tuple[Step, ...]) -> WritePlan:
+    scope = Scope(frozenset({"KV/Txn"}), puts=tuple((s.key, b"") for s in steps))
+    return WritePlan("put", b"/a", ActionClass.R2, scope, keys=tuple(s.key for s in steps), changes=len(steps))
+
+
+async def test_a_write_that_is_cut_short_is_on_record(etcd: Server, tmp_path: Path) -> None:
+    """A profile switch cancels what a screen runs, and the request may be on its way then."""
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        sent = asyncio.Event()
+
+        def note(intent: WriteIntent) -> None:
+            sent.set()
+
+        writes.guard.hook = note
+        step = Step(b"/a", None, b"1")
+        task = asyncio.create_task(writes.apply(plan_of((step,)), (step,)))
+        await sent.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        rows = [json.loads(row) for row in (tmp_path / "audit.jsonl").read_bytes().splitlines()]
+        assert [row["result"] for row in rows] == ["UNKNOWN: cut short, may be written"]
+
+
+async def test_a_batch_that_is_cut_short_is_on_record_and_can_be_undone(etcd: Server, tmp_path: Path) -> None:
+    steps = tuple(Step(b"/a/%03d" % number, None, b"x") for number in range(300))
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        running: list[asyncio.Task[object]] = []
+
+        def after_the_first(done: int, total: int) -> None:
+            running[0].cancel()
+
+        running.append(
+            asyncio.create_task(
+                writes.apply_batches(plan_of(steps), [(step,) for step in steps], on_progress=after_the_first)
+            )
+        )
+        with pytest.raises(asyncio.CancelledError):
+            await running[0]
+        rows = [json.loads(row) for row in (tmp_path / "audit.jsonl").read_bytes().splitlines()]
+        assert len(rows) == 1
+        assert rows[0]["result"].startswith("UNKNOWN: cut short")
+        entry = writes.undo.last()
+        assert entry is not None
+        assert len(entry.changes) == rows[0]["changes"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,33 @@ async def test_an_old_version_comes_back_with_the_present_lease(etcd: Server, tm
         made = await plan_restore(writes.guard, writes, old, await must_get(writes, b"/k"))
         assert isinstance(await writes.apply(made.plan, made.groups[0]), Committed)
         assert await everything(writes) == {b"/k": (b"good", lease)}
+
+
+HEAD = '{"format":"etcdtui-export","version":1,"cluster_id":"1","revision":1,"prefix":"","leases":%s}'
+
+
+@pytest.mark.parametrize(
+    "leases", ['{"1":Infinity}', '{"1":1e400}', '{"zz":1}', '{"1":99999999999999999999}', "[]", "7"]
+)
+def test_a_header_with_impossible_leases_is_refused_in_words(leases: str) -> None:
+    with pytest.raises(TransferError, match="Line 1"):
+        decode_lines([(HEAD % leases).encode(), b'{"end":true,"keys":0}'])
+
+
+@pytest.mark.parametrize("lease", ["8000000000000000", "f" * 40, "-", "x"])
+def test_a_lease_beyond_64_bits_is_refused_in_words(lease: str) -> None:
+    row = f'{{"key":"YQ==","value":"","lease":"{lease}","create":1,"mod":1,"version":1}}'.encode()
+    with pytest.raises(TransferError, match="Line 2"):
+        decode_lines([(HEAD % "{}").encode(), row, b'{"end":true,"keys":1}'])
+
+
+def test_a_count_that_is_no_number_is_refused_in_words() -> None:
+    with pytest.raises(TransferError, match="Line 2"):
+        decode_lines([(HEAD % "{}").encode(), b'{"end":true,"keys":Infinity}'])
+
+
+def test_a_pipe_or_a_device_is_no_export_and_hangs_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(TransferError, match="not a file"):
+            load_file(path)

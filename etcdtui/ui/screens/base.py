@@ -138,6 +138,13 @@ class ClusterScreen(Screen[None]):
         """The status line from left to right: place, filter, freshness, latency."""
         self.status_line.set_parts(*parts)
 
+    def is_writing(self, group: str = "write") -> bool:
+        """Whether a write is still open, which is then said: a second one must not cut it short."""
+        if any(worker.group == group and not worker.is_finished for worker in self.workers):
+            self.flash("another write is still open", "warn")
+            return True
+        return False
+
     def actions_changed(self) -> None:
         """What can be done now is something else: draw the hints again."""
         self.footer_line.hints = tuple(self._hints())

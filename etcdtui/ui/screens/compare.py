@@ -163,7 +163,8 @@ class CompareScreen(ListScreen[DiffRow]):
         if not rows:
             self.flash("nothing here is on the left side; :diff B A copies the other way", "warn")
             return
-        self.run_worker(self._copy(rows), group="write", exclusive=True, exit_on_error=False)
+        if not self.is_writing():
+            self.run_worker(self._copy(rows), group="write", exit_on_error=False)
 
     async def _copy(self, rows: list[DiffRow]) -> None:
         writes = self.right.session.writes

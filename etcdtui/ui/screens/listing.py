@@ -13,6 +13,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import WritePlan
 from etcdtui.core.search import Field, FilterError, Record, compile_filter
 from etcdtui.services.session import Session
+from etcdtui.services.writes import CUT_SHORT, error_words
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.picker import Item, PickerDialog
@@ -24,6 +25,9 @@ from etcdtui.ui.widgets.table import LineTable
 RowT = TypeVar("RowT")
 
 FILTER_SHOWN = 40
+TITLE_LIMIT = 200
+NOT_TWICE = frozenset({"write", "maintenance"})
+"""Groups of work that nothing may cut short: what they send may be on its way."""
 
 
 class ListScreen(ClusterScreen, Generic[RowT]):
@@ -77,7 +81,9 @@ class ListScreen(ClusterScreen, Generic[RowT]):
         self.begin(self.read, "read")
 
     def begin(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
-        """Run the async function ``work`` as the only one of its group."""
+        """Run the async function ``work`` as the only one of its group; only reading replaces what runs."""
+        if group in NOT_TWICE and self.is_writing(group):
+            return
         self.run_worker(cast("Callable[[], None]", work), group=group, exclusive=True)
 
     def action_refresh(self) -> None:
@@ -140,7 +146,7 @@ class ListScreen(ClusterScreen, Generic[RowT]):
                 self.app.copy_to_clipboard(chosen[2])
                 self.flash(f"copied: {chosen[1]}", "good")
 
-        items = [Item(letter, Text(label), safe(text, limit=60), key=letter) for letter, label, text in copies]
+        items = [Item(letter, safe(label), safe(text, limit=60), key=letter) for letter, label, text in copies]
         self.app.push_screen(PickerDialog(Text("copy"), items, typing=False), copy)
 
     # --- writes ------------------------------------------------------------------------------------------
@@ -148,7 +154,7 @@ class ListScreen(ClusterScreen, Generic[RowT]):
     async def ask(self, title: str, explain: str = "", *, value: str = "") -> str | None:
         """One line from the person, ``None`` when the dialog was closed; call it from a worker."""
         return await self.app.push_screen_wait(
-            PromptDialog(Text(title), safe(explain, "dim") if explain else None, value=value)
+            PromptDialog(safe(title, limit=TITLE_LIMIT), safe(explain, "dim") if explain else None, value=value)
         )
 
     async def write(self, plan: WritePlan, send: Callable[[], Awaitable[str]], *, verb: str = "write") -> bool:
@@ -161,10 +167,13 @@ class ListScreen(ClusterScreen, Generic[RowT]):
             with guard.permit(plan):
                 words = await send()
         except EtcdError as error:
-            await writes.record(plan, (), f"error: {error.title}", started)
+            await writes.record(plan, (), error_words(error), started)
             self.flash(error_line(error), "bad")
             self.read_again()
             return False
+        except BaseException:
+            await writes.record(plan, (), CUT_SHORT, started)
+            raise
         await writes.record(plan, (), "ok", started)
         self.flash(safe(words), "good")
         self.read_again()

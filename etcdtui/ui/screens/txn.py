@@ -274,7 +274,8 @@ class TxnScreen(ClusterScreen):
         return self.seen
 
     def action_run(self) -> None:
-        self.run_worker(self._run(), group="write", exclusive=True, exit_on_error=False)
+        if not self.is_writing():
+            self.run_worker(self._run(), group="write", exit_on_error=False)
 
     async def _run(self) -> None:
         if problem := self.spec.problem():
