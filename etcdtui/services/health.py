@@ -48,6 +48,11 @@ def leader_of(statuses: list[EndpointStatus]) -> int:
     return max(claims, key=lambda status: status.raft_term).leader if claims else 0
 
 
+def version_order(version: str) -> tuple[int, ...]:
+    """For comparing versions by their numbers: 3.5.6 comes before 3.5.16."""
+    return tuple(int(number) if number.isdigit() else 0 for number in version.split("-")[0].split("."))
+
+
 def alarm_words(statuses: list[EndpointStatus]) -> tuple[str, ...]:
     """``NOSPACE`` and ``CORRUPT`` as far as members mention them; asking for alarms would cost a raft entry."""
     texts = " ".join(text for status in statuses for text in status.errors).upper()
@@ -188,7 +193,7 @@ class HealthMonitor:
             quota_used=self._quota_used(statuses),
             db_size=max((status.db_size for status in statuses), default=known.db_size),
             cluster_id=next((s.header.cluster_id for s in statuses if s.header), known.cluster_id),
-            version=min((status.version for status in statuses), default=known.version),
+            version=min((status.version for status in statuses), key=version_order, default=known.version),
             endpoints=tuple(answers),
             members=self._members,
             as_of=self._now() if up else known.as_of,

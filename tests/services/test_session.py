@@ -15,7 +15,7 @@ from etcdtui.config.schema import ENVIRONMENTS, Auth, Environment, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import ConfigError, EtcdError, WriteRefused
 from etcdtui.core.types import EndpointStatus, ResponseHeader
-from etcdtui.services.health import ClusterHealth, State, alarm_words, leader_of
+from etcdtui.services.health import ClusterHealth, State, alarm_words, leader_of, version_order
 from etcdtui.services.session import Overrides, Session, read_credentials
 from tests.support import Server
 
@@ -162,6 +162,10 @@ def test_the_leader_is_who_the_latest_term_says_not_who_answers() -> None:
     assert leader_of([status(1, 2, 5), status(2, 2, 5), status(3, 3, 4)]) == 2
     assert leader_of([status(1, 0, 9), status(2, 2, 8)]) == 2
     assert leader_of([status(1, 0, 9)]) == 0
+
+
+def test_the_oldest_version_is_found_by_its_numbers() -> None:
+    assert min(["3.5.16", "3.5.6", "3.6.0-rc.1"], key=version_order) == "3.5.6"
 
 
 def test_alarms_are_read_from_what_members_say() -> None:
