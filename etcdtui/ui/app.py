@@ -198,7 +198,7 @@ class EtcdtuiApp(App[int]):
             screen.call_after_refresh(self.action_unlock)
         notices = [*(self.launch.notices if first_session else ()), *session.profile.notices]
         if session.health.state is State.RESTRICTED:
-            notices.append("etcd tells this user no status: leader and quota are not shown")
+            notices.insert(0, "etcd tells this user no status: leader and quota are not shown")
         if notices:
             screen.call_after_refresh(screen.flash, "; ".join(notices), "warn")
 

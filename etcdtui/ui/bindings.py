@@ -84,7 +84,7 @@ _EVERYWHERE = (
     Action("theme", "T", "theme", "Choose the colours.", (APP,), "global"),
     Action("back", "escape", "back", "Close, clear the filter, or go back.", (APP,), "global"),
     Action("close", "q", "close", "Close this view; on a main screen twice quits.", (APP,), "global"),
-    Action("quit", "ctrl+q", "quit", "Quit at once.", (APP,), "global"),
+    Action("quit", "ctrl+q", "quit", "Quit at once; ctrl+c twice does too.", (APP,), "global"),
     Action("suspend", "ctrl+z", "suspend", "Put the program into the background.", (APP,), "global"),
     Action("next_pane", "tab", "next pane", "Move the focus to the next pane.", (APP,), "global"),
     Action("previous_pane", "shift+tab", "previous pane", "Move the focus back.", (APP,), "global"),
