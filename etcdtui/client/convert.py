@@ -1,9 +1,10 @@
-"""Wire messages to ``core.types``. Positional construction: these run once per key of a listing."""
+"""Wire messages to ``core.types``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from etcdtui.client.build import make_header, make_key_value
 from etcdtui.core import types as t
 from etcdtui.pb import kv_pb2, rpc_pb2
 
@@ -21,15 +22,15 @@ def to_bytes(value: KeyLike, what: str = "key") -> bytes:
 
 
 def header(message: rpc_pb2.ResponseHeader) -> t.ResponseHeader:
-    return t.ResponseHeader(message.cluster_id, message.member_id, message.revision, message.raft_term)
+    return make_header(message.cluster_id, message.member_id, message.revision, message.raft_term)
 
 
 def key_value(kv: kv_pb2.KeyValue) -> t.KeyValue:
-    return t.KeyValue(kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease)
+    return make_key_value(kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease)
 
 
 def key_values(kvs: Iterable[kv_pb2.KeyValue]) -> tuple[t.KeyValue, ...]:
-    make = t.KeyValue
+    make = make_key_value
     return tuple([make(kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease) for kv in kvs])
 
 

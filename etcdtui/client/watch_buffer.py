@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etcdtui.client.inbox import Inbox
+from etcdtui.client.watch_events import Events
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.types import WatchBatch
 
@@ -13,12 +14,8 @@ EVENT_OVERHEAD = 256
 
 
 def batch_bytes(batch: WatchBatch) -> int:
-    size = EVENT_OVERHEAD * len(batch.events)
-    for event in batch.events:
-        size += len(event.kv.key) + len(event.kv.value)
-        if event.prev_kv is not None:
-            size += len(event.prev_kv.key) + len(event.prev_kv.value)
-    return size
+    events = batch.events
+    return EVENT_OVERHEAD * len(events) + (events.wire_bytes() if isinstance(events, Events) else 0)
 
 
 class BatchBuffer:

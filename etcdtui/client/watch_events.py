@@ -1,77 +1,110 @@
-"""Watch responses as events, built for throughput: a tail of thousands of events a second runs through here.
+"""Watch responses as batches, whose events are built when somebody looks at them.
 
-The frozen dataclasses' own ``__init__`` goes through ``object.__setattr__`` and costs twice as much as the
-slot descriptors used below; the objects are the same frozen ones.
+A tail of hundreds of thousands of events a second runs through here: receiving costs a few fields a response, and only
+readers that look at the events pay for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from typing import overload
 
-from etcdtui.core.types import Event, EventType, KeyValue, ResponseHeader, WatchBatch
+from etcdtui.client.build import make_batch, make_event, make_header, make_key_value
+from etcdtui.client.convert import key_value
+from etcdtui.core.types import Event, EventType, ResponseHeader, WatchBatch
 from etcdtui.pb import kv_pb2, rpc_pb2
-
-Setter = Callable[[object, object], None]
 
 _PUT = EventType.PUT
 _DELETE = EventType.DELETE
 
-
-def _setters(cls: type, names: tuple[str, ...]) -> tuple[Setter, ...]:
-    return tuple(vars(cls)[name].__set__ for name in names)
+RawEvents = Sequence[kv_pb2.Event]
 
 
-_KV_SETTERS = _setters(KeyValue, ("key", "value", "create_revision", "mod_revision", "version", "lease"))
-_EVENT_SETTERS = _setters(Event, ("type", "kv", "prev_kv"))
-_HEADER_SETTERS = _setters(ResponseHeader, ("cluster_id", "member_id", "revision", "raft_term"))
-_BATCH_SETTERS = _setters(WatchBatch, ("revision", "events", "created", "progress", "header"))
+class Events(Sequence[Event]):
+    """The events of a batch: all are built, once, on the first look at one of them; ``len`` and truth build nothing.
+
+    It compares, hashes, prints, adds and pickles as the tuple of them does; a slice is a tuple. ``message`` is the
+    response when ``raw`` is all of it, for measuring.
+    """
+
+    __slots__ = ("_built", "_count", "_message", "_prev_kv", "_raw")
+
+    def __init__(self, raw: RawEvents, prev_kv: bool = False, message: rpc_pb2.WatchResponse | None = None) -> None:
+        self._raw = raw
+        self._prev_kv = prev_kv
+        self._message = message
+        self._count = len(raw)
+        self._built: tuple[Event, ...] | None = None
+
+    def _all(self) -> tuple[Event, ...]:
+        built = self._built
+        if built is None:
+            built = self._built = _build(self._raw, self._prev_kv)
+            self._raw, self._message = (), None
+        return built
+
+    def wire_bytes(self) -> int:
+        """What the events take on the wire, roughly; of events that nobody has looked at yet."""
+        if self._message is not None:
+            return self._message.ByteSize()
+        return sum(event.ByteSize() for event in self._raw)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Event, ...]: ...
+    def __getitem__(self, index: int | slice) -> Event | tuple[Event, ...]:
+        return self._all()[index]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Events):
+            return self._all() == other._all()
+        return self._all() == other if isinstance(other, tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def __add__(self, other: Sequence[Event]) -> tuple[Event, ...]:
+        return self._all() + tuple(other) if isinstance(other, (tuple, Events)) else NotImplemented
+
+    def __radd__(self, other: tuple[Event, ...]) -> tuple[Event, ...]:
+        return other + self._all() if isinstance(other, tuple) else NotImplemented
+
+    def __reduce__(self) -> tuple[type[tuple[Event, ...]], tuple[tuple[Event, ...]]]:
+        return tuple, (self._all(),)
 
 
-def events_of(response: rpc_pb2.WatchResponse, *, prev_kv: bool) -> list[Event]:
-    """The events of one response, in order; previous pairs are looked for only when they were asked for."""
-    new = object.__new__
-    set_key, set_value, set_create, set_mod, set_version, set_lease = _KV_SETTERS
-    set_type, set_kv, set_prev = _EVENT_SETTERS
+def _build(raw: RawEvents, prev_kv: bool) -> tuple[Event, ...]:
+    """Previous pairs are looked for only when they were asked for."""
     out = []
-    for event in response.events:
-        raw = event.kv
-        kv = new(KeyValue)
-        set_key(kv, raw.key)
-        set_value(kv, raw.value)
-        set_create(kv, raw.create_revision)
-        set_mod(kv, raw.mod_revision)
-        set_version(kv, raw.version)
-        set_lease(kv, raw.lease)
-        built = new(Event)
-        set_type(built, _DELETE if event.type else _PUT)
-        set_kv(built, kv)
-        set_prev(built, _previous(event.prev_kv) if prev_kv and event.HasField("prev_kv") else None)
-        out.append(built)
-    return out
-
-
-def _previous(raw: kv_pb2.KeyValue) -> KeyValue:
-    return KeyValue(raw.key, raw.value, raw.create_revision, raw.mod_revision, raw.version, raw.lease)
+    for event in raw:
+        kv = event.kv
+        out.append(
+            make_event(
+                _DELETE if event.type else _PUT,
+                make_key_value(kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease),
+                key_value(event.prev_kv) if prev_kv and event.HasField("prev_kv") else None,
+            )
+        )
+    return tuple(out)
 
 
 def header_of(response: rpc_pb2.WatchResponse) -> ResponseHeader:
     raw = response.header
-    set_cluster, set_member, set_revision, set_term = _HEADER_SETTERS
-    header = object.__new__(ResponseHeader)
-    set_cluster(header, raw.cluster_id)
-    set_member(header, raw.member_id)
-    set_revision(header, raw.revision)
-    set_term(header, raw.raft_term)
-    return header
+    return make_header(raw.cluster_id, raw.member_id, raw.revision, raw.raft_term)
 
 
-def batch_of(events: list[Event], response: rpc_pb2.WatchResponse) -> WatchBatch:
-    """A batch of at least one event; its revision is that of the last one."""
-    set_revision, set_events, set_created, set_progress, set_header = _BATCH_SETTERS
-    batch = object.__new__(WatchBatch)
-    set_revision(batch, events[-1].kv.mod_revision)
-    set_events(batch, tuple(events))
-    set_created(batch, False)
-    set_progress(batch, False)
-    set_header(batch, header_of(response))
-    return batch
+def batch_of(
+    raw: RawEvents, revision: int, response: rpc_pb2.WatchResponse, *, prev_kv: bool, whole: bool
+) -> WatchBatch:
+    """A batch up to ``revision``; ``whole`` when ``raw`` is all that the response carries."""
+    return make_batch(revision, Events(raw, prev_kv, response if whole else None), header_of(response))

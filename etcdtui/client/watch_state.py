@@ -10,11 +10,11 @@ from collections import deque
 from typing import Generic, TypeVar
 
 from etcdtui.client.grpc_errors import to_error
-from etcdtui.client.watch_events import batch_of, events_of
+from etcdtui.client.watch_events import RawEvents, batch_of
 from etcdtui.core import errors
-from etcdtui.core.types import Event, WatchBatch
+from etcdtui.core.types import WatchBatch
 from etcdtui.core.value import Value
-from etcdtui.pb import rpc_pb2
+from etcdtui.pb import kv_pb2, rpc_pb2
 
 NO_WATCHER = -1
 """The id of a refused create, and of an answer that is meant for the whole stream."""
@@ -67,7 +67,7 @@ class Cursor:
         self.spec = spec
         self.next = spec.start_revision
         self.step_back = spec.progress_notify
-        self._held: list[Event] = []
+        self._held: list[kv_pb2.Event] = []
         self._held_bytes = 0
 
     def create_request(self, watch_id: int = 0) -> rpc_pb2.WatchRequest:
@@ -114,26 +114,29 @@ class Cursor:
 
     def accept(self, response: rpc_pb2.WatchResponse) -> WatchBatch | None:
         """Whole revisions ready to be handed over, or nothing yet; moves ``next`` past them."""
-        events = events_of(response, prev_kv=self.spec.prev_kv)
+        arrived = response.events
+        raw: RawEvents = arrived
         if self._held or response.fragment:
-            events = self._whole_revisions(events, response)
-        if events and events[0].kv.mod_revision < self.next:
-            events = [event for event in events if event.kv.mod_revision >= self.next]
-        if not events:
-            return None
-        batch = batch_of(events, response)
-        self.next = batch.revision + 1
-        return batch
+            raw = self._whole_revisions(raw, response)
+            if not raw:
+                return None
+        last = raw[-1].kv.mod_revision
+        if (raw[0].kv.mod_revision if len(raw) > 1 else last) < self.next:
+            if last < self.next:
+                return None
+            raw = [event for event in raw if event.kv.mod_revision >= self.next]
+        self.next = last + 1
+        return batch_of(raw, last, response, prev_kv=self.spec.prev_kv, whole=raw is arrived)
 
-    def _whole_revisions(self, events: list[Event], response: rpc_pb2.WatchResponse) -> list[Event]:
+    def _whole_revisions(self, raw: RawEvents, response: rpc_pb2.WatchResponse) -> RawEvents:
         held = self._held
-        held.extend(events)
+        held.extend(raw)
         if not response.fragment:
             self.drop_fragments()
             return held
         self._held_bytes += response.ByteSize()
         if self._held_bytes <= FRAGMENT_HOLD_BYTES:
-            return []
+            return ()
         last = held[-1].kv.mod_revision
         cut = len(held)
         while cut and held[cut - 1].kv.mod_revision == last:

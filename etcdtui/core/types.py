@@ -6,7 +6,7 @@ Keys and values are ``bytes`` everywhere below the UI. Revisions, lease and memb
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -56,10 +56,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class WatchBatch:
-    """Events of one or more whole revisions, in order; or a ``created`` / ``progress`` notice without events."""
+    """Events of one or more whole revisions, in order; or a ``created`` / ``progress`` notice without events.
+
+    ``events`` is immutable and equal to the tuple of its events; they may be built when first looked at.
+    """
 
     revision: int
-    events: tuple[Event, ...] = ()
+    events: Sequence[Event] = ()
     created: bool = False
     progress: bool = False
     header: ResponseHeader | None = None

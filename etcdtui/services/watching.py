@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -172,7 +172,7 @@ class WatchFeed:
             return self._after(error)
         return ClosedError("the watch was closed")
 
-    def _take(self, events: tuple[Event, ...]) -> None:
+    def _take(self, events: Sequence[Event]) -> None:
         now = self.now()
         groups: dict[int, int] = {}
         for event in events:
