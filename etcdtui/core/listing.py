@@ -21,8 +21,6 @@ FIRST_LIMIT = 64
 PROBE_LIMIT = 200
 END_LIMIT = 8
 """Keys asked of a span of unknown size while the end of a listing is looked for."""
-UNSURE = 4
-"""Of spans of unknown size most are empty or short: they are expected to return this part of what they may."""
 REST_LIMIT = 500
 PIECE = 10_000
 """No piece is asked to return more keys than this."""
@@ -262,15 +260,18 @@ class Survey:
             split += self._alphabet.split(a, a, b) if leading else [(a, b)]
         return split
 
-    def take(self, ops: int, budget: int = PIECE, *, from_end: bool = False) -> list[Span]:
-        """Up to ``ops`` spans in key order, expected to return at most about ``budget`` keys (but at least one)."""
+    def take(self, ops: int, budget: int = PIECE, *, from_end: bool = False, unsure: int = 1) -> list[Span]:
+        """Up to ``ops`` spans in key order, expected to return at most about ``budget`` keys (but at least one).
+
+        A span of unknown size is expected to return the ``unsure``-th part of its limit.
+        """
         taken: list[Span] = []
         cost = 0
         while self.pending and len(taken) < ops:
             span = self.pending[-1 if from_end else 0]
             if from_end and span.count == UNKNOWN:
                 span.limit = min(span.limit, END_LIMIT)
-            price = span.limit // UNSURE if span.count == UNKNOWN else min(span.limit, span.count)
+            price = span.limit // unsure if span.count == UNKNOWN else min(span.limit, span.count)
             if taken and cost + price > budget and not span.first:
                 break
             taken.append(span)

@@ -19,6 +19,10 @@ KEYS_AT_ONCE = 10_000
 """Keys one request is expected to return at most: about a hundredth of a second for the server."""
 
 
+UNSURE = 4
+"""Of pieces of unknown size most are empty or short: they are expected to return this part of what they may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Some names, all behind those of the batch before; ``total`` is the number of keys of the whole scan."""
@@ -52,7 +56,7 @@ async def scan_keys(
     try:
         while survey.pending or running:
             while survey.pending and len(running) < (AT_ONCE if pinned else 1):
-                spans = survey.take(reads.max_ops if pinned else len(survey.pending), KEYS_AT_ONCE)
+                spans = survey.take(reads.max_ops if pinned else len(survey.pending), KEYS_AT_ONCE, unsure=UNSURE)
                 wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
                 request = reads.keys(wanted, pinned) if pinned else reads.first_keys(wanted)
                 running[asyncio.create_task(request)] = spans
