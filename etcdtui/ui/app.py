@@ -71,6 +71,9 @@ class EtcdtuiApp(App[int]):
     NOTIFICATION_TIMEOUT = 6.0
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(APP, has=APP_ACTIONS.__contains__)]
 
+    _parsed_theme: str = ""
+    """The theme that the style rules are parsed for."""
+
     def __init__(
         self,
         launch: Launch,
@@ -114,6 +117,14 @@ class EtcdtuiApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULT_VARIABLES
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Every rule is parsed again for another theme only, and not twice more for each screen that is first shown."""
+        if self.theme == self._parsed_theme:
+            self.stylesheet.update(self, animate=animate)  # a screen that was hidden when the theme changed
+        else:
+            self._parsed_theme = self.theme
+            super().refresh_css(animate)
 
     def notify(
         self,

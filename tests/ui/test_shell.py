@@ -197,3 +197,20 @@ def test_the_footer_always_ends_in_help(width: int) -> None:
 def test_help_says_so_when_nothing_matches() -> None:
     (row,) = help_rows(actions_for(APP), {}, "nosuchword")
     assert "no key matches" in row.help
+
+
+async def test_a_screen_that_was_hidden_when_the_theme_changed_has_its_colours(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        first = app.shown
+        assert first is not None
+        app.action_go(2)
+        await eventually(lambda: app.shown is not first)
+        before = first.background_colors, first.title_line.background_colors
+        app.theme = "light"
+        await pilot.pause()
+        app.action_go(1)
+        await eventually(lambda: app.shown is first)
+        await pilot.pause()
+        after = first.background_colors, first.title_line.background_colors
+        assert before[0] != after[0]
+        assert before[1] != after[1]

@@ -8,24 +8,25 @@ from pathlib import Path
 
 from etcdtui.ui.screens.entries import ENTRIES
 from tests.support.pty import PtyApp
+from tests.support.server import Server
 
 PROGRAM = """
 import sys
 
-modules, gate = sys.argv[1:3]
+modules, gated, gate = sys.argv[1:4]
 
 class Watch:
     def find_spec(self, name, path=None, target=None):
         with open(modules, "a") as file:
             print(name, file=file)
-        if name == "etcdtui.services.session":
+        if name == gated:
             open(gate).close()
 
 sys.meta_path.insert(0, Watch())
 from etcdtui.cli import main
-sys.exit(main(sys.argv[3:]))
+sys.exit(main(sys.argv[4:]))
 """
-"""Notes every module before it is imported; at the first that connecting needs it waits until the gate is opened."""
+"""Notes every module before it is imported; before the one that is gated it waits until the gate is opened."""
 HEAVY = """
     grpc google cryptography yaml json hmac hashlib getpass sqlite3 multiprocessing pygments markdown_it tree_sitter
     etcdtui.client etcdtui.pb etcdtui.demo etcdtui.ui.modals etcdtui.ui.dialogs etcdtui.ui.screens.watch
@@ -33,24 +34,64 @@ HEAVY = """
     etcdtui.config.loader etcdtui.config.yaml_parser etcdtui.config.describe etcdtui.config.keymap etcdtui.core.decoding
     textual.widgets._text_area textual.widgets._data_table textual.widgets._markdown textual.widgets._rich_log
 """
+AFTER_THE_KEYS = """
+    cryptography yaml dns sqlite3 multiprocessing pygments markdown_it tree_sitter tomllib xml
+    etcdtui.demo etcdtui.ui.dialogs etcdtui.ui.commanding etcdtui.ui.modals etcdtui.ui.writing
+    etcdtui.ui.screens.keys_above etcdtui.ui.screens.keys_copy etcdtui.ui.screens.history etcdtui.ui.screens.search
+    etcdtui.ui.screens.census etcdtui.ui.screens.watch etcdtui.ui.screens.txn etcdtui.ui.screens.profiles
+    etcdtui.services.decoders etcdtui.services.history etcdtui.services.search etcdtui.services.census
+    etcdtui.services.restore etcdtui.services.transfer etcdtui.services.moving etcdtui.services.deleting
+    etcdtui.services.journal etcdtui.services.undo etcdtui.services.compare etcdtui.services.editing
+    etcdtui.services.valuediff etcdtui.services.discovery etcdtui.core.etcdctl_grammar etcdtui.core.txn_text
+    etcdtui.core.decoding.registry etcdtui.core.diff etcdtui.core.merge etcdtui.client.descriptors
+    textual.widgets._text_area
+"""
 MOST_OF_OURS = 60
 """Modules of our own on the way to the first frame; there are about 45."""
 
 
+class Started:
+    """The program with one import held up, and what it had imported until a moment."""
+
+    def __init__(self, tmp_path: Path, gated: str) -> None:
+        self.modules, self.gate = tmp_path / "modules", tmp_path / "gate"
+        os.mkfifo(self.gate)
+        self.gated = gated
+        self.homes = {name: str(tmp_path / name) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+
+    def run(self, endpoint: str) -> PtyApp:
+        program = (sys.executable, "-c", PROGRAM, self.modules, self.gated, self.gate)
+        return PtyApp.start([*program, "--endpoints", endpoint], env=self.homes)
+
+    def imported(self) -> list[str]:
+        return self.modules.read_text().split()
+
+    def imported_of(self, unwanted: str) -> set[str]:
+        names = self.imported()
+        return {one for one in unwanted.split() for name in names if f"{name}.".startswith(f"{one}.")}
+
+
 def test_the_first_frame_is_painted_before_anything_heavy_is_imported(tmp_path: Path) -> None:
-    modules, gate = tmp_path / "modules", tmp_path / "gate"
-    os.mkfifo(gate)
-    homes = {name: str(tmp_path / name) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
-    argv: list[str | Path] = [sys.executable, "-c", PROGRAM, modules, gate, "--endpoints", "127.0.0.1:1"]
-    with PtyApp.start(argv, env=homes) as app:
+    started = Started(tmp_path, "etcdtui.services.session")
+    with started.run("127.0.0.1:1") as app:
         app.wait_for("local", "connecting", "WRITES ON", "Connecting to", "127.0.0.1:1", "P profiles", "? help")
-        early = modules.read_text().split()
-        loaded = {heavy for heavy in HEAVY.split() for name in early if f"{name}.".startswith(f"{heavy}.")}
-        assert not loaded
-        assert len([name for name in early if name.startswith("etcdtui")]) <= MOST_OF_OURS
-        with gate.open("w"):
+        assert not started.imported_of(HEAVY)
+        assert len([name for name in started.imported() if name.startswith("etcdtui")]) <= MOST_OF_OURS
+        with started.gate.open("w"):
             app.wait_for("trying again by itself")
-    assert "grpc" in modules.read_text().split(), "what is imported later must be noted as well"
+    assert "grpc" in started.imported(), "what is imported later must be noted as well"
+
+
+def test_the_first_keys_are_painted_before_what_is_done_with_them_is_imported(etcd: Server, tmp_path: Path) -> None:
+    etcd.etcdctl("put", "/app/one", "1")
+    started = Started(tmp_path, "etcdtui.ui.writing_many")
+    with started.run(etcd.endpoint) as app:
+        app.wait_for("/app/", "1 key")
+        assert not started.imported_of(AFTER_THE_KEYS)
+        with started.gate.open("w"):  # from here on the writing half is imported
+            app.keys("f")
+            app.wait_for("find a key by path")
+    assert "etcdtui.ui.screens.keys_above" in started.imported(), "what is imported later must be noted as well"
 
 
 def test_what_is_told_of_a_screen_before_its_import_is_what_it_says() -> None:
