@@ -32,6 +32,8 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
 FAILED = 1
 NO_TERMINAL = 4
 BAD_LOOK = 2
+LEAVE = 0.001
+"""Seconds for the first requests to leave: a task asks each member, so one turn of the loop is not enough."""
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -124,7 +126,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
 
         overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
         opening = asyncio.create_task(Session.open(profile, overrides))
-        await asyncio.sleep(0)  # the first requests leave, and the screen is imported while they travel
+        await asyncio.sleep(LEAVE)  # the first requests leave, and the screen is imported while they travel
         app.screen_types[app.first_number()].load()
         leave_out_what_is_loaded()
         try:
