@@ -46,6 +46,11 @@ def format_count(count: int) -> str:
     return f"{count:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 user``, ``41,000 users``."""
+    return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def format_rate(per_second: float, unit: str = "") -> str:
     """``0.3/s``, ``12/s``, ``1,200/s``; with the unit ``B`` a size: ``1.2 KB/s``."""
     if unit == "B":

@@ -151,3 +151,24 @@ def test_keys_typed_ahead_of_a_dialog_that_reads_first_are_no_commands(etcd: Ser
     app.wait_for("No users and no roles")
     app.send(b"nrdeploy\r")
     app.wait_for("etcdctl role add deploy")
+
+
+def test_leases_begin_with_what_ends_first_and_names_the_key_in_80_columns(etcd: Server, start: Start) -> None:
+    late = etcd.etcdctl("lease", "grant", "900").split()[1]
+    soon = etcd.etcdctl("lease", "grant", "300").split()[1]
+    etcd.etcdctl("put", "/services/search/10.0.2.12", "v", f"--lease={late}")
+    app = start(etcd, "--screen", "leases", size=(80, 24))
+    rows = app.wait_for("LEFT^", "  /services/search/10.0.", "EMPTY").splitlines()
+    table = [row.split()[0] for row in rows if row.strip().startswith((late, soon))]
+    assert table == [soon, late]
+
+
+async def test_a_new_member_is_refused_before_questions_while_one_is_down(cluster3: Server, start: Start) -> None:
+    app = start(cluster3, "--screen", "members")
+    app.wait_for("3/3 up", "LEADER", timeout=20)
+    leader = await cluster3.leader()
+    victim = next(member for member in cluster3.members if member is not leader)
+    await victim.kill()
+    app.wait_for("2/3 up", "DOWN", timeout=15)
+    app.keys("n")
+    app.wait_for("is down: remove it first", gone=["add a member"])

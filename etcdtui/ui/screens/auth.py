@@ -13,6 +13,7 @@ from etcdtui.core.keypath import KeySyntaxError
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.search import Field, Record
 from etcdtui.core.types import Role, User
+from etcdtui.core.units import counted
 from etcdtui.services import access
 from etcdtui.services.access import AccessView
 from etcdtui.services.session import Session
@@ -55,7 +56,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
             [
                 Column("kind", "KIND", self._kind, lambda r: r.kind, least=4),
                 Column("name", "NAME", self._row_name, lambda r: r.name, least=8, most=40, grow=True),
-                Column("has", "ROLES / USERS", self._has, least=8, most=30),
+                Column("has", "ROLES / USERS", self._has, least=16, most=30),
             ],
             lambda row: (row.kind, row.name),
             empty=Text("reading users and roles.."),
@@ -83,9 +84,9 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
             if not row.user.roles:
                 return Text("!no role", self.table.lines.tone("warn"))
             return safe(", ".join(row.user.roles), limit=NAME_LIMIT)
-        used = len(self.access.users_of(row.name))
-        count = "all" if row.name == access.ROOT else str(len(row.role.permissions) if row.role else 0)
-        return Text(f"{used} users, {count} perms")
+        used = counted(len(self.access.users_of(row.name)), "user")
+        grants = "all" if row.name == access.ROOT else counted(len(row.role.permissions) if row.role else 0, "perm")
+        return Text(f"{used}, {grants}")
 
     # --- reading -----------------------------------------------------------------------------------------
 
@@ -108,7 +109,9 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         head = f"auth {state}" + (f", rev {view.revision}" if view.revision else "")
         parts = [Text(head), Text(f"users {len(view.users)}  roles {len(view.roles)}", "dim"), self.filter_text()]
         if view.enabled is False:
-            parts.append(Text("Auth is off: everybody may do everything.", self.table.lines.tone("warn")))
+            parts.append(
+                Text("Auth is off: everybody may do everything; n then E enables it.", self.table.lines.tone("warn"))
+            )
         if view.limited:
             parts.append(safe(view.limited, self.table.lines.tone("warn"), limit=160))
         if view.problem is not None:
@@ -140,7 +143,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
             Text.assemble(" USER ", safe(user.name, tone("key"), limit=NAME_LIMIT)),
             Text.assemble(" roles: ", safe(", ".join(user.roles) or "none: may do nothing", limit=200)),
             Text(""),
-            Text.assemble((" EFFECTIVE", tone("head")), f" ({len(user.roles)} roles merged)"),
+            Text.assemble((" EFFECTIVE", tone("head")), f" ({counted(len(user.roles), 'role')} merged)"),
         ]
         rows = access.effective(user, self.access)
         if not rows:

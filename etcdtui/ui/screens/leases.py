@@ -118,6 +118,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
             empty=Text("reading leases.."),
             id="lease-table",
         )
+        self.table.sort_by("left")
         self.detail = LeaseDetail()
 
     def _columns(self) -> list[Column[LeaseRow]]:
@@ -127,8 +128,8 @@ class LeasesScreen(ListScreen[LeaseRow]):
             Column("left", "LEFT", self._left, lambda r: _order(r.ttl), align="right", least=6),
             Column("granted", "GRANTED", _granted, lambda r: r.granted, priority=1, align="right", least=7),
             Column("state", "STATE", self._state, lambda r: r.state.value, least=8),
-            Column("keys", "KEYS", _keys, lambda r: len(r.keys or ()), align="right", least=4),
-            Column("first", "FIRST KEY", self._first, lambda r: (r.keys or (b"",))[0], grow=True, least=10, most=60),
+            Column("keys", "KEYS", _keys, lambda r: len(r.keys or ()), priority=2, align="right", least=4),
+            Column("first", "FIRST KEY", self._first, lambda r: (r.keys or (b"",))[0], grow=True, least=24, most=60),
         ]
 
     def compose_body(self) -> ComposeResult:

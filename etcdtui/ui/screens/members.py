@@ -290,6 +290,11 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         self.begin(self._add, "write")
 
     async def _add(self) -> None:
+        down = [row.name for row in self.shown.rows if not row.member.is_learner and not row.up]
+        if down:
+            words = "is down: remove it first, an add raises the majority needed"
+            self.flash(Text.assemble(safe(", ".join(down), limit=NAME_LIMIT), f" {words}"), "warn")
+            return
         name = await self.ask("add a member", "its name (as its etcd will be started)")
         if not name:
             return
