@@ -9,16 +9,19 @@ from pathlib import Path
 
 import grpc
 import pytest
+from textual.app import App
 
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.units import format_size
 from etcdtui.services import editing
 from etcdtui.services.cluster_health import State
 from etcdtui.services.health import HealthMonitor
+from etcdtui.services.session import Session
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
+from etcdtui.ui.screens.leases import LeasesScreen
 from tests.conformance.fake import FakeEtcd
 from tests.conftest import ServerFactory
 from tests.services.looking_support import fill, reading
@@ -85,7 +88,7 @@ async def test_a_dialog_on_a_key_of_a_megabyte_opens_at_once(etcd: Server) -> No
             assert isinstance(hands.app.screen, kind)
             assert took < QUICK, key
             await hands.press("escape")
-            await eventually(lambda: hands.app.screen is hands.screen)
+            await eventually(lambda: hands.screen.is_current)
 
 
 async def test_a_folder_opened_on_the_last_row_shows_its_first_children(etcd: Server) -> None:
@@ -150,3 +153,34 @@ async def test_a_session_without_a_user_is_told_when_a_login_is_wanted(etcd_serv
         health = await monitor.poll()
         assert health.state is State.LOGIN
         assert "user" in health.words
+
+
+class LeaseBench(App[None]):
+    """Nothing but the leases."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.leases = LeasesScreen(session)
+
+    def on_mount(self) -> None:
+        self.push_screen(self.leases)
+
+
+async def test_what_is_left_of_a_lease_moves_between_two_readings_of_the_list(etcd: Server) -> None:
+    etcd.etcdctl("lease", "grant", "300")
+    session = await Session.open(profile_of(etcd, refresh=3600.0))
+    try:
+        app = LeaseBench(session)
+        async with app.run_test():
+            await eventually(lambda: bool(app.leases.table.rows) and app.leases.table.rows[0].ttl is not None)
+            first = app.leases.table.rows[0].ttl
+            await eventually(lambda: app.leases.table.rows[0].ttl != first, timeout=10)
+    finally:
+        await session.aclose()
+
+
+def test_one_endpoint_of_three_members_is_not_called_one_of_one_alone(cluster3: Server, start: Start) -> None:
+    for size, words in (((120, 40), "(3 members)"), ((80, 24), "(3 members)")):
+        app = start(cluster3, "--endpoints", cluster3.endpoint, size=size)
+        app.wait_for("1/1 up", words)
+        app.close()
