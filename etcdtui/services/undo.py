@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from etcdtui.core.keypath import escape_key
@@ -13,6 +14,7 @@ from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.restore import live_lease
 from etcdtui.services.undolog import Change, UndoEntry
+from etcdtui.services.valuediff import Hiding, line_diff, preview
 from etcdtui.services.writes import BatchReport, Writes
 
 READ_CHUNK = 50
@@ -34,8 +36,11 @@ class UndoPlan:
         return self.plan is not None
 
 
-async def plan_undo(writes: Writes, entry: UndoEntry) -> UndoPlan:
-    """Read every key the action touched and plan its way back; all or nothing."""
+async def plan_undo(writes: Writes, entry: UndoEntry, hiding: Callable[[bytes], Hiding] | None = None) -> UndoPlan:
+    """Read every key the action touched and plan its way back; all or nothing.
+
+    With ``hiding``, what the profile masks of a key's value, the plan of a single key shows the change itself.
+    """
     if entry.undone:
         return UndoPlan(entry, None, (), "it is undone already")
     if entry.never or not entry.changes:
@@ -53,9 +58,9 @@ async def plan_undo(writes: Writes, entry: UndoEntry) -> UndoPlan:
                 steps.append(step)
             lost |= gone
     groups = _group(entry, steps)
-    return UndoPlan(
-        entry, _plan(writes.guard.policy.namespace, entry, steps, groups, lost), groups, lost_leases=tuple(sorted(lost))
-    )
+    shown = _change_lines(steps[0], hiding(steps[0].key)) if hiding and len(steps) == 1 else []
+    plan = _plan(writes.guard.policy.namespace, entry, steps, groups, lost, shown)
+    return UndoPlan(entry, plan, groups, lost_leases=tuple(sorted(lost)))
 
 
 def _changed_since(change: Change, now: KeyValue | None) -> str:
@@ -91,7 +96,12 @@ def _group(entry: UndoEntry, steps: list[Step]) -> tuple[Group, ...]:
 
 
 def _plan(
-    namespace: bytes, entry: UndoEntry, steps: list[Step], groups: tuple[Group, ...], lost: set[int]
+    namespace: bytes,
+    entry: UndoEntry,
+    steps: list[Step],
+    groups: tuple[Group, ...],
+    lost: set[int],
+    shown: list[PlanLine],
 ) -> WritePlan:
     puts, deletes = scope_ranges(steps)
     lines = [line(f"undo {entry.action}: ", entry.target, tone="head")]
@@ -101,6 +111,7 @@ def _plan(
     batches = pack(groups)
     if len(batches) > 1:
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole", tone="warn"))
+    lines.extend(shown)
     return WritePlan(
         action="undo",
         listing=tuple(_step_line(step) for step in steps[:SHOWN_KEYS]),
@@ -117,8 +128,18 @@ def _plan(
     )
 
 
+def _change_lines(step: Step, hidden: Hiding) -> list[PlanLine]:
+    """What is in the key now against what comes back."""
+    now = step.before.value if step.before else b""
+    if step.value is None:
+        return [line("- ", preview(now, hidden), tone="remove")]
+    return line_diff(now, step.value, hidden)
+
+
 def _step_line(step: Step) -> PlanLine:
-    verb = "delete " if step.value is None else "put back " if step.before is None else "back to before "
+    verb = (
+        "delete " if step.value is None else "create again " if step.before is None else "write the earlier value of "
+    )
     return line(verb, step.key, tone="remove" if step.value is None else "add")
 
 

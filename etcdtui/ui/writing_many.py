@@ -192,7 +192,7 @@ class ManyWriting(KeyWriting):
             self.flash("there is nothing to undo in this run", "warn")
             return
         try:
-            made = await plan_undo(self.writes, entry)
+            made = await plan_undo(self.writes, entry, self.hiding)
             if made.plan is None:
                 self.flash(f"cannot be undone: {made.reason}", "warn")
                 return

@@ -28,6 +28,7 @@ from etcdtui.services.editing import (
 )
 from etcdtui.services.formats import check_syntax
 from etcdtui.services.guard import Guard, GuardPolicy
+from etcdtui.services.undo import plan_undo
 from etcdtui.services.valuediff import Hiding, Look, changes, line_diff, merge, view
 from etcdtui.services.writes import Committed, Refused, Unknown, Writes
 from tests.services.writing_support import must_get, writes_on
@@ -288,3 +289,17 @@ async def test_without_a_server_the_outcome_is_called_unknown_and_the_draft_stay
         draft = drafts_of(writes).find(KEY)
         assert draft is not None
         assert draft.value == b"mine"
+
+
+async def test_the_review_of_an_undo_shows_what_goes_and_what_comes_back(etcd: Server, tmp_path: Path) -> None:
+    await etcd.put(KEY, b'{"max": 16, "password": "first"}')
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+        assert isinstance(await edit(writes, b'{"max": 32, "password": "second"}'), Saved)
+        entry = writes.undo.last()
+        assert entry is not None
+        undo = await plan_undo(writes, entry, lambda _: Hiding(frozenset({"password"})))
+        assert undo.plan is not None
+        words = [repr(part.parts) for part in undo.plan.lines]
+        assert any("-" in shown and "32" in shown for shown in words)
+        assert any("+" in shown and "16" in shown for shown in words)
+        assert not any("first" in shown or "second" in shown for shown in words)
