@@ -29,7 +29,8 @@ class BatchBuffer:
             raise ValueError("a watch buffer needs room for at least one event and one byte")
         self._max_events = max_events
         self._max_bytes = max_bytes
-        self._inbox: Inbox[tuple[WatchBatch, int]] = Inbox()
+        self._inbox: Inbox[tuple[WatchBatch, int, int]] = Inbox()
+        self._batches = 0
         self._events = 0
         self._bytes = 0
 
@@ -40,23 +41,27 @@ class BatchBuffer:
 
     def offer(self, batch: WatchBatch) -> bool:
         """Queue a batch; ``False`` when it does not fit. After the end it is dropped silently."""
-        size = 0
-        if len(self._inbox):
+        count, size = len(batch.events), 0
+        if self._batches:
             size = batch_bytes(batch)
-            if self._events + len(batch.events) > self._max_events or self._bytes + size > self._max_bytes:
+            if self._events + count > self._max_events or self._bytes + size > self._max_bytes:
                 return False
-        if self._inbox.put((batch, size)):
-            self._events += len(batch.events)
+        if self._inbox.put((batch, count, size)):
+            self._batches += 1
+            self._events += count
             self._bytes += size
         return True
 
     def finish(self, cause: EtcdError | None, *, discard: bool = False) -> None:
         """Nothing more comes: the reader gets what is queued (unless discarded), then ``cause`` or a plain end."""
         self._inbox.finish(cause, discard=discard)
+        if discard:
+            self._batches = self._events = self._bytes = 0
 
     async def take(self) -> WatchBatch:
         """The next batch; at the end raises the cause, every time, or ``StopAsyncIteration``."""
-        batch, size = await self._inbox.take()
-        self._events -= len(batch.events)
+        batch, count, size = await self._inbox.take()
+        self._batches -= 1
+        self._events -= count
         self._bytes -= size
         return batch

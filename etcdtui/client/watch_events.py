@@ -29,7 +29,7 @@ class Events(Sequence[Event]):
 
     __slots__ = ("_built", "_count", "_message", "_prev_kv", "_raw")
 
-    def __init__(self, raw: RawEvents, prev_kv: bool = False, message: rpc_pb2.WatchResponse | None = None) -> None:
+    def __init__(self, raw: RawEvents, prev_kv: bool, message: rpc_pb2.WatchResponse | None) -> None:
         self._raw = raw
         self._prev_kv = prev_kv
         self._message = message
@@ -107,4 +107,9 @@ def batch_of(
     raw: RawEvents, revision: int, response: rpc_pb2.WatchResponse, *, prev_kv: bool, whole: bool
 ) -> WatchBatch:
     """A batch up to ``revision``; ``whole`` when ``raw`` is all that the response carries."""
-    return make_batch(revision, Events(raw, prev_kv, response if whole else None), header_of(response))
+    header = response.header
+    return make_batch(
+        revision,
+        Events(raw, prev_kv, response if whole else None),
+        make_header(header.cluster_id, header.member_id, header.revision, header.raft_term),
+    )
