@@ -142,8 +142,11 @@ class ManyWriting(KeyWriting):
     def journals(self) -> Path:
         return self.writes.state / "journal"
 
-    async def look_after(self) -> None:
-        """Once after a start: forget old trash, see whose store it is, offer what a crash left half done."""
+    async def look_after(self) -> bool:
+        """Once after a start: forget old trash, see whose store it is, find what a crash left half done.
+
+        True when that can be recovered now; while writes are locked it is told.
+        """
         if await holds_kubernetes(self.writes):
             self.writes.guard.note_kubernetes_store()
             self.screen.refresh_chrome()
@@ -151,11 +154,10 @@ class ManyWriting(KeyWriting):
         if trash is not None:
             await asyncio.to_thread(trash.expire)
         if not unfinished(self.journals, self.writes.guard.cluster_id):
-            return
-        if self.writes.guard.writable:
-            await self.recover()
-        else:
+            return False
+        if not self.writes.guard.writable:
             self.flash("a move was cut half-way: unlock with !, then :recover finishes it or rolls it back", "warn")
+        return self.writes.guard.writable
 
     async def recover(self) -> None:
         """Offer to finish or roll back moves of this cluster that were cut."""
