@@ -190,6 +190,13 @@ class Guard:
         self._relock_when_idle()
         self._touched = self.clock()
 
+    def locked_words(self, because: str = "") -> str:
+        """Why writes are locked, and the key that unlocks them where one does."""
+        need = self.unlock_requirement()
+        if need.kind is UnlockKind.NEVER:
+            return f"READ-ONLY: {need.reason}"
+        return f"READ-ONLY{f' ({because})' if because else ''}: press ! to unlock writes"
+
     def unlock_requirement(self) -> UnlockRequirement:
         if self.policy.forced_read_only:
             return UnlockRequirement(UnlockKind.NEVER, reason="started with --read-only")

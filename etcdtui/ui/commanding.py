@@ -110,7 +110,7 @@ class Commander:
     def _write(self, flow: Coroutine[object, object, None]) -> None:
         """A write that is locked or could not succeed now says so and starts nothing."""
         session = self.screen.session
-        why = "" if session.guard.writable else "READ-ONLY: press ! to unlock writes"
+        why = "" if session.guard.writable else session.guard.locked_words()
         if why := why or session.health.why_no_writes:
             flow.close()
             self.flash(why, "warn")

@@ -91,6 +91,7 @@ def test_read_only_from_the_command_line_cannot_be_unlocked() -> None:
     guard = Guard(policy_of(Profile(name="p", read_only=False), forced_read_only=True), Clock())
     assert guard.state_word == "READ-ONLY"
     assert guard.unlock_requirement().kind is UnlockKind.NEVER
+    assert guard.locked_words() == "READ-ONLY: started with --read-only"
     assert not guard.unlock("p")
 
 

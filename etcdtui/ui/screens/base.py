@@ -105,7 +105,7 @@ class ClusterScreen(Screen[None]):
         action = find(action_id, self.screen_name)
         if action is not None and action.mutating and not self.session.guard.writable:
             because = self.session.guard.locked_because
-            return f"READ-ONLY{f' ({because})' if because else ''}: press ! to unlock writes"
+            return self.session.guard.locked_words(because)
         if action is not None and action.mutating:
             health = self.session.health
             return health.why_no_puts if (self.screen_name, action_id) in STORING else health.why_no_writes
