@@ -124,6 +124,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     async def opener(profile: Profile, password: Secret | None) -> Session:
         from etcdtui.services.session import Overrides, Session  # gRPC and the client: after the first paint
 
+        used[:] = [one for one in (password, profile.auth.password, profile.auth.jwt_token) if one is not None]
         overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
         opening = asyncio.create_task(Session.open(profile, overrides))
         await asyncio.sleep(LEAVE)  # the first requests leave, and the screen is imported while they travel
@@ -138,7 +139,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     app = EtcdtuiApp(
         launch, opener, crash, themes=themes.themes, state_files=(launch.log_file or str(folder / "etcdtui.log"),)
     )
-    crash.secrets = lambda: _secrets(app.session)
+    used: list[Secret] = []
+    crash.secrets = lambda: (*_secrets(app.session), *(secret.reveal() for secret in used))
     ending.app = app
     tolerate_bad_bytes()
     loop = asyncio.get_running_loop()

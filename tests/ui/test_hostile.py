@@ -81,3 +81,56 @@ async def test_no_screen_lets_foreign_control_characters_out(etcd: Server, tmp_p
             assert bad not in app.raw, bad
         app.keys("ctrl+q")
         assert app.wait() == 0
+
+
+HOSTILE_NAME = b"\x1b]52;c;cHduZWQ=\x07\x1b[31mRED\xc2\x9bnul\x00so\x0e[@click=app.quit][bold]" + (
+    "\u202eevil\u200b\u2028".encode() + b"\xff\\"
+)
+WITHOUT_NET = (
+    "import sys, etcdtui.ui.text as text;"
+    "text.TerminalNet.apply = lambda self, segments, background: segments;"
+    "from etcdtui.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+DIALOGS = (
+    (("d",), "review: delete key"),
+    (("m",), "rename or move to"),
+    (("c",), "clone to"),
+    (("n",), "escapes"),
+    (("ctrl+s",), "JSON Lines"),
+    (("H",), "history of"),
+    (("C",), "census of"),
+    (("f",), "find a key by path"),
+    (("y",), "as etcdctl get"),
+    (("T",), "Colours"),
+    (("P",), "choose a cluster"),
+)
+
+
+@pytest.mark.parametrize("start", [START, WITHOUT_NET], ids=["net", "no net"])
+async def test_no_dialog_lets_foreign_control_characters_out(etcd: Server, tmp_path: Path, start: str) -> None:
+    """The only key has a hostile name, so every dialog is about it; what reaches the net is clean already."""
+    await etcd.put(HOSTILE_NAME, HOSTILE_NAME)
+    await etcd.put(HOSTILE_NAME, b"{}")
+    env = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    with PtyApp.start([sys.executable, "-c", start, "--write", "--endpoints", etcd.endpoint], env=env) as app:
+        app.wait_for("1/1 up", "JSON  2 B", timeout=20)
+        for keys, shown in DIALOGS:
+            app.keys(*keys)
+            app.wait_for(shown)
+            app.keys("esc")
+            app.wait_for("1 Keys  2 Watch", gone=[shown])
+        app.keys("e")
+        app.wait_for("ctrl+s review")
+        app.keys("end", "space", "ctrl+s")
+        app.wait_for("review: put (cas)")
+        await etcd.put(HOSTILE_NAME, HOSTILE_NAME)
+        app.keys("ctrl+s")
+        app.wait_for("not written: somebody changed this key")
+        app.keys("esc")
+        app.wait_for("1 Keys", gone=["not written: somebody"])
+        app.keys("9")
+        app.wait_for("CONFLICT")
+        for bad in FORBIDDEN:
+            assert bad not in app.raw, bad
+        app.keys("ctrl+q")
+        assert app.wait() == 0
