@@ -7,7 +7,9 @@ import os
 import sys
 
 from etcdtui.config.launch import Launch
-from etcdtui.config.schema import ENVIRONMENTS, Config, Profile
+from etcdtui.config.schema import ENVIRONMENTS, Auth, Config, Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.services.session import Session
 from etcdtui.ui.run import run_app
 from etcdtui.ui.screens.keys import KeysScreen
 
@@ -36,13 +38,26 @@ def native_noise(self: KeysScreen) -> None:
     os.write(2, b"E0000 native library complains\n")
 
 
+async def crash_while_connecting(profile: Profile, overrides: object) -> Session:
+    raise RuntimeError(f"sent {PLANTED} to nobody")
+
+
 MODES = {"action": crash_in_action, "task": crash_in_task, "worker": crash_in_worker, "noise": native_noise}
 
 
 def main(endpoints: str, mode: str) -> int:
-    setattr(KeysScreen, "action_refresh", MODES[mode])  # noqa: B010 - the method to fail is the test's
+    if mode == "connecting":
+        setattr(Session, "open", crash_while_connecting)  # noqa: B010 - the method to fail is the test's
+    else:
+        setattr(KeysScreen, "action_refresh", MODES[mode])  # noqa: B010
+    auth = Auth(user="u", password=Secret(PLANTED)) if mode == "connecting" else Auth()
     profile = Profile(
-        name="life", environment="dev", env=ENVIRONMENTS["dev"], read_only=False, endpoints=tuple(endpoints.split(","))
+        name="life",
+        environment="dev",
+        env=ENVIRONMENTS["dev"],
+        read_only=False,
+        endpoints=tuple(endpoints.split(",")),
+        auth=auth,
     )
     return run_app(Launch(config=Config(profiles=(profile,)), profile=profile))
 

@@ -95,6 +95,19 @@ def test_a_crash_is_one_line_without_a_secret_and_a_private_file(
     assert PLANTED not in text
 
 
+def test_a_crash_while_connecting_keeps_the_password_out_of_its_file(
+    etcd: Server, state: dict[str, str], tmp_path: Path
+) -> None:
+    with start(etcd, state, "connecting") as app:
+        assert app.wait() == 1
+        assert PLANTED.encode() not in app.raw
+    (file,) = (tmp_path / "state" / "etcdtui").glob("crash-*.txt")
+    assert "sent ******** to nobody" in file.read_text()
+    for path in (tmp_path / "state").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+        assert path.is_dir() or PLANTED.encode() not in path.read_bytes(), path
+
+
 def test_the_variable_that_logs_typed_keys_is_dropped(etcd: Server, state: dict[str, str], tmp_path: Path) -> None:
     code = "import sys; from etcdtui.cli import main; sys.exit(main(sys.argv[1:]))"
     variables = {**state, "TEXTUAL_LOG": str(tmp_path / "textual.log")}
