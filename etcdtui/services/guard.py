@@ -334,6 +334,7 @@ class Guard:
         if missing := actions_of(intent) - self.policy.allow:
             raise WriteRefused(f"the profile does not allow: {', '.join(sorted(missing))}")
         self._check_keys(shown, listed=permit.plan.scope.listed)
+        self._touched = self.clock()  # a long batch that was agreed to is not idle time
         if self.hook is not None:
             self.hook(intent)
 

@@ -205,6 +205,19 @@ def test_a_permit_covers_its_scope_dies_with_its_block_and_belongs_to_one_guard(
         guard.gate(inside)
 
 
+def test_a_batch_longer_than_the_idle_time_is_not_locked_half_way() -> None:
+    clock = Clock()
+    guard = Guard(PROD, clock)
+    guard.unlock("prod-eu")
+    with guard.permit(plan()):
+        for _ in range(4):
+            clock.now += 600
+            assert guard.writable
+            guard.gate(WriteIntent("KV/Put", puts=(b"/a",)))
+    clock.now += 901
+    assert not guard.writable
+
+
 async def test_a_task_that_outlives_the_block_has_no_permit() -> None:
     guard = Guard(DEV, Clock())
     go = asyncio.Event()
