@@ -34,6 +34,7 @@ class Attempts:
         self._logins = 0
         self._learners = 0
         self._maybe = False
+        self._cause: e.EtcdError | None = None
 
     def left(self) -> float:
         """Seconds until the deadline, 0 for none."""
@@ -53,6 +54,11 @@ class Attempts:
         self._maybe = self._maybe or (error.applied == "maybe" and not failure.unsent)
         self._learners += isinstance(error, e.LearnerRefused)
         final = final_error(error, self._effect, self._maybe)
+        if not isinstance(error, e.DeadlineExceeded):
+            self._cause = error
+        elif self._cause is not None:
+            # The last attempt was cut by our own deadline; what the servers said before it tells more.
+            final = timed_out(self._cause, final.applied)
         if step is Action.RAISE or self._attempts_left <= 0 or self._learners >= len(self._pool.endpoints):
             over = self.until is not None and self._loop.time() >= self.until - CLOCK_SLACK
             raise timed_out(final) if over and isinstance(error, e.Unavailable) and not failure.unsent else final
@@ -91,10 +97,10 @@ def final_error(error: e.EtcdError, effect: Effect, maybe: bool) -> e.EtcdError:
     return error
 
 
-def timed_out(last: e.EtcdError) -> e.EtcdError:
-    """The deadline error that tells what was seen last."""
+def timed_out(last: e.EtcdError, applied: e.Applied | None = None) -> e.EtcdError:
+    """The deadline error that tells what was seen last; ``applied`` where that is not the fate of ``last``."""
     if isinstance(last, e.DeadlineExceeded):
         return last
     return e.DeadlineExceeded(
-        f"last seen: {last.message}", endpoint=last.endpoint, code="DEADLINE_EXCEEDED", applied=last.applied
+        f"last seen: {last.message}", endpoint=last.endpoint, code="DEADLINE_EXCEEDED", applied=applied or last.applied
     )

@@ -48,7 +48,7 @@ def test_nothing_is_overwritten_and_no_text_is_lost(etcd: Server, tmp_path: Path
         app.keys("e")
         app.wait_for("there is a draft", "the key was changed since")
         app.keys("esc")
-        app.wait_for("1/1 up")
+        app.wait_for("1/1 up", gone=["there is a draft"])
 
         edit("/e/deleted")
         etcd.call_sync("kv/deleterange", key=b"/e/deleted")
