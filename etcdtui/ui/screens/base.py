@@ -213,7 +213,7 @@ class ClusterScreen(Screen[None]):
         shown = [action for action in self.available_actions() if action.footer and not (action.mutating and locked)]
         for action in sorted(shown, key=lambda action: action.footer):
             yield key_words(keys_of(action, self.keymap).split(",")[0]), action.label
-        if locked:
+        if locked and not self.session.guard.policy.forced_read_only:
             yield "!", "unlock"
 
     # --- actions -----------------------------------------------------------------------------------------
