@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from tests.support.versions import default_binary, matches, matrix_binaries
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "server(spec): run only on etcd versions that satisfy spec")
+    # Started by nohup or in the background, signals are ignored here and would be in every program under test.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _binaries(item_is_matrix: bool) -> list[Binary]:

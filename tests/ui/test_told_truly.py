@@ -31,7 +31,7 @@ from tests.ui.test_keys import on_screen, profile_of
 PROGRAM = Path(sys.executable).with_name("etcdtui")
 Start = Callable[..., PtyApp]
 BIG_KEY = b"/big/" + b"k" * 1_000_000
-QUICK = 0.5
+QUICK = 2.0
 """Seconds within which a dialog has to open."""
 
 
