@@ -215,6 +215,8 @@ class EtcdtuiApp(App[int]):
 
     async def _follow_health(self, session: Session) -> None:
         async for health in session.health_updates():
+            if not self.is_running:
+                return
             for screen in self.deck.values():
                 screen.health = health
 

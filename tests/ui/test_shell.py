@@ -214,3 +214,12 @@ async def test_a_screen_that_was_hidden_when_the_theme_changed_has_its_colours(e
         after = first.background_colors, first.title_line.background_colors
         assert before[0] != after[0]
         assert before[1] != after[1]
+
+
+async def test_news_of_the_cluster_while_the_program_ends_are_no_crash(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, _):
+        screen = app.shown
+    assert screen is not None
+    with app._context():  # as a worker that is still running then
+        screen.health = replace(screen.health, revision=screen.health.revision + 1)
+        screen.actions_changed()

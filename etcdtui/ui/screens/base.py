@@ -147,6 +147,8 @@ class ClusterScreen(Screen[None]):
 
     def actions_changed(self) -> None:
         """What can be done now is something else: draw the hints again."""
+        if not self.app.is_running:  # it is ending, and which bindings are active can no longer be asked
+            return
         self.footer_line.hints = tuple(self._hints())
 
     # --- chrome ------------------------------------------------------------------------------------------
