@@ -103,6 +103,18 @@ async def test_no_control_byte_is_drawn_from_a_hostile_value() -> None:
             assert text.isprintable()
 
 
+async def test_another_value_is_never_drawn_while_a_large_one_is_prepared() -> None:
+    app = ViewerApp()
+    small, large = b"the value of another key", b"line of some text\n" * 100_000
+    async with app.run_test(size=(80, 12)) as pilot:
+        app.viewer.show(DECODERS.decode(b"k", small), len(small))
+        await pilot.pause()
+        assert drawn(app.viewer)[0].rstrip() == small.decode()
+        app.viewer.show(DECODERS.decode(b"large", large), len(large))
+        assert not any(row.strip() for row in drawn(app.viewer))
+        await until(pilot, lambda: drawn(app.viewer)[0].startswith("line of some text"))
+
+
 async def test_search_goes_round_in_both_directions() -> None:
     app = ViewerApp()
     value = "\n".join("needle" if i in (10, 500, 900) else f"row {i}" for i in range(1000)).encode()

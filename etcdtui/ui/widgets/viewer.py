@@ -222,6 +222,8 @@ class ValueViewer(LineView):
         if self._bytes <= INLINE_SIZE or not self.is_mounted:
             self._adopt(view, _make(view), keep_place)
         else:
+            if not keep_place:
+                self._clear()
             work = self._prepare_in_thread(view, self._generation, keep_place)
             self.run_worker(work, group="viewer", exclusive=True, exit_on_error=False)
 
@@ -229,6 +231,13 @@ class ValueViewer(LineView):
         measured = await asyncio.to_thread(_make, view)
         if generation == self._generation:
             self._adopt(view, measured, keep_place)
+
+    def _clear(self) -> None:
+        """Nothing, until the view is prepared: what was shown before belongs to another value or view."""
+        self._measured = measure([])
+        self._hit = None
+        self._refold()
+        self.model_changed()
 
     def _adopt(self, view: View, measured: Measured, keep_place: bool) -> None:
         self._measured = measured
