@@ -31,6 +31,8 @@ _UPPER = frozenset(range(ord("A"), ord("Z") + 1))
 SLASH = b"/"
 """Most stores have all keys behind one, whatever separates their parts."""
 _USUAL = b"a0A-./_:"
+_CROWDED = b"/registry/"
+"""Where nearly all keys of a Kubernetes store are: cut at once where only keys are wanted, it is walked in parts."""
 _COARSE = b"-./0:A[_abcdefghijklmnopqrstuvwxyz{"
 """Where the whole store is cut at its first byte, so that the opening fits one transaction."""
 
@@ -258,7 +260,15 @@ class Survey:
         for a, b in pieces:
             leading = (a == SLASH or a in self.separators) and b == bytes((a[0] + 1,)) if len(a) == 1 else False
             split += self._alphabet.split(a, a, b) if leading else [(a, b)]
-        return split
+        return split if self._want_rows else [part for a, b in split for part in self._uncrowded(a, b)]
+
+    def _uncrowded(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
+        """The piece of the whole store that holds ``_CROWDED`` in pieces; rows of the root would be cut in two."""
+        behind = ranges.prefix_end(_CROWDED)
+        if not (low <= _CROWDED and (end == ranges.FROM_KEY or behind <= end)):
+            return [(low, end)]
+        parts = [(low, _CROWDED), *self._alphabet.split(_CROWDED, _CROWDED, behind), (behind, end)]
+        return [(a, b) for a, b in parts if a != b]
 
     def take(self, ops: int, budget: int = PIECE, *, from_end: bool = False, unsure: int = 1) -> list[Span]:
         """Up to ``ops`` spans in key order, expected to return at most about ``budget`` keys (but at least one).

@@ -99,7 +99,9 @@ async def scan(
     try:
         while survey.pending or running:
             while survey.pending and len(running) < (AT_ONCE if pinned else 1):
-                spans = _cut(survey, survey.take(reads.max_ops if pinned else 10_000, keys_at_once), keys_at_once)
+                spans = survey.take(reads.max_ops if pinned else len(survey.pending), keys_at_once)
+                if pinned:  # the first, which counts everything, is asked whole
+                    spans = _cut(survey, spans, keys_at_once)
                 wants = [Want(span.start, span.end, min(span.limit, keys_at_once), values=values) for span in spans]
                 running.append((spans, asyncio.create_task(reads.many(wants, pinned))))
             spans, task = running[0]

@@ -18,7 +18,8 @@ AT_ONCE = 3
 KEYS_AT_ONCE = 10_000
 """Keys one request is expected to return at most: about a hundredth of a second for the server."""
 
-
+LEAST_OPS = 8
+"""Pieces one request has at least; what is left of many is shared out, as a server walks requests side by side."""
 UNSURE = 4
 """Of pieces of unknown size most are empty or short: they are expected to return this part of what they may."""
 
@@ -55,8 +56,10 @@ async def scan_keys(
     pinned = revision
     try:
         while survey.pending or running:
-            while survey.pending and len(running) < (AT_ONCE if pinned else 1):
-                spans = survey.take(reads.max_ops if pinned else len(survey.pending), KEYS_AT_ONCE, unsure=UNSURE)
+            while survey.pending and (free := (AT_ONCE if pinned else 1) - len(running)) > 0:
+                share = -(-len(survey.pending) // free)
+                size = min(reads.max_ops, max(LEAST_OPS, share)) if pinned else len(survey.pending)
+                spans = survey.take(size, KEYS_AT_ONCE, unsure=UNSURE)
                 wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
                 request = reads.keys(wanted, pinned) if pinned else reads.first_keys(wanted)
                 running[asyncio.create_task(request)] = spans

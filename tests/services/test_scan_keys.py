@@ -20,6 +20,7 @@ from tests.services.looking_support import as_counts, expected, fill, odd_keys, 
 from tests.support import Server
 
 SEPARATORS = (b"/",)
+CROWDED = {b"/registry", b"/registry/", b"/registry//", b"/registry/a/b", b"/registry/\xff\xff", b"/registry0", b"/reh"}
 
 
 async def names(reads: Reads, prefix: bytes = b"", within: tuple[bytes, bytes] = ranges.ALL) -> list[bytes]:
@@ -28,9 +29,13 @@ async def names(reads: Reads, prefix: bytes = b"", within: tuple[bytes, bytes] =
 
 async def test_every_name_once_and_in_order(etcd: Server) -> None:
     async with reading(etcd.endpoint) as reads:
-        keys = sorted(set(odd_keys(5, 900)) | {b"/flat/%05d" % n for n in range(6_000)})
+        keys = sorted(set(odd_keys(5, 900)) | {b"/flat/%05d" % n for n in range(6_000)} | CROWDED)
         await fill(reads.client, keys)
         assert await names(reads) == keys
+        for within in ((b"/registry/", b"/registry0"), (b"/registry/\xff", b"\0"), (b"\0", b"/registry//")):
+            low, end = within
+            inside = [key for key in keys if key >= low and (end == ranges.FROM_KEY or key < end)]
+            assert await names(reads, within=within) == inside
         assert await names(reads, b"/flat/") == [key for key in keys if key.startswith(b"/flat/")]
         assert await names(reads, b"/flat/", (b"/flat/00010", b"/flat/00012")) == [b"/flat/00010", b"/flat/00011"]
         assert await names(reads, b"/none/") == []
