@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from etcdtui.core.errors import Compacted, FutureRevision
+from etcdtui.core.errors import Compacted, FutureRevision, PermissionDenied
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
 from etcdtui.core.ranges import prefix_range
@@ -135,8 +135,15 @@ async def _keys(writes: Writes, prefix: bytes, revision: int) -> tuple[frozenset
 
 
 async def live_lease(writes: Writes, lease: int) -> int:
-    """The lease if it is still alive, else 0."""
-    return lease if lease and await writes.lease_ttl(lease) is not None else 0
+    """The lease, or 0 when it is gone. One that may not be asked about is taken for alive: if it is not, the server
+    refuses the write, and nothing comes back without its lease untold. Raises ``EtcdError``."""
+    if not lease:
+        return 0
+    try:
+        answer = await writes.client.lease.time_to_live(lease)
+    except PermissionDenied:
+        return lease
+    return lease if answer.ttl > 0 else 0
 
 
 async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:

@@ -294,16 +294,18 @@ async def plan_import(
 async def run_import(writes: Writes, plan: ImportPlan) -> BatchReport:
     """Grant the missing leases, which is put on record, then write."""
     started = writes.clock()
-    granted: list[bytes] = []
+    granted: list[int] = []
     try:
         if plan.regrant:
             with writes.guard.permit(plan.plan):
                 for lease, ttl in plan.regrant:
                     with contextlib.suppress(LeaseExists):
                         await writes.client.lease.grant(ttl, id=lease)
-                        granted.append(f"{lease:x}".encode())
+                        granted.append(lease)
     finally:
         if granted:
-            leases = replace(plan.plan, action="lease grant", target=granted[0], keys=tuple(granted), condition="")
+            names = tuple(f"{lease:x}".encode() for lease in granted)
+            leases = replace(plan.plan, action="lease grant", target=names[0], keys=names, condition="")
             await writes.record(leases, (), "ok", started, changes=len(granted))
-    return await writes.apply_batches(plan.plan, plan.groups)
+    done = replace(plan.plan, scope=replace(plan.plan.scope, leases=frozenset(granted)))
+    return await writes.apply_batches(done, plan.groups)

@@ -11,7 +11,7 @@ from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import MAX_BYTES, MAX_OPS
 from etcdtui.core.txn_text import CompareSpec, OpSpec, TxnSpec, compare_text, op_text
-from etcdtui.core.types import KeyValue, TxnResult
+from etcdtui.core.types import DeleteResult, KeyValue, PutResult, TxnResult
 from etcdtui.core.units import format_size
 from etcdtui.services.etcdctl import txn_command
 from etcdtui.services.formats import check_syntax
@@ -139,7 +139,7 @@ class TxnRun:
 
 
 async def run_txn(writes: Writes, plan: WritePlan, seen: Evaluated) -> TxnRun:
-    """Send it once. Before-images are those read just before; undo checks the revisions again."""
+    """Send it once. Before-images come with the answer: an undo must not lose what others wrote since the review."""
     spec, started = seen.spec, writes.clock()
     if writes.guard.dry_run:
         await writes.record(plan, (), f"dry: {seen.branch}", started, dry=True)
@@ -160,26 +160,21 @@ async def run_txn(writes: Writes, plan: WritePlan, seen: Evaluated) -> TxnRun:
     branch = "THEN" if result.succeeded else "ELSE"
     revision = result.header.revision if result.header else 0
     record = await writes.record(plan, (), f"{branch} rev {revision}", started, revision=revision)
-    changes = _changes(spec.success if result.succeeded else spec.failure, seen.before, revision)
+    changes = _changes(spec.success if result.succeeded else spec.failure, result, revision)
     if changes:
         writes.undo.add(UndoEntry(record.id, plan.action, plan.target, changes, None, plan.undo, plan.etcdctl))
     return TxnRun(result)
 
 
-def _changes(ops: Sequence[OpSpec], before: Sequence[KeyValue], revision: int) -> tuple[Change, ...]:
-    """What a branch did to each key, its operations applied in order to the state read before."""
-    old = {kv.key: kv for kv in before}
-    after: dict[bytes, bytes | None] = {}
-    for op in ops:
-        if op.kind == "put":
-            after[op.key] = op.value
-        elif op.kind == "del":
-            for key in [*old, *after]:
-                if key == op.key if op.end == b"" else op.key <= key and (op.end == b"\0" or key < op.end):
-                    after[key] = None
-    return tuple(
-        Change(key, old.get(key), value, revision) for key, value in after.items() if value is not None or key in old
-    )
+def _changes(ops: Sequence[OpSpec], result: TxnResult, revision: int) -> tuple[Change, ...]:
+    """What a branch did to each key: a server takes no two operations that write the same one."""
+    changes: list[Change] = []
+    for op, answer in zip(ops, result.responses, strict=True):
+        if isinstance(answer, PutResult):
+            changes.append(Change(op.key, answer.prev_kv, op.value, revision))
+        elif isinstance(answer, DeleteResult):
+            changes += [Change(kv.key, kv, None, revision) for kv in answer.prev_kvs]
+    return tuple(changes)
 
 
 def _compare(spec: CompareSpec) -> Compare:
@@ -199,7 +194,7 @@ def _compare(spec: CompareSpec) -> Compare:
 def _op(spec: OpSpec) -> Op:
     end = spec.end or None
     if spec.kind == "put":
-        return Op.put(spec.key, spec.value, lease=spec.lease, ignore_lease=spec.ignore_lease)
+        return Op.put(spec.key, spec.value, lease=spec.lease, ignore_lease=spec.ignore_lease, prev_kv=True)
     if spec.kind == "del":
         return Op.delete(spec.key, range_end=end, prev_kv=True)
     return Op.get(spec.key, range_end=end)

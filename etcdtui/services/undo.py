@@ -13,7 +13,7 @@ from etcdtui.core.types import KeyValue
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.restore import live_lease
-from etcdtui.services.undolog import Change, UndoEntry
+from etcdtui.services.undolog import UNDO, Change, UndoEntry
 from etcdtui.services.valuediff import Hiding, line_diff, preview
 from etcdtui.services.writes import BatchReport, Writes
 
@@ -78,19 +78,25 @@ async def _step_back(writes: Writes, change: Change, now: KeyValue | None) -> tu
     before = change.before
     if before is None:
         return (Step(change.key, now, None), set()) if now else (None, set())
+    if now is not None and now.lease == before.lease:
+        return Step(change.key, now, before.value, keep_lease=True), set()
     lease = await live_lease(writes, before.lease)
     lost = {before.lease} if before.lease and not lease else set()
     return Step(change.key, now, before.value, lease), lost
 
 
 def _group(entry: UndoEntry, steps: list[Step]) -> tuple[Group, ...]:
-    """A pair that moved together goes back together: undo steps of one revision stay one group while they fit."""
+    """A pair that moved together goes back together: undo steps of one revision stay one group while they fit.
+
+    Within it what is put goes first, so that a pair which does not fit is there twice for a moment, never not at all.
+    """
     by_revision: dict[int, list[Step]] = {}
     revisions = {c.key: c.revision for c in entry.changes}
     for step in steps:
         by_revision.setdefault(revisions[step.key], []).append(step)
     groups: list[Group] = []
     for part in by_revision.values():
+        part.sort(key=lambda step: step.value is None)
         groups += [tuple(batch) for batch in pack([(s,) for s in part])]
     return tuple(groups)
 
@@ -108,12 +114,17 @@ def _plan(
     lines.append(line("condition: every key still as it was left, else nothing is written"))
     gone = [f"lease {lease:x} is gone: its keys come back without one" for lease in sorted(lost)[:4]]
     lines.extend(line(words, tone="warn") for words in gone)
+    if entry.granted:
+        names = ", ".join(f"{lease:x}" for lease in entry.granted[:4])
+        lines.append(line(f"{len(entry.granted)} leases granted for it ({names}) stay until their time is over"))
+    if any(step.before is None for step in steps):
+        lines.append(line("a key that is created again begins at version 1", tone="dim"))
     batches = pack(groups)
     if len(batches) > 1:
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole", tone="warn"))
     lines.extend(shown)
     return WritePlan(
-        action="undo",
+        action=UNDO,
         listing=tuple(_step_line(step) for step in steps[:SHOWN_KEYS]),
         target=entry.target,
         action_class=ActionClass.R1 if len(steps) == 1 else ActionClass.R2,
@@ -144,9 +155,13 @@ def _step_line(step: Step) -> PlanLine:
 
 
 async def run_undo(writes: Writes, undo: UndoPlan) -> BatchReport:
-    """Run a possible undo; the entry counts as undone when all of it is written."""
+    """Run a possible undo; the entry counts as undone when all of it is written, else what is left of it can be."""
     assert undo.plan is not None
     report = await writes.apply_batches(undo.plan, undo.groups, undo_of=undo.entry.id)
+    done = {step.key: revision for step, revision in report.written}
+    writes.undo.put_back(undo.entry, done)
     if report.complete:
         undo.entry.undone = True
+    else:
+        undo.entry.changes = tuple(change for change in undo.entry.changes if change.key not in done)
     return report

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etcdtui.core.types import KeyValue
 
 ENTRIES_LIMIT = 500
 BYTES_LIMIT = 64 * 1024 * 1024
+UNDO = "undo"
+"""The action of an undo itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Change:
 
 @dataclass(slots=True)
 class UndoEntry:
-    """One action. ``trash`` is where its before-images are when they are too many for memory; ``never`` a reason."""
+    """One action. ``trash`` is the file with its before-images, ``never`` why it cannot be undone, ``granted`` are
+    leases that were granted for it."""
 
     id: str
     action: str
@@ -38,6 +42,7 @@ class UndoEntry:
     never: str = ""
     etcdctl: str = ""
     undone: bool = False
+    granted: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -59,11 +64,25 @@ class UndoLog:
             if total > self.bytes_limit and old.changes:
                 total -= old.size
                 old.changes = ()
-                old.never = "its before-images did not fit into memory"
+                found = f"; :import {old.trash} brings them back" if old.trash is not None else ""
+                old.never = f"its before-images did not fit into memory{found}"
 
     def find(self, id_: str) -> UndoEntry | None:
         return next((e for e in self.entries if e.id == id_), None)
 
     def last(self) -> UndoEntry | None:
-        """The newest entry that could be undone."""
-        return next((e for e in reversed(self.entries) if not e.undone and not e.never), None)
+        """The newest entry that could be undone; an undo is undone only by choosing it."""
+        wanted = (e for e in reversed(self.entries) if not (e.undone or e.never or e.action == UNDO))
+        return next(wanted, None)
+
+    def put_back(self, entry: UndoEntry, done: Mapping[bytes, int]) -> None:
+        """Keys of an entry are as they were before it, written at the revisions ``done``: what earlier entries left
+        there is there again, so that they can be undone too."""
+        again = {
+            (c.key, c.before.mod_revision): done[c.key] for c in entry.changes if c.key in done and c.before is not None
+        }
+        for old in self.entries:
+            if any((c.key, c.revision) in again for c in old.changes):
+                old.changes = tuple(
+                    replace(c, revision=again.get((c.key, c.revision), c.revision)) for c in old.changes
+                )

@@ -347,7 +347,8 @@ class Writes:
         self, plan: WritePlan, written: tuple[tuple[Step, int], ...], id_: str, *, trash: Path | None = None
     ) -> UndoEntry:
         changes = tuple(Change(s.key, s.before, s.value, revision) for s, revision in written)
-        entry = UndoEntry(id_, plan.action, plan.target, changes, trash, plan.undo, plan.etcdctl)
+        granted = tuple(sorted(plan.scope.leases or ()))
+        entry = UndoEntry(id_, plan.action, plan.target, changes, trash, plan.undo, plan.etcdctl, granted=granted)
         self.undo.add(entry)
         return entry
 
