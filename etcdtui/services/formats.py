@@ -102,7 +102,7 @@ def _json_problem(value: bytes) -> str:
         text = value.decode()
         json.loads(text)
     except json.JSONDecodeError as error:
-        return f"Line {error.lineno}, column {error.colno}: {error.msg}."
+        return f"Line {error.lineno}, column {error.colno}: {error.msg.removesuffix(' at')}."
     except UnicodeDecodeError:
         return "The value is not UTF-8."
     except (RecursionError, ValueError):

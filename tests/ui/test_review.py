@@ -236,3 +236,20 @@ async def test_delete_and_undo_on_the_keys_screen(
                 return await etcd.get(b"k") == wanted
 
             await eventually(done)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_a_long_warning_is_told_whole_at_every_width(width: int) -> None:
+    app = Bench()
+    words = "reads and writes on this member stop while it runs; giving up here does not stop it, " * 2 + "x" * 90
+    async with app.run_test(size=(width, 24)) as pilot:
+        review = dialog(ActionClass.R1, "ask", Clock())
+        review = ReviewDialog(replace(review.plan, lines=(line(words, tone="warn"), line("after"))), review.guard)
+        app.push_screen(review)
+        await pilot.pause()
+        view = review.view
+        rows = [view.render_line(y).text.rstrip() for y in range(view.size.height)]
+        end = next(y for y, row in enumerate(rows) if row.startswith("after"))
+        told = [row.strip() for row in rows[:end]]
+        assert "".join(told).replace(" ", "") == words.replace(" ", "") and end > 1
+        assert max(map(len, told)) <= view.size.width
