@@ -76,7 +76,8 @@ class Level:
     """The children of ``prefix`` inside ``within``, sorted by name.
 
     ``state`` and ``note`` say how complete it is; ``hole`` is the first key not listed yet while it is loading
-    or was stopped; ``total`` the number of keys below, ``revision`` the one all of it was read at.
+    or was stopped; ``total`` the number of keys below, ``revision`` the one all of it was read at. ``spared`` is set
+    once garbage collections leave its names out.
     """
 
     prefix: bytes
@@ -97,6 +98,7 @@ class Level:
     revision: int = 0
     hole: bytes | None = None
     generation: int = 0
+    spared: bool = False
     _size: int = -1
     _opened_at: list[tuple[int, Level]] | None = None
 
@@ -132,7 +134,7 @@ class Level:
         self.reopen.update(self.opened)
         self.closed.update(self.opened)
         self.opened.clear()
-        self.names = []
+        self.names.clear()  # the same list: a long one may have been left out of garbage collections
         self.counts = array("q")
         self.samples = {}
         self.total = UNKNOWN

@@ -129,7 +129,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         opening = asyncio.create_task(Session.open(profile, overrides))
         await asyncio.sleep(LEAVE)  # the first requests leave, and the screen is imported while they travel
         app.screen_types[app.first_number()].load()
-        leave_out_what_is_loaded()
+        if app.session is None:  # afterwards it would keep the screens of a session that is left for ever
+            leave_out_what_is_loaded()
         try:
             return await opening
         except asyncio.CancelledError:

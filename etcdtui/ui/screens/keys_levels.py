@@ -16,7 +16,9 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count
 from etcdtui.services import browse
 from etcdtui.services.browse import Listing, Page
+from etcdtui.services.guard import UnlockKind
 from etcdtui.services.reading import Reads
+from etcdtui.ui.collector import leave_out_names
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.keys_place import PlaceScreen
 from etcdtui.ui.widgets.keytree import KeyTreeView
@@ -35,7 +37,6 @@ WAIT_STEP = 0.02
 WAIT_STEPS = 3_000
 """How long going to a key waits for its level: one minute."""
 READABLE = 200
-EMPTY = "No keys under {}. n creates one, f looks elsewhere."
 
 
 def is_readable(name: bytes) -> bool:
@@ -175,6 +176,7 @@ class LevelsMixin(ClusterScreen):
             self.flash("history was compacted while this level was read: reading it again", "warn")
         for rows in page.rows:
             level.insert(rows)
+        level.spared = level.spared or leave_out_names(len(level.names))
         level.settle(page.counts)
         level.total = page.total
         level.revision = page.revision
@@ -190,9 +192,33 @@ class LevelsMixin(ClusterScreen):
         level.touch()
 
     def _empty_words(self, level: Level) -> str:
-        if not level.prefix:
-            return "No keys in this store. n creates one."
-        return EMPTY.format(level.prefix.decode("utf-8", "backslashreplace"))
+        """What is missing, and only what can be done about it now."""
+        where = f"under {level.prefix.decode('utf-8', 'backslashreplace')}" if level.prefix else "in this store"
+        if self.at_revision:
+            return f"No keys {where} at revision {self.at_revision}."
+        elsewhere = "; f looks elsewhere" if level.prefix else ""
+        return f"No keys {where}. {self.way_to_create()}{elsewhere}."
+
+    def way_to_create(self) -> str:
+        """How a key can be created now, or why it can not, as a clause."""
+        guard = self.session.guard
+        if guard.writable:
+            return self.session.health.why_no_puts or "n creates one"
+        if guard.unlock_requirement().kind is UnlockKind.NEVER:
+            return guard.locked_words()
+        return "READ-ONLY: ! unlocks writes, then n creates one"
+
+    def actions_changed(self) -> None:
+        """What an empty level says depends on what can be done."""
+        super().actions_changed()
+        for level in self.model.root.walk():
+            if level.state is State.READY and not level.names and level.note:
+                words = self._empty_words(level)
+                if words != level.note:
+                    level.note = words
+                    level.touch()
+                    self.view.model_changed()
+                    self.place_changed()
 
     def _failed(self, level: Level, error: EtcdError) -> None:
         level.state = State.FAILED
