@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
+from etcdtui.core.int64 import seconds
 from etcdtui.core.value import Value
 
 MAX_RECENT = 50
@@ -74,11 +75,19 @@ class Places(Value):
 
 
 def load_places(folder: Path) -> Places:
-    """What was saved; anything missing or damaged is left out, because it is only a convenience."""
+    """What was saved; anything missing or damaged is left out, because it is only a convenience.
+
+    A file that cannot be read at all is put aside as ``places.json.damaged``, so that the next visit does not end it.
+    """
+    path = folder / "places.json"
     try:
-        with (folder / "places.json").open("rb") as file:
+        with path.open("rb") as file:
             data = json.loads(file.read(MAX_FILE))
-    except (OSError, ValueError, RecursionError):
+    except OSError:
+        return Places()
+    except (ValueError, RecursionError):
+        with contextlib.suppress(OSError):
+            path.replace(path.with_name("places.json.damaged"))
         return Places()
     if not isinstance(data, dict):
         return Places()
@@ -99,5 +108,5 @@ def _places(items: object) -> tuple[Place, ...]:
         with contextlib.suppress(TypeError, ValueError):
             place = Place(**known)
             if isinstance(place.profile, str) and isinstance(place.name, str) and place.key_bytes is not None:
-                found.append(replace(place, seen=float(place.seen)))
+                found.append(replace(place, seen=seconds(place.seen)))
     return tuple(found)

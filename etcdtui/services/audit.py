@@ -15,6 +15,7 @@ import hashlib
 import itertools
 import json
 import os
+import stat
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
+from etcdtui.core.int64 import int64
 from etcdtui.core.value import Value
 
 MEMORY_LIMIT = 1000
@@ -106,15 +108,15 @@ def from_json(raw: bytes) -> AuditRecord | None:
             profile=str(data["profile"]),
             os_user=str(data["os_user"]),
             etcd_user=str(data["etcd_user"]),
-            cluster_id=int(data["cluster_id"], 16),
+            cluster_id=int(str(data["cluster_id"]), 16),
             endpoint=str(data["endpoint"]),
             targets=tuple(_bytes(target) for target in data["targets"][:TARGETS_LIMIT]),
-            changes=int(data["changes"]),
+            changes=int64(data["changes"]),
             guard=str(data["guard"]),
             before=str(data["before_sha256"]),
             after=str(data["after_sha256"]),
-            revision=int(data["revision"]),
-            duration=data["duration_ms"] / 1000,
+            revision=int64(data["revision"]),
+            duration=int64(data["duration_ms"]) / 1000,
             dry=bool(data["dry"]),
             undo_of=str(data["undo_of"]),
             namespace=str(data.get("namespace", "")),
@@ -264,18 +266,28 @@ def os_user() -> str:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Append whole lines to a 0600 file, followed by fsync; refuses symbolic links."""
+    """Append whole lines to a 0600 file, followed by fsync; refuses symbolic links.
+
+    What a crash left without its line end stays a line of its own.
+    """
     if not path.parent.exists():  # one that a profile names may be shared
         private_folder(path.parent)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(fd, 0o600)
-        view = memoryview(line)
+        view = memoryview(b"\n" + line if _is_torn(fd) else line)
         while view:
             view = view[os.write(fd, view) :]
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _is_torn(fd: int) -> bool:
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or not found.st_size:
+        return False
+    return os.pread(fd, 1, found.st_size - 1) not in (b"\n", b"")
 
 
 def _count_lines(path: Path | None) -> int:

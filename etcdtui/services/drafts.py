@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from etcdtui.core.int64 import int64, seconds
 from etcdtui.core.types import KeyValue
 from etcdtui.core.value import Value
 from etcdtui.services.files import write_private
@@ -99,10 +100,10 @@ def _read(path: Path) -> Draft | None:
         loaded = base and KeyValue(
             key,
             base64.b64decode(base["value"]),
-            int(base["create"]),
-            int(base["mod"]),
-            int(base["version"]),
-            int(base["lease"], 16),
+            int64(base["create"]),
+            int64(base["mod"]),
+            int64(base["version"]),
+            int64(str(base["lease"]), 16),
         )
         return Draft(
             key,
@@ -110,9 +111,9 @@ def _read(path: Path) -> Draft | None:
             base64.b64decode(data["value"]),
             str(data["profile"]),
             int(data["cluster_id"], 16),
-            float(data["time"]),
+            seconds(data["time"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, binascii.Error):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
         return None
 
 

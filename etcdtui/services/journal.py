@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from etcdtui.core.int64 import int64, seconds
 from etcdtui.services.files import write_private
 
 MAX_PAIRS = 100_000
@@ -75,7 +76,7 @@ def read(path: Path) -> MoveJournal | None:
         head = rows[0]
         if head["format"] != "etcdtui-move" or head["pairs"] != len(rows) - 1:
             return None
-        pairs = tuple(Pair(_raw(r["s"]), _raw(r["t"]), int(r["m"]), int(r["l"], 16), str(r["h"])) for r in rows[1:])
+        pairs = tuple(_pair(row) for row in rows[1:])
         return MoveJournal(
             path,
             str(head["profile"]),
@@ -83,11 +84,16 @@ def read(path: Path) -> MoveJournal | None:
             _raw(head["source"]),
             _raw(head["target"]),
             pairs,
-            int(head["revision"]),
-            float(head["time"]),
+            int64(head["revision"]),
+            seconds(head["time"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError, binascii.Error):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, binascii.Error):
         return None
+
+
+def _pair(row: dict[str, object]) -> Pair:
+    lease = int64(str(row["l"]), 16)
+    return Pair(_raw(str(row["s"])), _raw(str(row["t"])), int64(row["m"]), lease, str(row["h"]))
 
 
 def unfinished(folder: Path, cluster_id: int) -> list[MoveJournal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from etcdtui.config.state import load_places, save_places
 from etcdtui.core.keypath import KeySyntaxError, parse_key
 
 RECENT_KEPT = 50
+KEPT_BYTES = 1024
+"""The longest name that is kept between runs."""
 
 
 @dataclass(slots=True)
@@ -90,10 +93,14 @@ class Places:
         self.earlier = [place.key_bytes for place in kept.recent if place.profile == self.profile]
 
     def keep_visit(self, folder: Path, place: bytes) -> None:
-        """Remember a place for later runs. Writes a file; raises ``OSError``."""
+        """Remember a place for later runs, unless its name is very long. Writes a file; raises ``OSError``."""
+        if len(place) > KEPT_BYTES:
+            return
         save_places(folder, load_places(folder).visited(self.profile, place))
 
     def keep_bookmark(self, folder: Path, place: bytes, name: str) -> None:
         """Remember the bookmark, or with an empty name its absence. Writes a file; raises ``OSError``."""
+        if len(place) > KEPT_BYTES:
+            raise OSError(errno.ENAMETOOLONG, "a name of that length is not kept")
         kept = load_places(folder)
         save_places(folder, kept.marked(self.profile, place, name) if name else kept.unmarked(self.profile, place))

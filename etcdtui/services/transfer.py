@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from etcdtui.core.errors import EtcdError, LeaseExists
+from etcdtui.core.int64 import int64
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
 from etcdtui.core.ranges import prefix_range
@@ -32,7 +33,6 @@ FORMAT = "etcdtui-export"
 EXPORT_BYTES_LIMIT = 512 * 1024 * 1024
 """Bytes of keys and values one export or import takes."""
 READ_CHUNK = 100
-INT64_MAX = 2**63 - 1
 SHOWN_KEYS = 1000
 """Keys named in a plan."""
 
@@ -120,9 +120,9 @@ def _header(data: dict[str, object]) -> Header:
         raise ValueError
     return Header(
         int(str(data["cluster_id"]), 16),
-        int(str(data["revision"])),
+        int64(data["revision"]),
         base64.b64decode(str(data["prefix"]), validate=True),
-        {_number(k, 16): _number(str(v)) for k, v in leases.items()},
+        {int64(k, 16): int64(v) for k, v in leases.items()},
     )
 
 
@@ -130,19 +130,11 @@ def _kv(data: dict[str, object]) -> KeyValue:
     return KeyValue(
         base64.b64decode(str(data["key"]), validate=True),
         base64.b64decode(str(data["value"]), validate=True),
-        _number(str(data["create"])),
-        _number(str(data["mod"])),
-        _number(str(data["version"])),
-        _number(str(data["lease"]), 16),
+        int64(data["create"]),
+        int64(data["mod"]),
+        int64(data["version"]),
+        int64(str(data["lease"]), 16),
     )
-
-
-def _number(text: str, base: int = 10) -> int:
-    """A count or an ID as etcd has them, 64 bits; raises ``ValueError``."""
-    number = int(text, base)
-    if abs(number) > INT64_MAX:
-        raise ValueError
-    return number
 
 
 def _dump(data: dict[str, object]) -> bytes:

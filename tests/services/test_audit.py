@@ -91,12 +91,36 @@ async def test_two_programs_that_append_at_once_leave_whole_lines(tmp_path: Path
         {"cluster_id": "zz"},
         {"target": {"b64": "!"}},
         {"target": "\ud800"},
+        {"changes": 10**400},
+        {"revision": 1e300},
+        {"revision": "9" * 30},
+        {"duration_ms": float("nan")},
+        {"duration_ms": 10**400},
+        {"cluster_id": 7.5},
+        {"time": 5},
+        {"time": "99999-01-01T00:00:00Z"},
+        {"targets": 3},
     ],
 )
 def test_a_line_somebody_tampered_with_is_left_out(change: dict[str, object]) -> None:
     good = json.loads(Audit(None).make("put", b"/k", "rev 1").to_json())
     assert from_json(json.dumps(good).encode()) is not None
     assert from_json(json.dumps(good | change).encode()) is None
+
+
+async def test_a_line_that_a_crash_cut_swallows_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path, "p")
+    before, after, last = (audit.make("put", b"/%d" % i, "rev 1") for i in range(3))
+    whole = before.to_json().encode() + b"\n"
+    path.write_bytes(whole + after.to_json().encode()[:40])
+    await audit.add(after)
+    await audit.add(last)
+    torn, *rest = path.read_bytes().removeprefix(whole).split(b"\n")
+    assert torn == after.to_json().encode()[:40]
+    assert rest == [after.to_json().encode(), last.to_json().encode(), b""]
+    later = Audit(path, "p")
+    assert [record.id for record in await later.read_older()] == [last.id, after.id, before.id]
 
 
 @pytest.fixture

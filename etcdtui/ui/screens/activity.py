@@ -146,8 +146,8 @@ class ActivityScreen(ListScreen[Row]):
 
     def record_of(self, row: Row) -> Record:
         record = row.record
-        everything = b" ".join((record.action.encode(), record.target, record.result.encode(), record.profile.encode(),
-                                row.who.encode()))  # fmt: skip
+        words = " ".join((record.action, record.result, record.profile, row.who)).encode(errors="backslashreplace")
+        everything = record.target + b" " + words
         return {TEXT: everything, "action": record.action, "result": record.result, "profile": record.profile,
                 "who": row.who, "undo": row.undo_word, "keys": record.changes, "rev": record.revision,
                 "age": time.time() - record.time}  # fmt: skip
