@@ -9,7 +9,7 @@ from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.methods import Method
 from etcdtui.core import errors as e
 from etcdtui.core.ranges import FROM_KEY
-from etcdtui.core.types import Ack, AuthStatus, Names, Permission, PermissionType, Role, User, WriteIntent
+from etcdtui.core.types import Ack, AuthStatus, Names, Permission, PermissionType, Role, User
 from etcdtui.pb import auth_pb2, rpc_pb2
 
 MAX_NAME = 4096
@@ -24,10 +24,10 @@ class Auth:
 
     async def enable(self) -> Ack:
         """Switches authentication on; ``AuthManagement`` unless user root exists and has role root."""
-        return await self._change(methods.AUTH_ENABLE, rpc_pb2.AuthEnableRequest(), "")
+        return await self._change(methods.AUTH_ENABLE, rpc_pb2.AuthEnableRequest())
 
     async def disable(self) -> Ack:
-        return await self._change(methods.AUTH_DISABLE, rpc_pb2.AuthDisableRequest(), "")
+        return await self._change(methods.AUTH_DISABLE, rpc_pb2.AuthDisableRequest())
 
     async def status(self) -> AuthStatus:
         """Whether authentication is on; ``NotSupported`` before etcd 3.5."""
@@ -41,10 +41,10 @@ class Auth:
             password=password or "",
             options=auth_pb2.UserAddOptions(no_password=password is None),
         )
-        return await self._change(methods.USER_ADD, request, name)
+        return await self._change(methods.USER_ADD, request)
 
     async def user_delete(self, name: str) -> Ack:
-        return await self._change(methods.USER_DELETE, rpc_pb2.AuthUserDeleteRequest(name=_name(name, "user")), name)
+        return await self._change(methods.USER_DELETE, rpc_pb2.AuthUserDeleteRequest(name=_name(name, "user")))
 
     async def user_get(self, name: str) -> User:
         answer = await self._caller.unary(methods.USER_GET, rpc_pb2.AuthUserGetRequest(name=_name(name, "user")))
@@ -58,22 +58,22 @@ class Auth:
 
     async def user_change_password(self, name: str, password: str) -> Ack:
         request = rpc_pb2.AuthUserChangePasswordRequest(name=_name(name, "user"), password=password)
-        return await self._change(methods.USER_CHANGE_PASSWORD, request, name)
+        return await self._change(methods.USER_CHANGE_PASSWORD, request)
 
     async def user_grant_role(self, user: str, role: str) -> Ack:
         request = rpc_pb2.AuthUserGrantRoleRequest(user=_name(user, "user"), role=_name(role, "role"))
-        return await self._change(methods.USER_GRANT_ROLE, request, f"{user} {role}")
+        return await self._change(methods.USER_GRANT_ROLE, request)
 
     async def user_revoke_role(self, user: str, role: str) -> Ack:
         request = rpc_pb2.AuthUserRevokeRoleRequest(name=_name(user, "user"), role=_name(role, "role"))
-        return await self._change(methods.USER_REVOKE_ROLE, request, f"{user} {role}")
+        return await self._change(methods.USER_REVOKE_ROLE, request)
 
     async def role_add(self, name: str) -> Ack:
-        return await self._change(methods.ROLE_ADD, rpc_pb2.AuthRoleAddRequest(name=_name(name, "role")), name)
+        return await self._change(methods.ROLE_ADD, rpc_pb2.AuthRoleAddRequest(name=_name(name, "role")))
 
     async def role_delete(self, name: str) -> Ack:
         """Also takes the role from all users."""
-        return await self._change(methods.ROLE_DELETE, rpc_pb2.AuthRoleDeleteRequest(role=_name(name, "role")), name)
+        return await self._change(methods.ROLE_DELETE, rpc_pb2.AuthRoleDeleteRequest(role=_name(name, "role")))
 
     async def role_get(self, name: str) -> Role:
         answer = await self._caller.unary(methods.ROLE_GET, rpc_pb2.AuthRoleGetRequest(role=_name(name, "role")))
@@ -92,16 +92,16 @@ class Auth:
     async def role_grant_permission(self, role: str, permission: Permission) -> Ack:
         """Granting the same range again replaces its type. Everything is key ``\\0`` with range_end ``\\0``."""
         request = rpc_pb2.AuthRoleGrantPermissionRequest(name=_name(role, "role"), perm=_permission(permission))
-        return await self._change(methods.ROLE_GRANT_PERMISSION, request, role)
+        return await self._change(methods.ROLE_GRANT_PERMISSION, request)
 
     async def role_revoke_permission(self, role: str, key: KeyLike, range_end: KeyLike = b"") -> Ack:
         """``key`` and ``range_end`` must be those of the grant."""
         start, end = _range(to_bytes(key), to_bytes(range_end, "range_end"))
         request = rpc_pb2.AuthRoleRevokePermissionRequest(role=_name(role, "role"), key=start, range_end=end)
-        return await self._change(methods.ROLE_REVOKE_PERMISSION, request, role)
+        return await self._change(methods.ROLE_REVOKE_PERMISSION, request)
 
-    async def _change(self, method: Method[Req, Resp], request: Req, detail: str) -> Ack:
-        answer = await self._caller.unary(method, request, intent=WriteIntent(method.name, detail=detail))
+    async def _change(self, method: Method[Req, Resp], request: Req) -> Ack:
+        answer = await self._caller.unary(method, request)
         return Ack(convert.header(answer.header))  # type: ignore[attr-defined]  # every auth answer has a header
 
 

@@ -7,15 +7,18 @@ from etcdtui.client import quiet  # isort: skip  - must run before grpc is impor
 import asyncio
 import logging
 from collections.abc import Container
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 from etcdtui.client import methods
 from etcdtui.client.attempts import Attempts, final_error
 from etcdtui.client.balancer import Slot
+from etcdtui.client.border import Border
 from etcdtui.client.connection import Connection, Metadata
 from etcdtui.client.failures import failure_of
 from etcdtui.client.grpc_errors import Failure
-from etcdtui.client.methods import Effect, Method
+from etcdtui.client.methods import Effect, Kind, Method
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.pool import Pool
 from etcdtui.client.retry import Action, decide
@@ -23,7 +26,7 @@ from etcdtui.client.streams import Stream
 from etcdtui.client.token import TokenSource
 from etcdtui.core import errors as e
 from etcdtui.core.safe_text import safe_text
-from etcdtui.core.types import WriteGate, WriteIntent
+from etcdtui.core.types import WriteGate
 from etcdtui.pb import rpc_pb2
 
 __all__ = ["Caller", "quiet"]
@@ -51,7 +54,7 @@ class Caller:
         self.revision = 0
         self.tokens = TokenSource(options.username, options.password, options.token, self._authenticate)
         self.pool = Pool(options, self._probe_metadata)
-        self._gate = gate
+        self._border = Border(gate)
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._plain: tuple[str | None, Metadata | None, Metadata] = (None, None, (_LEADER,))
@@ -72,11 +75,14 @@ class Caller:
         timeout: float | None = None,
         endpoint: str | None = None,
         require_leader: bool = False,
-        intent: WriteIntent | None = None,
     ) -> Resp:
         """One answer. Without ``endpoint`` any member may give it and reads are repeated on others; with it only that
         member is asked, once. ``timeout`` ``None`` is the command timeout."""
-        self.admit(method, intent)
+        if self._closed:
+            raise e.ClosedError()
+        if method.kind is not Kind.UNARY:
+            raise ValueError(f"{method.name} is a stream")
+        self._border.request(method, request, endpoint)
         limit = self.options.command_timeout if timeout is None else timeout
         if self._loop.time() >= self.tokens.renew_at:
             self.tokens.renew_soon()
@@ -103,13 +109,14 @@ class Caller:
         require_leader: bool = False,
         fresh_token: bool = False,
         timeout: float | None = None,
-        intent: WriteIntent | None = None,
     ) -> Stream[Req, Resp]:
         """Opens a stream on a connected member: bidirectional ones without ``request``, server streams with it.
 
         ``timeout`` bounds the finding of a member (``None``: the command timeout); the stream itself has no deadline.
         """
-        self.admit(method, intent)
+        if self._closed:
+            raise e.ClosedError()
+        self._border.stream(method, request, endpoint)
         await self.tokens.for_stream(fresh=fresh_token)
         limit = self.options.command_timeout if timeout is None else timeout
         slot: Slot[Connection] | None = None
@@ -124,7 +131,8 @@ class Caller:
         start = connection.call_for(method)
         metadata = self._metadata(require_leader)
         call = start(metadata=metadata) if request is None else start(request, metadata=metadata)
-        return Stream(call, connection, lambda: self._closed, lambda: self._lost(slot))
+        check = partial(self._border.request, method, endpoint=endpoint)
+        return Stream(call, connection, check, lambda: self._closed, lambda: self._lost(slot))
 
     async def login(self, timeout: float) -> None:
         """Fetches the first token, if there are credentials."""
@@ -146,11 +154,11 @@ class Caller:
         await self.tokens.aclose()
         await self.pool.aclose()
 
-    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
+    def renewing(self, lease_id: int) -> AbstractContextManager[None]:
+        """Asks the write gate once for all renewals of a lease inside of the block."""
         if self._closed:
             raise e.ClosedError()
-        if self._gate is not None and (intent is not None or method.effect is Effect.WRITE):
-            self._gate(intent or WriteIntent(method.name))
+        return self._border.renewing(lease_id)
 
     def _metadata(self, require_leader: bool) -> Metadata | None:
         token = self.tokens.current

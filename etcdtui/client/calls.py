@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 from etcdtui.client.methods import Method
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.token import TokenSource
-from etcdtui.core.types import WriteIntent
 
 Req = TypeVar("Req")
 Resp = TypeVar("Resp")
@@ -48,7 +48,7 @@ class Calls(Protocol):
     @property
     def closed(self) -> bool: ...
 
-    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None: ...
+    def renewing(self, lease_id: int) -> AbstractContextManager[None]: ...
 
     async def unary(
         self,
@@ -58,7 +58,6 @@ class Calls(Protocol):
         timeout: float | None = None,
         endpoint: str | None = None,
         require_leader: bool = False,
-        intent: WriteIntent | None = None,
     ) -> Resp: ...
 
     async def open_stream(
@@ -71,7 +70,6 @@ class Calls(Protocol):
         require_leader: bool = False,
         fresh_token: bool = False,
         timeout: float | None = None,
-        intent: WriteIntent | None = None,
     ) -> StreamCall[Req, Resp]: ...
 
 
@@ -97,8 +95,8 @@ class ForwardedCalls:
     def closed(self) -> bool:
         return self._inner.closed
 
-    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
-        self._inner.admit(method, intent)
+    def renewing(self, lease_id: int) -> AbstractContextManager[None]:
+        return self._inner.renewing(lease_id)
 
     async def open_stream(
         self,
@@ -110,7 +108,6 @@ class ForwardedCalls:
         require_leader: bool = False,
         fresh_token: bool = False,
         timeout: float | None = None,
-        intent: WriteIntent | None = None,
     ) -> StreamCall[Req, Resp]:
         return await self._inner.open_stream(
             method,
@@ -120,5 +117,4 @@ class ForwardedCalls:
             require_leader=require_leader,
             fresh_token=fresh_token,
             timeout=timeout,
-            intent=intent,
         )

@@ -9,7 +9,7 @@ from etcdtui.client import convert, methods
 from etcdtui.client.call import Caller
 from etcdtui.client.endpoints import parse_endpoint
 from etcdtui.core.errors import ConfigError
-from etcdtui.core.types import Members, WriteIntent
+from etcdtui.core.types import Members
 from etcdtui.pb import rpc_pb2
 
 UINT64_MAX = 2**64 - 1
@@ -31,8 +31,7 @@ class Cluster:
         """Announces a new member; the result's ``member`` is the new one."""
         urls = _peer_urls(peer_urls)
         request = rpc_pb2.MemberAddRequest(peerURLs=urls, isLearner=learner)
-        intent = WriteIntent("Cluster/MemberAdd", detail=",".join(urls))
-        answer = await self._caller.unary(methods.MEMBER_ADD, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.MEMBER_ADD, request, timeout=timeout)
         found = convert.members(answer.members, answer.header)
         found.member = convert.member(answer.member)
         return found
@@ -40,23 +39,20 @@ class Cluster:
     async def remove(self, member_id: int, *, timeout: float | None = None) -> Members:
         """Takes a member out for good; its process ends by itself."""
         request = rpc_pb2.MemberRemoveRequest(ID=member_number(member_id))
-        intent = WriteIntent("Cluster/MemberRemove", member=member_id)
-        answer = await self._caller.unary(methods.MEMBER_REMOVE, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.MEMBER_REMOVE, request, timeout=timeout)
         return convert.members(answer.members, answer.header)
 
     async def update(self, member_id: int, peer_urls: Iterable[str], *, timeout: float | None = None) -> Members:
         """Changes a member's peer URLs. Before 3.5.31 and 3.6.12 this silently promotes a learner."""
         urls = _peer_urls(peer_urls)
         request = rpc_pb2.MemberUpdateRequest(ID=member_number(member_id), peerURLs=urls)
-        intent = WriteIntent("Cluster/MemberUpdate", member=member_id, detail=",".join(urls))
-        answer = await self._caller.unary(methods.MEMBER_UPDATE, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.MEMBER_UPDATE, request, timeout=timeout)
         return convert.members(answer.members, answer.header)
 
     async def promote(self, member_id: int, *, timeout: float | None = None) -> Members:
         """Makes a learner a voter; ``LearnerNotReady`` while it lags behind the leader."""
         request = rpc_pb2.MemberPromoteRequest(ID=member_number(member_id))
-        intent = WriteIntent("Cluster/MemberPromote", member=member_id)
-        answer = await self._caller.unary(methods.MEMBER_PROMOTE, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.MEMBER_PROMOTE, request, timeout=timeout)
         return convert.members(answer.members, answer.header)
 
 

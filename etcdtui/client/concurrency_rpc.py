@@ -14,7 +14,7 @@ from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.ranges import lease_id
 from etcdtui.client.server_streams import messages
 from etcdtui.core import errors
-from etcdtui.core.types import KeyValue, WriteIntent
+from etcdtui.core.types import KeyValue
 from etcdtui.core.value import Value
 from etcdtui.pb import election_pb2, lock_pb2
 
@@ -42,13 +42,11 @@ class LockService:
         """Wait for the lock; returns the key that unlocks it."""
         wanted = to_bytes(name, "the name")
         request = lock_pb2.LockRequest(name=wanted, lease=lease_id(lease))
-        intent = WriteIntent("Lock/Lock", puts=(wanted,), lease=lease)
-        return (await self._caller.unary(methods.LOCK, request, timeout=timeout, intent=intent)).key
+        return (await self._caller.unary(methods.LOCK, request, timeout=timeout)).key
 
     async def unlock(self, key: KeyLike, *, timeout: float | None = None) -> None:
         wanted = to_bytes(key)
-        intent = WriteIntent("Lock/Unlock", deletes=((wanted, b""),))
-        await self._caller.unary(methods.UNLOCK, lock_pb2.UnlockRequest(key=wanted), timeout=timeout, intent=intent)
+        await self._caller.unary(methods.UNLOCK, lock_pb2.UnlockRequest(key=wanted), timeout=timeout)
 
 
 class ElectionService:
@@ -61,23 +59,20 @@ class ElectionService:
         """Wait until elected."""
         wanted = to_bytes(name, "the name")
         request = election_pb2.CampaignRequest(name=wanted, lease=lease_id(lease), value=to_bytes(value, "the value"))
-        intent = WriteIntent("Election/Campaign", puts=(wanted,), lease=lease)
-        got = (await self._caller.unary(methods.CAMPAIGN, request, timeout=timeout, intent=intent)).leader
+        got = (await self._caller.unary(methods.CAMPAIGN, request, timeout=timeout)).leader
         return LeaderKey(got.name, got.key, got.rev, got.lease)
 
     async def proclaim(self, leader: LeaderKey, value: KeyLike, *, timeout: float | None = None) -> None:
         """Change the value of a leadership; ``NotOwner`` when it is over."""
         request = election_pb2.ProclaimRequest(leader=leader.message, value=to_bytes(value, "the value"))
-        intent = WriteIntent("Election/Proclaim", puts=(leader.key,), lease=leader.lease)
         try:
-            await self._caller.unary(methods.PROCLAIM, request, timeout=timeout, intent=intent)
+            await self._caller.unary(methods.PROCLAIM, request, timeout=timeout)
         except errors.NotLeader as error:
             raise errors.NotOwner(error.message, endpoint=error.endpoint, code=error.code) from None
 
     async def resign(self, leader: LeaderKey, *, timeout: float | None = None) -> None:
         request = election_pb2.ResignRequest(leader=leader.message)
-        intent = WriteIntent("Election/Resign", deletes=((leader.key, b""),), lease=leader.lease)
-        await self._caller.unary(methods.RESIGN, request, timeout=timeout, intent=intent)
+        await self._caller.unary(methods.RESIGN, request, timeout=timeout)
 
     async def leader(self, name: KeyLike, *, timeout: float | None = None) -> KeyValue:
         """The leader's key, its value the proposal; ``NoElectionLeader`` when nobody leads."""

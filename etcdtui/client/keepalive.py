@@ -8,24 +8,19 @@ not permitted. A refused lease ends the server's stream; it is told apart, the o
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from types import TracebackType
 
 from etcdtui.client.calls import Calls
 from etcdtui.client.inbox import Inbox
 from etcdtui.client.keepalive_stream import KeepAliveLane
-from etcdtui.client.methods import LEASE_KEEP_ALIVE
 from etcdtui.core import errors
-from etcdtui.core.types import WriteIntent
 
 LEASES_PER_STREAM = 500
 """A server answers one stream's renewals strictly one after the other."""
 
 ANSWERS_KEPT = 16
 """Answers kept for a listener that does not read; older ones are dropped."""
-
-
-def renew_intent(lease_id: int) -> WriteIntent:
-    return WriteIntent("Lease/LeaseKeepAlive", lease=lease_id)
 
 
 class KeepAlive:
@@ -79,10 +74,13 @@ class KeepAliveHub:
     def __init__(self, caller: Calls) -> None:
         self._caller = caller
         self._lanes: dict[KeepAliveLane, asyncio.Task[None]] = {}
+        self._admitted: dict[KeepAlive, ExitStack] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
     def add(self, listener: KeepAlive) -> None:
-        self._caller.admit(LEASE_KEEP_ALIVE, renew_intent(listener.lease_id))
+        renewing = ExitStack()
+        renewing.enter_context(self._caller.renewing(listener.lease_id))
+        self._admitted[listener] = renewing
         lane = next((lane for lane in self._lanes if listener.lease_id in lane.renewals), None)
         if lane is None:
             lane = next((lane for lane in self._lanes if len(lane.renewals) < LEASES_PER_STREAM), None)
@@ -99,6 +97,8 @@ class KeepAliveHub:
             lane.remove(listener)
             if not lane.renewals:
                 self._end(lane)
+        if (renewing := self._admitted.pop(listener, None)) is not None:
+            renewing.close()
 
     async def _keep(self, lane: KeepAliveLane) -> None:
         try:

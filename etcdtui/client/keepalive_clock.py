@@ -62,6 +62,13 @@ class InFlight:
                 return sent_at
         return now
 
+    def dropped(self, lease_id: int) -> None:
+        """Its first request was not sent after all."""
+        for place, (sent_id, _) in enumerate(self._sent):
+            if sent_id == lease_id:
+                del self._sent[place]
+                return
+
     @property
     def head(self) -> int | None:
         """The lease whose renewal a failure of the stream was about."""

@@ -136,7 +136,11 @@ class KeepAliveLane:
         try:
             while True:
                 while self._outbox:
-                    await stream.write(rpc_pb2.LeaseKeepAliveRequest(ID=self._outbox.popleft()))
+                    lease_id = self._outbox.popleft()
+                    if lease_id in self.renewals:
+                        await stream.write(rpc_pb2.LeaseKeepAliveRequest(ID=lease_id))
+                    else:
+                        self._in_flight.dropped(lease_id)
                 self._wake_writer.clear()
                 await self._wake_writer.wait()
         except errors.EtcdError:

@@ -12,7 +12,7 @@ from etcdtui.client.pages import Pager
 from etcdtui.client.ranges import whole
 from etcdtui.client.requests import OrderLike, TargetLike
 from etcdtui.core.errors import BadArgument
-from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult, WriteIntent
+from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult
 from etcdtui.pb import rpc_pb2
 
 DEFAULT_PAGE = 1000
@@ -128,8 +128,7 @@ class KV:
         request = requests.put_request(
             key, value, lease=lease, prev_kv=prev_kv, ignore_value=ignore_value, ignore_lease=ignore_lease
         )
-        intent = WriteIntent("KV/Put", puts=(request.key,), lease=lease)
-        return convert.put_result(await self._caller.unary(methods.PUT, request, timeout=timeout, intent=intent))
+        return convert.put_result(await self._caller.unary(methods.PUT, request, timeout=timeout))
 
     async def delete(
         self,
@@ -143,8 +142,7 @@ class KV:
     ) -> DeleteResult:
         """Deletes a key or a range; deleting nothing is no error and makes no revision."""
         request = requests.delete_request(key, range_end=range_end, prefix=prefix, from_key=from_key, prev_kv=prev_kv)
-        intent = WriteIntent("KV/DeleteRange", deletes=((request.key, request.range_end),))
-        answer = await self._caller.unary(methods.DELETE_RANGE, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.DELETE_RANGE, request, timeout=timeout)
         return convert.delete_result(answer)
 
     async def txn(
@@ -160,12 +158,8 @@ class KV:
         single member without the cluster's consent: it says nothing about health.
         """
         request = txn.txn_request(compare, success, failure)
-        if txn.is_read_only(request):
-            answer = await self._caller.unary(methods.TXN_READ, request, timeout=timeout)
-        else:
-            intent = txn.write_intent(request)
-            answer = await self._caller.unary(methods.TXN, request, timeout=timeout, intent=intent)
-        return convert.txn_result(answer)
+        method = methods.TXN_READ if txn.is_read_only(request) else methods.TXN
+        return convert.txn_result(await self._caller.unary(method, request, timeout=timeout))
 
     async def compact(self, revision: int, *, physical: bool = False, timeout: float | None = None) -> CompactResult:
         """Drops history below ``revision``. 0 is refused here: a server would accept it and then report false hashes.
@@ -175,6 +169,5 @@ class KV:
         if revision == 0:
             raise BadArgument("compacting at revision 0 is refused")
         request = rpc_pb2.CompactionRequest(revision=whole("revision", revision, 1), physical=physical)
-        intent = WriteIntent("KV/Compact", detail=str(revision))
-        answer = await self._caller.unary(methods.COMPACT, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.COMPACT, request, timeout=timeout)
         return CompactResult(convert.header(answer.header))

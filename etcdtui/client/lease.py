@@ -7,12 +7,12 @@ import asyncio
 from etcdtui.client import methods
 from etcdtui.client.calls import Calls
 from etcdtui.client.convert import header
-from etcdtui.client.keepalive import KeepAlive, KeepAliveHub, renew_intent
+from etcdtui.client.keepalive import KeepAlive, KeepAliveHub
 from etcdtui.client.keepalive_stream import renew_once
 from etcdtui.client.ranges import INT64_MAX, lease_id
 from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
 from etcdtui.core import errors
-from etcdtui.core.types import Ack, Lease, LeaseIds, LeaseTimeToLive, WriteIntent
+from etcdtui.core.types import Ack, Lease, LeaseIds, LeaseTimeToLive
 from etcdtui.pb import rpc_pb2
 
 ONCE_FIRST_PAUSE = 0.025
@@ -34,15 +34,13 @@ class LeaseClient:
         if isinstance(ttl, bool) or not isinstance(ttl, int) or abs(ttl) > INT64_MAX:
             raise ValueError(f"a TTL must be a whole number of seconds, not {ttl!r}")
         request = rpc_pb2.LeaseGrantRequest(TTL=ttl, ID=lease_id(id))
-        intent = WriteIntent("Lease/LeaseGrant", lease=id)
-        answer = await self._caller.unary(methods.LEASE_GRANT, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.LEASE_GRANT, request, timeout=timeout)
         return Lease(answer.ID, answer.TTL, header(answer.header))
 
     async def revoke(self, id: int, *, timeout: float | None = None) -> Ack:  # noqa: A002
         """End a lease and delete its keys, all at one revision; ``LeaseNotFound`` when there is none."""
         request = rpc_pb2.LeaseRevokeRequest(ID=lease_id(id))
-        intent = WriteIntent("Lease/LeaseRevoke", lease=id)
-        answer = await self._caller.unary(methods.LEASE_REVOKE, request, timeout=timeout, intent=intent)
+        answer = await self._caller.unary(methods.LEASE_REVOKE, request, timeout=timeout)
         return Ack(header(answer.header))
 
     async def time_to_live(self, id: int, *, keys: bool = False, timeout: float | None = None) -> LeaseTimeToLive:  # noqa: A002
@@ -63,12 +61,12 @@ class LeaseClient:
 
         ``LeaseNotFound`` when the lease is gone. ``timeout`` ``None`` is the client's command timeout, 0 no limit.
         """
-        self._caller.admit(methods.LEASE_KEEP_ALIVE, renew_intent(lease_id(id)))
         limit = self._caller.options.command_timeout if timeout is None else timeout
-        run = _Once(self._caller, id)
+        run = _Once(self._caller, lease_id(id))
         try:
-            async with asyncio.timeout(limit or None):
-                return await run.renewed()
+            with self._caller.renewing(id):
+                async with asyncio.timeout(limit or None):
+                    return await run.renewed()
         except TimeoutError:
             last = f"; the last failure was: {run.last.message}" if run.last is not None else ""
             raise errors.DeadlineExceeded(f"the lease was not renewed within {limit:g} s{last}") from None

@@ -23,7 +23,6 @@ from etcdtui.core.types import (
     HashKV,
     SavedSnapshot,
     SnapshotChunk,
-    WriteIntent,
 )
 from etcdtui.pb import rpc_pb2
 
@@ -81,10 +80,7 @@ class Maintenance:
     async def defragment(self, endpoint: str, *, timeout: float | None = 0.0) -> None:
         """Rewrites one member's database file. It serves nothing meanwhile, and goes on even if the caller gives up;
         therefore no deadline unless one is given."""
-        intent = WriteIntent("Maintenance/Defragment", detail=endpoint)
-        await self._caller.unary(
-            methods.DEFRAGMENT, rpc_pb2.DefragmentRequest(), endpoint=endpoint, timeout=timeout, intent=intent
-        )
+        await self._caller.unary(methods.DEFRAGMENT, rpc_pb2.DefragmentRequest(), endpoint=endpoint, timeout=timeout)
 
     async def hash_kv(self, endpoint: str | None = None, *, revision: int = 0, timeout: float | None = None) -> HashKV:
         """One member's checksum of all revisions up to ``revision`` (0: its current one).
@@ -98,13 +94,10 @@ class Maintenance:
     async def move_leader(self, target_id: int, *, timeout: float | None = None) -> None:
         """Hands leadership to a started voting member; finds the leader itself, as only the leader accepts this."""
         request = rpc_pb2.MoveLeaderRequest(targetID=member_number(target_id))
-        intent = WriteIntent("Maintenance/MoveLeader", member=target_id)
         problem: e.EtcdError = e.NotLeader("no endpoint leads to the leader; add its client URL to the endpoints")
         for endpoint in await self._leader_first(timeout):
             try:
-                await self._caller.unary(
-                    methods.MOVE_LEADER, request, endpoint=endpoint, timeout=timeout, intent=intent
-                )
+                await self._caller.unary(methods.MOVE_LEADER, request, endpoint=endpoint, timeout=timeout)
             except (e.NotLeader, e.LearnerRefused):
                 continue
             except e.Unavailable as error:
@@ -129,8 +122,7 @@ class Maintenance:
         if kind is DowngradeAction.VALIDATE:
             answer = await self._caller.unary(methods.DOWNGRADE_VALIDATE, request, timeout=timeout)
         else:
-            intent = WriteIntent("Maintenance/Downgrade", detail=f"{kind.name.lower()} {version}".strip())
-            answer = await self._caller.unary(methods.DOWNGRADE_CHANGE, request, timeout=timeout, intent=intent)
+            answer = await self._caller.unary(methods.DOWNGRADE_CHANGE, request, timeout=timeout)
         return DowngradeResult(answer.version, convert.header(answer.header))
 
     async def snapshot(self, endpoint: str | None = None) -> AsyncGenerator[SnapshotChunk, None]:
@@ -153,9 +145,7 @@ class Maintenance:
 
     async def _change(self, action: int, member_id: int, alarm: AlarmType, timeout: float | None) -> Alarms:
         request = rpc_pb2.AlarmRequest(action=action, memberID=member_id, alarm=alarm.value)  # type: ignore[arg-type]  # int enums
-        name = "activate" if action == rpc_pb2.AlarmRequest.ACTIVATE else "disarm"
-        intent = WriteIntent("Maintenance/Alarm", member=member_id, detail=f"{name} {alarm.name}")
-        return convert.alarms(await self._caller.unary(methods.ALARM_CHANGE, request, timeout=timeout, intent=intent))
+        return convert.alarms(await self._caller.unary(methods.ALARM_CHANGE, request, timeout=timeout))
 
     async def _leader_first(self, timeout: float | None) -> list[str]:
         """Endpoints to try: the leader's if some member could name it, then all others."""

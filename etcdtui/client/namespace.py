@@ -14,7 +14,6 @@ from etcdtui.client.calls import Calls, ForwardedCalls, StreamCall
 from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.methods import Method
 from etcdtui.core.ranges import below
-from etcdtui.core.types import WriteIntent
 from etcdtui.pb import rpc_pb2
 
 Req = TypeVar("Req")
@@ -76,19 +75,6 @@ class Translation:
         if leave is not None:
             leave(response)
         return response
-
-    def intent(self, intent: WriteIntent | None) -> WriteIntent | None:
-        """What is about to be written, by the store's names."""
-        if intent is None:
-            return None
-        return WriteIntent(
-            intent.method,
-            tuple(self.prefix + key for key in intent.puts),
-            tuple(below(self.prefix, key, end) for key, end in intent.deletes),
-            intent.lease,
-            intent.member,
-            intent.detail,
-        )
 
     def _enter_range(self, message: Any) -> None:
         message.key, message.range_end = below(self.prefix, message.key, message.range_end)
@@ -186,9 +172,6 @@ class NamespacedCalls(ForwardedCalls):
         super().__init__(inner)
         self._translation = Translation(prefix)
 
-    def admit(self, method: Method[Req, Resp], intent: WriteIntent | None) -> None:
-        super().admit(method, self._translation.intent(intent))
-
     async def unary(
         self,
         method: Method[Req, Resp],
@@ -197,7 +180,6 @@ class NamespacedCalls(ForwardedCalls):
         timeout: float | None = None,
         endpoint: str | None = None,
         require_leader: bool = False,
-        intent: WriteIntent | None = None,
     ) -> Resp:
         answer = await self._inner.unary(
             method,
@@ -205,7 +187,6 @@ class NamespacedCalls(ForwardedCalls):
             timeout=timeout,
             endpoint=endpoint,
             require_leader=require_leader,
-            intent=self._translation.intent(intent),
         )
         return self._translation.left(method, answer)
 
@@ -219,7 +200,6 @@ class NamespacedCalls(ForwardedCalls):
         require_leader: bool = False,
         fresh_token: bool = False,
         timeout: float | None = None,
-        intent: WriteIntent | None = None,
     ) -> StreamCall[Req, Resp]:
         stream = await super().open_stream(
             method,
@@ -229,6 +209,5 @@ class NamespacedCalls(ForwardedCalls):
             require_leader=require_leader,
             fresh_token=fresh_token,
             timeout=timeout,
-            intent=self._translation.intent(intent),
         )
         return NamespacedStream(stream, method, self._translation)

@@ -10,7 +10,6 @@ from etcdtui.client.calls import Calls, ForwardedCalls
 from etcdtui.client.methods import Method
 from etcdtui.client.stream_policy import Backoff
 from etcdtui.core import errors
-from etcdtui.core.types import WriteIntent
 
 TRIES_PER_ENDPOINT = 5
 FIRST_PAUSE = 0.005
@@ -40,14 +39,13 @@ class OrderedCalls(ForwardedCalls):
         timeout: float | None = None,
         endpoint: str | None = None,
         require_leader: bool = False,
-        intent: WriteIntent | None = None,
     ) -> Resp:
         pause = Backoff(FIRST_PAUSE, PAUSE_CAP)
         known = self.revision
         seen = 0
         for _ in range(TRIES_PER_ENDPOINT * len(self.endpoints)):
             answer: Any = await self._inner.unary(
-                method, request, timeout=timeout, endpoint=endpoint, require_leader=require_leader, intent=intent
+                method, request, timeout=timeout, endpoint=endpoint, require_leader=require_leader
             )
             seen = answer.header.revision
             if method not in _GUARDED or seen >= known:

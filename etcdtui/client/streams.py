@@ -21,12 +21,21 @@ Resp = TypeVar("Resp")
 
 
 class Stream(Generic[Req, Resp]):
-    """``read`` gives ``None`` at a clean end. Cancelling a pending ``read`` ends the whole stream, as gRPC does."""
+    """``read`` gives ``None`` at a clean end. Cancelling a pending ``read`` ends the whole stream, as gRPC does.
+
+    ``check`` sees each message before it is sent, and raises to stop it.
+    """
 
     def __init__(
-        self, call: Any, connection: Connection, closing: Callable[[], bool], lost: Callable[[], None]
+        self,
+        call: Any,
+        connection: Connection,
+        check: Callable[[Req], None],
+        closing: Callable[[], bool],
+        lost: Callable[[], None],
     ) -> None:
         self._call = call
+        self._check = check
         self._connection = connection
         self._closing = closing
         self._lost = lost
@@ -49,6 +58,7 @@ class Stream(Generic[Req, Resp]):
         return message  # type: ignore[no-any-return]  # gRPC's stubs leave the message type open
 
     async def write(self, request: Req) -> None:
+        self._check(request)
         try:
             await self._call.write(request)
         except asyncio.CancelledError:
