@@ -27,6 +27,8 @@ __all__ = ["quiet", "run"]
 
 EVENTS = {1: 12_000, 10: 60_000, 100: 300_000}
 ROUNDS = int(os.environ.get("ETCDTUI_BENCH_ROUNDS", "11"))
+PATIENCE = 60.0
+"""Seconds after which one side is given up: the sender or the receiver is stuck."""
 
 Side = Callable[[str, int, bool], Awaitable[float]]
 
@@ -82,7 +84,8 @@ async def _compare(endpoint: str, per_message: int, touched: bool) -> Result:
     took: dict[Side, list[float]] = {_bare: [], _ours: []}
     for number in range(ROUNDS + 1):
         for side in random.sample((_bare, _ours), 2):
-            seconds = await side(endpoint, per_message, touched)
+            async with asyncio.timeout(PATIENCE):
+                seconds = await side(endpoint, per_message, touched)
             if number:
                 took[side].append(seconds)
     low, high = statistics.median(took[_bare]), statistics.median(took[_ours])

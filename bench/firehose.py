@@ -54,7 +54,6 @@ class Peer:
     def __init__(self, connection: socket.socket, events: int) -> None:
         self._connection = connection
         self._events = events
-        self._lock = threading.Lock()
         self._changed = threading.Condition()
         self._initial_window = 65_535
         self._windows: dict[int, int] = {0: 65_535}
@@ -86,16 +85,12 @@ class Peer:
 
     def _frame(self, kind: int, flags: int, stream: int, payload: bytes | memoryview) -> None:
         head = len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big")
-        with self._lock:
+        with self._changed:
             self._connection.sendall(head + payload)
 
     def _handle(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == SETTINGS and not flags:
-            for place in range(0, len(payload), 6):
-                name, value = struct.unpack_from(">HI", payload, place)
-                if name == INITIAL_WINDOW_SETTING:
-                    self._initial_window = value
-            self._frame(SETTINGS, 1, 0, b"")
+            self._settle(payload)
         elif kind == PING and not flags:
             self._frame(PING, 1, 0, payload)
         elif kind == WINDOW_UPDATE:
@@ -115,24 +110,40 @@ class Peer:
                 threading.Thread(target=self._pour, args=(stream, load), daemon=True).start()
         # What else comes (resets, priorities) needs no answer: a stream that is left is simply starved of window.
 
+    def _settle(self, payload: bytes) -> None:
+        """A new first window moves those of the open streams too. No data that needs it may go before the answer:
+        until that comes the client counts by the old one and ends the stream."""
+        with self._changed:
+            for place in range(0, len(payload), 6):
+                name, value = struct.unpack_from(">HI", payload, place)
+                if name == INITIAL_WINDOW_SETTING:
+                    for stream in self._windows.keys() - {0}:
+                        self._windows[stream] += value - self._initial_window
+                    self._initial_window = value
+            self._frame(SETTINGS, 1, 0, b"")
+            self._changed.notify_all()
+
     def _pour(self, stream: int, load: bytes) -> None:
         created = rpc_pb2.WatchResponse(header=MEMBER, watch_id=1, created=True)
         view = memoryview(_message(created) + load)
         try:
-            while view and (room := self._room(stream, min(FRAME_BYTES, len(view)))):
-                self._frame(DATA, 0, stream, view[:room])
-                view = view[room:]
+            while view and (sent := self._send(stream, view[:FRAME_BYTES])):
+                view = view[sent:]
         except OSError:
             return
 
-    def _room(self, stream: int, wanted: int) -> int:
+    def _send(self, stream: int, data: memoryview) -> int:
+        """Sends what the windows allow, once they allow something; 0 when the client is gone."""
         with self._changed:
             self._windows.setdefault(stream, self._initial_window)
             while not self._gone and min(self._windows[0], self._windows[stream]) <= 0:
                 self._changed.wait()
-            room = 0 if self._gone else min(wanted, self._windows[0], self._windows[stream])
+            if self._gone:
+                return 0
+            room = min(len(data), self._windows[0], self._windows[stream])
             self._windows[0] -= room
             self._windows[stream] -= room
+            self._frame(DATA, 0, stream, data[:room])
             return room
 
 
