@@ -13,12 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from etcdtui.core.errors import LeaseNotFound, WriteRefused
 from etcdtui.core.plan import ActionClass, Scope, WritePlan
 from etcdtui.core.steps import Step
+from etcdtui.core.txn_text import parse_txn
 from etcdtui.core.types import WriteIntent
+from etcdtui.services import deleting
 from etcdtui.services.audit import MEMORY_LIMIT, Audit, append_line, from_json
 from etcdtui.services.files import write_private
+from etcdtui.services.guard import GuardPolicy
+from etcdtui.services.txns import TxnRun, evaluate, plan_txn, run_txn
 from tests.services.writing_support import writes_on
+from tests.support import TcpProxy
 from tests.support.server import Server
 
 
@@ -191,3 +197,87 @@ async def test_a_batch_that_is_cut_short_is_on_record_and_can_be_undone(etcd: Se
         entry = writes.undo.last()
         assert entry is not None
         assert len(entry.changes) == rows[0]["changes"] > 0
+
+
+def rows_of(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(row) for row in (folder / "audit.jsonl").read_bytes().splitlines()]
+
+
+async def test_lines_of_a_free_transaction_tell_branch_refusal_failure_and_a_lost_answer(
+    etcd: Server, tmp_path: Path
+) -> None:
+    await etcd.put(b"/keep/1", b"v")
+    policy = GuardPolicy(profile="p", environment="dev", read_only=False, confirm="ask", protect=("/keep/**",))
+    async with (
+        TcpProxy(etcd.endpoint) as proxy,
+        writes_on(proxy.endpoint, tmp_path, policy=policy, command_timeout=2.0) as writes,
+    ):
+
+        async def run(text: str) -> TxnRun:
+            seen = await evaluate(writes, parse_txn(text))
+            return await run_txn(writes, plan_txn(seen.spec, seen), seen)
+
+        for text in ("\nput /a 1\n", 'mod("/a") = "1"\n\nput /a 2\n\nput /b 2\n'):
+            assert (await run(text)).result is not None
+        with pytest.raises(WriteRefused):
+            await run("\nput /keep/1 2\n")
+        with pytest.raises(LeaseNotFound):
+            await run("\nput --lease=77 /a 2\n")
+        writes.guard.hook = lambda intent: proxy.black_hole()
+        lost = await run("\nput /a 3\n")
+        assert (lost.result, bool(lost.lost)) == (None, True)
+    lines = rows_of(tmp_path)
+    assert [line["action"] for line in lines] == ["txn"] * 5
+    results = [str(line["result"]) for line in lines]
+    assert results[:2] == [f"THEN rev {lines[0]['revision']}", f"ELSE rev {lines[1]['revision']}"]
+    assert str(lines[0]["revision"]).isdigit()
+    assert results[2].startswith("error: ") and not results[2].endswith("may be written")
+    assert results[3].startswith("error: ") and not results[3].endswith("may be written")
+    assert results[4].startswith("error: ") and results[4].endswith(", may be written")
+    assert [line["target"] for line in lines] == ["/a", "/a", "/keep/1", "/a", "/a"]
+    assert [entry.id for entry in writes.undo.entries] == [line["id"] for line in lines[:2]]
+
+
+async def test_lines_of_a_prefix_delete_tell_count_conflict_refusal_failure_and_a_lost_answer(
+    etcd: Server, tmp_path: Path
+) -> None:
+    policy = GuardPolicy(profile="p", environment="dev", read_only=False, confirm="ask")
+    async with (
+        TcpProxy(etcd.endpoint) as proxy,
+        writes_on(proxy.endpoint, tmp_path, policy=policy, command_timeout=2.0) as writes,
+    ):
+        writes.resolve_for = 0.0
+
+        async def begin() -> tuple[WritePlan, deleting.Preview]:
+            for name in (b"/d/1", b"/d/2"):
+                await etcd.put(name, b"v")
+            found = await deleting.preview_prefix(writes, b"/d/")
+            return deleting.plan_delete_range(writes.guard, found, b"/d/", None), found
+
+        assert (await deleting.delete_range(writes, *await begin())).count == 2
+        plan, found = await begin()
+        await etcd.put(b"/d/1", b"theirs")
+        assert (await deleting.delete_range(writes, plan, found)).changed
+        plan, found = await begin()
+        writes.guard.lock()
+        with pytest.raises(WriteRefused):
+            await deleting.delete_range(writes, plan, found)
+        assert writes.guard.unlock("p")
+        plan, found = await begin()
+
+        def cut(intent: WriteIntent) -> None:
+            raise WriteRefused("not now")
+
+        writes.guard.hook = cut
+        with pytest.raises(WriteRefused):
+            await deleting.delete_range(writes, plan, found)
+        plan, found = await begin()
+        writes.guard.hook = lambda intent: proxy.black_hole()
+        assert (await deleting.delete_range(writes, plan, found)).unknown
+    lines = rows_of(tmp_path)
+    assert [line["result"] for line in lines][:2] == [f"rev {lines[0]['revision']}", "CONFLICT"]
+    assert [str(line["result"])[:7] for line in lines[2:]] == ["error: ", "error: ", "UNKNOWN"]
+    assert [line["target"] for line in lines] == ["/d/"] * 5
+    assert lines[0]["changes"] == 2
+    assert [entry.id for entry in writes.undo.entries] == [lines[0]["id"]]
+    assert b'"v"' not in (tmp_path / "audit.jsonl").read_bytes()
