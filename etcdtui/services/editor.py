@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,11 +20,14 @@ NAME_LIMIT = 60
 
 
 class EditorResult(Value):
-    """``value`` is ``None`` when the editor failed; ``newline_added`` when only a final line end may be its doing."""
+    """``value`` is ``None`` when the editor failed, and ``problem`` says how; ``newline_added`` when only a final line
+    end may be its doing. ``left`` is what an editor that was killed had saved.
+    """
 
     value: bytes | None
-    code: int
+    problem: str = ""
     newline_added: bool = False
+    left: bytes | None = None
 
 
 class NoEditor(Exception):
@@ -67,10 +71,19 @@ async def edit_file(key: bytes, text: bytes) -> AsyncIterator[Path]:
 async def run_editor(path: Path, before: bytes, environ: Mapping[str, str]) -> EditorResult:
     """Run the editor on the terminal and read the file back; the caller has given the terminal away."""
     command = editor_command(environ)
-    process = await asyncio.create_subprocess_exec(*command, str(path))
+    try:
+        # fd 2 is the log while the program runs; the screen is where this goes.
+        process = await asyncio.create_subprocess_exec(*command, str(path), stderr=sys.__stderr__)
+    except OSError as error:
+        raise NoEditor(f"{command[0]!r} cannot be run: {error.strerror}; set $EDITOR.") from None
     code = await process.wait()
-    if code != 0:
-        return EditorResult(None, code)
-    after = await asyncio.to_thread(path.read_bytes)
+    try:
+        after = await asyncio.to_thread(path.read_bytes)
+    except OSError as error:
+        return EditorResult(None, f"the editor left no file that can be read ({error.strerror})")
+    if code < 0:
+        return EditorResult(None, f"the editor was ended by signal {-code}", left=after if after != before else None)
+    if code:
+        return EditorResult(None, f"the editor ended with code {code}")
     added = after.endswith(b"\n") and not before.endswith(b"\n") and not after.endswith(b"\n\n")
-    return EditorResult(after, code, added)
+    return EditorResult(after, newline_added=added)

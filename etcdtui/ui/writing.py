@@ -162,11 +162,20 @@ class KeyWriting:
         try:
             async with edit_file(work.key, text) as path:
                 result = await self._run_outside(path, text)
-        except (NoEditor, OSError) as error:
+        except NoEditor as error:
             self.failed(error)
             return None
+        except OSError as error:
+            self.flash(f"the value could not be put into a file for the editor: {error.strerror}", "bad")
+            return None
         if result.value is None:
-            self.flash(f"the editor ended with code {result.code}; nothing is changed", "warn")
+            kept = (
+                result.left is not None
+                and shown.mode is EditMode.TEXT
+                and self._store(replace(work, value=result.left))
+            )
+            then = "what it had saved is kept as a draft" if kept else "nothing is changed"
+            self.flash(f"{result.problem}; {then}", "warn")
             return None
         value = result.value
         if result.newline_added and shown.mode is EditMode.TEXT and await self._drop_newline():
@@ -194,10 +203,11 @@ class KeyWriting:
 
     async def _run_outside(self, path: Path, text: bytes) -> EditorResult:
         app = self.screen.app
-        with app.batch_update(), app.suspend():
-            result = await run_editor(path, text, os.environ)
-        app.refresh(layout=True)
-        return result
+        try:
+            with app.batch_update(), app.suspend():
+                return await run_editor(path, text, os.environ)
+        finally:
+            app.refresh(layout=True)
 
     async def _drop_newline(self) -> bool:
         lines = [line("the value had no line end at its end; the editor added one")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from etcdtui import __version__
 from etcdtui.config.load import load
 from etcdtui.config.schema import BrokenProfile, Config, Profile
 from etcdtui.core.errors import AuthFailed, EtcdError
+from etcdtui.services.editor import NoEditor, editor_command
 from etcdtui.ui.bindings import PROFILES, actions_for, bindings_for, key_words
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.message import MessageDialog
@@ -268,19 +268,20 @@ class ProfilesScreen(Screen[None]):
 
     async def action_edit(self) -> None:
         """Open the configuration in the editor, then read it again."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         if not self.config.file:
             self.status_line.flash("there is no configuration file yet; see config.example.yaml", "warn")
             return
         try:
-            argv = [*shlex.split(editor), self.config.file]
+            argv = [*editor_command(os.environ), self.config.file]
             with self.app.batch_update(), self.app.suspend():
                 # fd 2 is the log while the program runs; the screen is what Textual draws on.
                 process = await asyncio.create_subprocess_exec(*argv, stderr=sys.__stderr__)
                 await process.wait()
-        except (OSError, ValueError) as error:
+        except (NoEditor, OSError) as error:
             self.status_line.flash(f"the editor cannot be started: {error}", "bad")
             return
+        finally:
+            self.app.refresh(layout=True)
         self._reload()
 
     def _reload(self) -> None:
