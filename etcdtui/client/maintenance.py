@@ -133,15 +133,21 @@ class Maintenance:
                 yield SnapshotChunk(chunk.blob, chunk.remaining_bytes, chunk.version)
 
     async def save_snapshot(
-        self, path: str | PathLike[str], endpoint: str | None = None, on_progress: OnProgress | None = None
+        self,
+        path: str | PathLike[str],
+        endpoint: str | None = None,
+        on_progress: OnProgress | None = None,
+        *,
+        overwrite: bool = False,
     ) -> SavedSnapshot:
-        """Saves a verified snapshot (mode 0600) under ``path``, replacing what is there only when it is whole.
+        """Saves a verified snapshot (mode 0600) under ``path``, which gets its name only when it is whole.
 
-        ``on_progress`` is told bytes done and bytes in total. Raises ``SnapshotError`` for a broken or short stream
-        and for trouble with the file; whatever happens, no partial file is left.
+        ``on_progress`` is told bytes done and bytes in total. Raises ``SnapshotError`` for a broken or short stream,
+        for trouble with the file, and when the name is taken, unless ``overwrite`` lets the snapshot replace what is
+        there. Whatever happens, no partial file is left.
         """
         async with aclosing(self.snapshot(endpoint)) as chunks:
-            return await save(chunks, path, on_progress)
+            return await save(chunks, path, on_progress, overwrite=overwrite)
 
     async def _change(self, action: int, member_id: int, alarm: AlarmType, timeout: float | None) -> Alarms:
         request = rpc_pb2.AlarmRequest(action=action, memberID=member_id, alarm=alarm.value)  # type: ignore[arg-type]  # int enums

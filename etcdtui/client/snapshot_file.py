@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
@@ -19,18 +20,29 @@ PAGE = 512
 BATCH = 1024 * 1024
 """Bytes written to disk at once."""
 
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
 OnProgress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
 async def save(
-    chunks: AsyncIterator[SnapshotChunk], path: str | os.PathLike[str], on_progress: OnProgress | None
+    chunks: AsyncIterator[SnapshotChunk],
+    path: str | os.PathLike[str],
+    on_progress: OnProgress | None,
+    *,
+    overwrite: bool = False,
 ) -> SavedSnapshot:
-    """Saves ``chunks`` as ``path`` by way of ``path.part``; raises ``SnapshotError`` and the stream's own errors."""
+    """Saves ``chunks`` as ``path`` by way of ``path.part``; raises ``SnapshotError`` and the stream's own errors.
+
+    Without ``overwrite`` what has the name already, or takes it meanwhile, stays as it is.
+    """
     target = Path(path)
     part = target.with_name(target.name + ".part")
     if target.is_dir():  # noqa: ASYNC240 - one stat
         raise SnapshotError(f"{str(target)!r} is a directory")
+    if not overwrite and os.path.lexists(target):  # noqa: ASYNC240 - one stat; a better time to tell it than the end
+        raise _exists(target)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         handle = os.open(part, flags, 0o600)
@@ -42,7 +54,9 @@ async def save(
     try:
         version = await _copy(chunks, sink, on_progress)
         size, digest = sink.size, sink.check()
-        await _in_thread(lambda: _finish(handle, part, target))
+        await _in_thread(lambda: _finish(handle, part, target, overwrite))
+    except FileExistsError:
+        raise _exists(target) from None
     except OSError as error:
         raise SnapshotError(f"{str(target)!r} cannot be written: {error.strerror}") from None
     finally:
@@ -101,14 +115,40 @@ class _Sink:
             os.close(self._handle)
 
 
-def _finish(handle: int, part: Path, target: Path) -> None:
+def _exists(target: Path) -> SnapshotError:
+    return SnapshotError(f"{str(target)!r} exists and is not replaced: choose another name")
+
+
+def _finish(handle: int, part: Path, target: Path, overwrite: bool) -> None:
+    """Gives the whole file its name, in one step that fails where the name is taken and may not be."""
     os.fsync(handle)
-    part.rename(target)
+    if overwrite:
+        part.rename(target)
+    else:
+        _claim(part, target)
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _claim(part: Path, target: Path) -> None:
+    """A second name for ``part``, which the caller removes; where there are no hard links an empty file holds the name
+    until it is replaced."""
+    try:
+        os.link(part, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        try:
+            part.rename(target)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -131,7 +133,6 @@ async def test_a_snapshot_is_whole_and_private(etcd: Server, tmp_path: Path) -> 
             await client.kv.put(f"k{number % 30}", b"x" * 100_000)
         seen: list[tuple[int, int]] = []
         path = tmp_path / "snap.db"
-        path.write_text("old")
         saved = await client.maintenance.save_snapshot(
             path, etcd.endpoint, on_progress=lambda done, total: seen.append((done, total))
         )
@@ -143,6 +144,66 @@ async def test_a_snapshot_is_whole_and_private(etcd: Server, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
     assert seen[-1][0] == seen[-1][1] == len(data) - 32
     assert seen == sorted(seen)
+
+
+async def test_a_snapshot_replaces_nothing_unless_asked(etcd: Server, tmp_path: Path) -> None:
+    path = tmp_path / "snap.db"
+    async with connect(_options(etcd)) as client:
+        await client.kv.put("k", "v")
+        path.write_text("old")
+        with pytest.raises(errors.SnapshotError, match="exists"):
+            await client.maintenance.save_snapshot(path)
+        assert path.read_text() == "old"
+        assert (await client.maintenance.save_snapshot(path, overwrite=True)).size == path.stat().st_size
+        path.unlink()
+        path.symlink_to(tmp_path / "nowhere")
+        with pytest.raises(errors.SnapshotError, match="exists"):
+            await client.maintenance.save_snapshot(path)
+        assert path.is_symlink()
+        path.unlink()
+
+        def taken(done: int, total: int) -> None:
+            path.write_text("somebody else's")
+
+        with pytest.raises(errors.SnapshotError, match="exists"):
+            await client.maintenance.save_snapshot(path, on_progress=taken)
+    assert path.read_text() == "somebody else's"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+async def test_of_many_snapshots_under_one_name_one_is_kept(etcd: Server, tmp_path: Path) -> None:
+    path = tmp_path / "snap.db"
+    async with connect(_options(etcd)) as client:
+        await client.kv.put("k", "v")
+        results = await asyncio.gather(
+            *(client.maintenance.save_snapshot(path) for _ in range(5)), return_exceptions=True
+        )
+    saved = [result for result in results if not isinstance(result, BaseException)]
+    assert len(saved) == 1
+    assert all(isinstance(result, errors.SnapshotError) for result in results if result not in saved)
+    assert hashlib.sha256(path.read_bytes()[:-32]).hexdigest() == saved[0].sha256
+    assert list(tmp_path.iterdir()) == [path]
+
+
+async def test_a_file_system_without_hard_links(etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that of a stick: the name is held by an empty file until the snapshot takes it."""
+
+    def no_links(*args: object, **options: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    path = tmp_path / "snap.db"
+    async with connect(_options(etcd)) as client:
+        saved = await client.maintenance.save_snapshot(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with pytest.raises(errors.SnapshotError, match="exists"):
+            await client.maintenance.save_snapshot(path)
+        path.unlink()
+        with pytest.raises(errors.SnapshotError, match="exists"):
+            await client.maintenance.save_snapshot(path, on_progress=lambda done, total: path.touch())
+    assert saved.size > 0
+    assert path.stat().st_size == 0
+    assert list(tmp_path.iterdir()) == [path]
 
 
 async def _stream(*blobs: bytes) -> AsyncIterator[SnapshotChunk]:

@@ -65,7 +65,7 @@ SIGNATURES = {
     "maintenance.move_leader": "target_id",
     "maintenance.downgrade": "action, version=''",
     "maintenance.snapshot": "endpoint=None",
-    "maintenance.save_snapshot": "path, endpoint=None, on_progress=None",
+    "maintenance.save_snapshot": "path, endpoint=None, on_progress=None, *, overwrite=False",
     "auth.enable": "",
     "auth.disable": "",
     "auth.status": "",
