@@ -23,12 +23,13 @@ from etcdtui.core.value import Value
 from etcdtui.services import editing, valuediff
 from etcdtui.services.drafts import Draft, Drafts, drafts_of
 from etcdtui.services.editing import Conflict, Editable, EditMode, Gone, NotKnown, Saved, editable, to_value
-from etcdtui.services.editor import EditorResult, NoEditor, edit_file, run_editor
+from etcdtui.services.editor import NoEditor, edit_file, run_editor
 from etcdtui.services.kubernetes import edit_refusal
 from etcdtui.services.restore import plan_restore
 from etcdtui.services.valuediff import Hiding, Look, hiding, merge
 from etcdtui.services.writes import Committed, DryRun, Refused, Writes
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.lending import lend_terminal
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.conflict import MERGE, MINE, THEIRS, ConflictDialog
 from etcdtui.ui.modals.edit import EditDialog
@@ -161,7 +162,7 @@ class KeyWriting:
         text = shown.text.encode() if shown.mode is not EditMode.TEXT else work.value
         try:
             async with edit_file(work.key, text) as path:
-                result = await self._run_outside(path, text)
+                result = await lend_terminal(self.screen.app, lambda: run_editor(path, text, os.environ))
         except NoEditor as error:
             self.failed(error)
             return None
@@ -200,14 +201,6 @@ class KeyWriting:
         ]
         title = Text("too large for the editor here")
         return await self.screen.app.push_screen_wait(AskDialog(title, lines, [("E", "open $EDITOR")])) == "E"
-
-    async def _run_outside(self, path: Path, text: bytes) -> EditorResult:
-        app = self.screen.app
-        try:
-            with app.batch_update(), app.suspend():
-                return await run_editor(path, text, os.environ)
-        finally:
-            app.refresh(layout=True)
 
     async def _drop_newline(self) -> bool:
         lines = [line("the value had no line end at its end; the editor added one")]

@@ -24,6 +24,7 @@ from etcdtui.core.errors import AuthFailed, EtcdError
 from etcdtui.services.editor import NoEditor, editor_command
 from etcdtui.ui.bindings import PROFILES, actions_for, bindings_for, key_words
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.lending import lend_terminal
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.screens.opening import Opener, SessionOpened, ask_password
 from etcdtui.ui.text import safe
@@ -273,15 +274,10 @@ class ProfilesScreen(Screen[None]):
             return
         try:
             argv = [*editor_command(os.environ), self.config.file]
-            with self.app.batch_update(), self.app.suspend():
-                # fd 2 is the log while the program runs; the screen is what Textual draws on.
-                process = await asyncio.create_subprocess_exec(*argv, stderr=sys.__stderr__)
-                await process.wait()
+            await lend_terminal(self.app, lambda: _run(argv))
         except (NoEditor, OSError) as error:
             self.status_line.flash(f"the editor cannot be started: {error}", "bad")
             return
-        finally:
-            self.app.refresh(layout=True)
         self._reload()
 
     def _reload(self) -> None:
@@ -293,3 +289,9 @@ class ProfilesScreen(Screen[None]):
         self.config = config
         self.show_config()
         self.post_message(ConfigReloaded(config))
+
+
+async def _run(argv: list[str]) -> None:
+    # fd 2 is the log while the program runs; the screen is what Textual draws on.
+    process = await asyncio.create_subprocess_exec(*argv, stderr=sys.__stderr__)
+    await process.wait()
