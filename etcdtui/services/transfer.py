@@ -169,10 +169,17 @@ async def read_prefix(writes: Writes, prefix: bytes, *, limit: int = EXPORT_BYTE
 
 
 async def export_file(writes: Writes, prefix: bytes, path: Path) -> Export:
-    """Write an export to a new 0600 file; an existing one is never replaced (``FileExistsError``)."""
+    """Write an export to a new 0600 file; an existing one is never replaced (``FileExistsError``).
+
+    It only reads, yet values leave the cluster: it is put on record.
+    """
+    started = writes.clock()
     export = await read_prefix(writes, prefix)
     data = b"".join(encode_lines(export.header, export.kvs))
     await asyncio.to_thread(create_private, path, data)
+    words = f"ok, rev {export.header.revision}, {format_size(len(data))}"
+    plan = WritePlan("export", prefix, ActionClass.R1, Scope(frozenset()), condition=f"to {path}")
+    await writes.record(plan, (), words, started, changes=len(export.kvs))
     return export
 
 

@@ -73,9 +73,7 @@ class ManyWriting(KeyWriting):
             self.failed(error)
 
     async def _delete_listed(self, plan: WritePlan, kvs: Sequence[KeyValue]) -> None:
-        if self.writes.guard.dry_run:
-            await self.writes.record(plan, (), "dry: THEN", self.writes.clock(), dry=True)
-            self.flash("dry run: nothing was sent", "warn")
+        if await self._is_dry(plan):
             return
         report = await deleting.delete_keys(self.writes, plan, kvs, trash_of(self.writes))
         self._tell(report, len(kvs), "deleted")
@@ -127,9 +125,7 @@ class ManyWriting(KeyWriting):
             plan = moving.plan_move(self.writes.guard, found, source, target, keep=keep)
             if not await self._agreed(plan.plan, "clone" if keep else "move", plan.groups):
                 return
-            if self.writes.guard.dry_run:
-                await self.writes.record(plan.plan, (), "dry: THEN", self.writes.clock(), dry=True)
-                self.flash("dry run: nothing was sent", "warn")
+            if await self._is_dry(plan.plan):
                 return
             report = await moving.run_move(self.writes, plan, journals=self.journals)
         except Failure as error:
@@ -179,7 +175,7 @@ class ManyWriting(KeyWriting):
                 if answer not in ("r", "b"):
                     continue
                 move = moving.plan_recovery(self.writes.guard, journal, state, back=answer == "b")
-                if await self._agreed(move.plan, "run", move.groups):
+                if await self._agreed(move.plan, "run", move.groups) and not await self._is_dry(move.plan):
                     self._tell(await moving.recover(self.writes, journal, move), move.plan.changes, "moved", steps=2)
                     self.reload(b"")
             except Failure as error:
@@ -200,8 +196,7 @@ class ManyWriting(KeyWriting):
                 return
             if not await self._agreed(made.plan, "undo", made.groups):
                 return
-            if self.writes.guard.dry_run:
-                self.flash("dry run: nothing was sent", "warn")
+            if await self._is_dry(made.plan):
                 return
             report = await run_undo(self.writes, made)
         except Failure as error:
@@ -219,8 +214,7 @@ class ManyWriting(KeyWriting):
             made = await plan_undelete(self.writes, found)
             if not await self._agreed(made.plan, "undelete", made.groups):
                 return
-            if self.writes.guard.dry_run:
-                self.flash("dry run: nothing was sent", "warn")
+            if await self._is_dry(made.plan):
                 return
             report = await self.writes.apply_batches(made.plan, made.groups)
         except Failure as error:
@@ -267,8 +261,7 @@ class ManyWriting(KeyWriting):
                 return
             if not await self._agreed(made.plan, "import", made.groups):
                 return
-            if self.writes.guard.dry_run:
-                self.flash("dry run: nothing was sent", "warn")
+            if await self._is_dry(made.plan):
                 return
             report = await run_import(self.writes, made)
         except Failure as error:
@@ -295,6 +288,14 @@ class ManyWriting(KeyWriting):
             return why or f"every condition holds now: THEN would run, {plan.changes} changes"
 
         return await confirm_write(self.screen.app, self.writes.guard, plan, dry=dry, verb=verb)
+
+    async def _is_dry(self, plan: WritePlan) -> bool:
+        """Under ``--dry-run`` what was agreed to is put on record, and not sent."""
+        if not self.writes.guard.dry_run:
+            return False
+        await self.writes.record(plan, (), "dry: THEN", self.writes.clock(), dry=True)
+        self.flash("dry run: nothing was sent", "warn")
+        return True
 
     def _tell(self, report: BatchReport, planned: int, done: str, *, steps: int = 1) -> None:
         """``steps`` is how many written steps make one key."""

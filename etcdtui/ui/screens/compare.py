@@ -178,6 +178,7 @@ class CompareScreen(ListScreen[DiffRow]):
         if not await confirm_write(self.app, writes.guard, plan, verb="copy", dry=dry):
             return
         if writes.guard.dry_run:
+            await writes.record(plan, (), "dry: THEN", writes.clock(), dry=True)
             self.flash("dry run: nothing was sent", "warn")
             return
         try:

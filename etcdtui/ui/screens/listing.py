@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar, cast
 
@@ -158,11 +157,18 @@ class ListScreen(ClusterScreen, Generic[RowT]):
         )
 
     async def write(self, plan: WritePlan, send: Callable[[], Awaitable[str]], *, verb: str = "write") -> bool:
-        """Review, permit, send, record, say; ``send`` returns what to tell. Call it from a worker."""
+        """Review, permit, send, record, say; ``send`` returns what to tell. Call it from a worker.
+
+        True when it is known to be done.
+        """
         guard, writes = self.session.guard, self.session.writes
         if not await confirm_write(self.app, guard, plan, verb=verb):
             return False
-        started = time.monotonic()
+        started = writes.clock()
+        if guard.dry_run:
+            await writes.record(plan, (), "dry: THEN", started, dry=True)
+            self.flash("dry run: nothing was sent", "warn")
+            return False
         try:
             with guard.permit(plan):
                 words = await send()

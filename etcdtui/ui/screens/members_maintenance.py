@@ -14,6 +14,7 @@ from etcdtui.core.types import Alarm, HashKV
 from etcdtui.core.units import format_size
 from etcdtui.services import cluster
 from etcdtui.services.cluster import ClusterView, MemberRow
+from etcdtui.services.snapshots import save_snapshot
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
@@ -59,23 +60,26 @@ class MaintenanceMixin(ListScreen[MemberRow]):
         ]
         choice = await self.app.push_screen_wait(PickerDialog(Text("maintenance"), items, typing=False))
         if choice == "hash":
-            await self._hash()
+            await self.hash_check()
         elif choice == "snapshot":
-            await self._snapshot(row)
+            await self.snapshot(row)
         elif choice == "compact":
-            await self._compact()
+            await self.compact()
         elif choice == "defrag" and row is not None:
-            await self._defrag(row)
+            await self.defrag(row)
         elif choice == "promote" and row is not None:
-            await self.call(
-                cluster.promote_plan(row),
-                lambda: self.session.client.cluster.promote(row.member.id),
-                f"{row.name} votes now",
-            )
+            await self.promote(row)
         elif choice and choice.startswith("disarm "):
-            await self._disarm((view.alarms or ())[int(choice.split()[1])])
+            await self.disarm((view.alarms or ())[int(choice.split()[1])])
 
-    async def _hash(self) -> None:
+    async def promote(self, row: MemberRow) -> None:
+        await self.call(
+            cluster.promote_plan(row),
+            lambda: self.session.client.cluster.promote(row.member.id),
+            f"{row.name} votes now",
+        )
+
+    async def hash_check(self) -> None:
         self.flash("hashing on every member..")
         check = await cluster.check_hashes(self.session.client, self.shown)
         lines = [Text(f"at revision {check.revision}: {check.verdict}")]
@@ -88,7 +92,7 @@ class MaintenanceMixin(ListScreen[MemberRow]):
             lines.append(Text.assemble(safe(row.name, limit=NAME_LIMIT), "  ", told))
         await self.app.push_screen_wait(MessageDialog(Text("do the members agree"), Text("\n").join(lines)))
 
-    async def _defrag(self, row: MemberRow) -> None:
+    async def defrag(self, row: MemberRow) -> None:
         self.flash("defragmenting can take seconds for each GB")
         await self.call(
             cluster.defrag_plan(self.shown, row),
@@ -96,11 +100,13 @@ class MaintenanceMixin(ListScreen[MemberRow]):
             f"{row.name} is defragmented",
         )
 
-    async def _compact(self) -> None:
+    async def compact(self, typed: str = "") -> None:
+        """Compact to a revision that is typed here where none is given."""
         keep = self.session.profile.keep_revisions
         now = self.session.health.revision
-        typed = await self.ask("compact to revision", f"now at {now}", value=str(max(1, now - keep)))
-        if typed is None:
+        if not typed:
+            typed = await self.ask("compact to revision", f"now at {now}", value=str(max(1, now - keep))) or ""
+        if not typed:
             return
         try:
             revision = int(typed)
@@ -113,16 +119,16 @@ class MaintenanceMixin(ListScreen[MemberRow]):
             f"compacted to revision {revision}",
         )
 
-    async def _disarm(self, alarm: Alarm) -> None:
+    async def disarm(self, alarm: Alarm) -> None:
         await self.call(
             cluster.disarm_plan(self.shown, alarm),
             lambda: self.session.client.maintenance.disarm(alarm.member_id, alarm.type),
             f"{alarm.type.name} is cleared",
         )
 
-    async def _snapshot(self, row: MemberRow | None) -> None:
-        view = self.session.health
-        name = f"{self.session.profile.name}-{view.revision}.db"
+    async def snapshot(self, row: MemberRow | None, name: str = "") -> None:
+        """Save the database of a member; the file is asked for, ``name`` is proposed."""
+        name = name or f"{self.session.profile.name}-{self.session.health.revision}.db"
         typed = await self.ask(
             "save a snapshot to", "the whole database with all secrets; the file is readable by you only", value=name
         )
@@ -137,9 +143,7 @@ class MaintenanceMixin(ListScreen[MemberRow]):
             self.set_status(Text(f"snapshot: {format_size(done)} of {format_size(total)}"))
 
         try:
-            await self.session.client.maintenance.save_snapshot(
-                path, row.endpoint if row and row.endpoint else None, on_progress=progress
-            )
+            await save_snapshot(self.session.writes, path, (row.endpoint if row else "") or None, progress)
         except (EtcdError, OSError) as error:
             self.flash(error_line(error), "bad")
             return
