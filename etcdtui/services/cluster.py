@@ -7,7 +7,9 @@ tunnels and proxies make addresses lie.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from etcdtui.client import Client
@@ -25,10 +27,14 @@ DISARM_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """Voting members only. ``spare`` is how many more may fail; negative means no quorum now."""
+    """Voting members only. ``spare`` is how many more may fail; negative means no quorum now.
+
+    ``unseen`` members are not asked, because no endpoint of the profile leads to them: they may be up or down.
+    """
 
     voters: int
     up: int
+    unseen: int = 0
 
     @property
     def needed(self) -> int:
@@ -38,13 +44,20 @@ class Quorum:
     def spare(self) -> int:
         return self.up - self.needed
 
-    def without(self, *, voting: bool, up: bool) -> Quorum:
+    def without(self, *, voting: bool, up: bool, seen: bool = True) -> Quorum:
         """After removing one member."""
-        return Quorum(self.voters - voting, self.up - (voting and up))
+        return Quorum(self.voters - voting, self.up - (voting and up), self.unseen - (voting and not seen))
+
+    @property
+    def lost(self) -> bool:
+        """True when even all members out of sight would not make a majority."""
+        return self.up + self.unseen < self.needed
 
     def words(self) -> str:
-        if self.spare < 0:
+        if self.lost:
             return f"NO QUORUM: {self.needed} of {self.voters} needed, {self.up} up"
+        if self.unseen:
+            return f"QUORUM {self.needed} of {self.voters} needed, {self.up} up, {self.unseen} not seen from here"
         return f"QUORUM {self.needed} of {self.voters} needed, {self.up} up: can lose {self.spare} more"
 
 
@@ -64,6 +77,11 @@ class MemberRow:
     @property
     def name(self) -> str:
         return self.member.name or ("(not started)" if not self.member.client_urls else f"{self.member.id:x}")
+
+    @property
+    def seen(self) -> bool:
+        """Whether an endpoint of the profile leads to it; one that was never started can be nowhere else."""
+        return bool(self.endpoint) or not self.member.client_urls
 
     @property
     def role(self) -> str:
@@ -103,7 +121,7 @@ class ClusterView:
     @property
     def quorum(self) -> Quorum:
         voters = [row for row in self.rows if not row.member.is_learner]
-        return Quorum(len(voters), sum(row.up for row in voters))
+        return Quorum(len(voters), sum(row.up for row in voters), sum(not row.seen for row in voters))
 
     @property
     def leader(self) -> MemberRow | None:
@@ -118,12 +136,19 @@ class ClusterView:
 
 
 def view_of(health: ClusterHealth, alarms: tuple[Alarm, ...] | None = None, limited: str = "") -> ClusterView:
-    """Rows from what the health monitor already knows: no request is sent for them."""
+    """Rows by name, from what the health monitor already knows: no request is sent for them."""
     by_member = {e.member_id: e for e in health.endpoints if e.member_id}
     commits = [e.status.raft_index for e in health.endpoints if e.status]
     newest = max(commits, default=0)
     members = health.members or tuple(Member(e.member_id, "", (), (e.endpoint,)) for e in health.endpoints)
-    return ClusterView(health, tuple(_row(m, by_member.get(m.id), newest) for m in members), alarms, limited)
+    named = sorted(members, key=lambda member: (not member.name, _natural(member.name), member.id))
+    return ClusterView(health, tuple(_row(m, by_member.get(m.id), newest) for m in named), alarms, limited)
+
+
+def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Numbers inside names by their size: ``etcd-2`` comes before ``etcd-10``."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return tuple((0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts)
 
 
 def _row(member: Member, endpoint: EndpointHealth | None, newest: int) -> MemberRow:
@@ -233,7 +258,8 @@ def move_leader_plan(view: ClusterView, row: MemberRow) -> WritePlan:
 
 def remove_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     """Blocked when the members that stay up would not be a majority of the members that stay."""
-    before, after = view.quorum, view.quorum.without(voting=not row.member.is_learner, up=row.up)
+    before = view.quorum
+    after = before.without(voting=not row.member.is_learner, up=row.up, seen=row.seen)
     blocked = ""
     if before.voters == 1 and not row.member.is_learner:
         blocked = "this is the only voting member"
@@ -253,12 +279,30 @@ def remove_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     )  # fmt: skip
 
 
+def away(rows: Iterable[MemberRow]) -> str:
+    """``a, b are down; c is not seen from here``: which of these members do not answer; empty when all do."""
+    absent = [row for row in rows if not row.up]
+    parts = []
+    for words, seen in (("down", True), ("not seen from here", False)):
+        names = [row.name for row in absent if row.seen is seen]
+        if names:
+            parts.append(f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} {words}")
+    return "; ".join(parts)
+
+
+def why_no_add(view: ClusterView) -> str:
+    """Why no member can be added now, as a sentence; empty when one can. Names in it are the server's."""
+    absent = [row for row in view.rows if not row.member.is_learner and not row.up]
+    if not absent:
+        return ""
+    them = "it" if len(absent) == 1 else "them"
+    first = f"remove {them} first" if any(row.seen for row in absent) else f"connect to {them} too"
+    return f"{away(absent)}: {first}, an add raises the majority needed"
+
+
 def add_plan(view: ClusterView, name: str, peer_urls: tuple[str, ...], *, learner: bool = True) -> WritePlan:
-    down = [row.name for row in view.rows if not row.member.is_learner and not row.up]
-    blocked = ""
-    if down:
-        blocked = f"{', '.join(down)} is down: remove it first, an add raises the majority needed"
-    elif learner and view.learners:
+    blocked = why_no_add(view)
+    if not blocked and learner and view.learners:
         blocked = "there is a learner already; promote or remove it first"
     voters = view.quorum.voters + (not learner)
     lines = [
@@ -310,8 +354,8 @@ def promote_plan(row: MemberRow) -> WritePlan:
 def defrag_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     status = row.status
     gain = format_size(max(0, status.db_size - status.db_size_in_use)) if status else "?"
-    others_down = [other.name for other in view.rows if other is not row and not other.up]
-    blocked = f"{', '.join(others_down)} is down: defragmenting would take another member away" if others_down else ""
+    others_away = away(other for other in view.rows if other is not row)
+    blocked = f"{others_away}: defragmenting would take another member away" if others_away else ""
     lines = [
         line(f"{row.role}, database {format_size(status.db_size) if status else '?'}, frees at least {gain}"),
         line("reads and writes on this member stop while it runs; giving up here does not stop it", tone="warn"),
@@ -361,5 +405,8 @@ def down_words(row: MemberRow, now: float | None = None) -> str:
     """``DOWN 6m``: how long a member has not answered."""
     if row.state != "DOWN" or not row.since:
         return row.state
-    seconds = max(0.0, (time.time() if now is None else now) - row.since)
-    return f"DOWN {int(seconds)}s" if seconds < 60 else f"DOWN {int(seconds // 60)}m"
+    seconds = int(max(0.0, (time.time() if now is None else now) - row.since))
+    for unit, size, most in (("s", 1, 60), ("m", 60, 60 * 60), ("h", 60 * 60, 48 * 60 * 60)):
+        if seconds < most:
+            return f"DOWN {seconds // size}{unit}"
+    return f"DOWN {seconds // (24 * 60 * 60)}d"

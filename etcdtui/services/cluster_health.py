@@ -73,6 +73,19 @@ class ClusterHealth(Value):
         return self.members_up > 0
 
     @property
+    def no_spare_member(self) -> bool:
+        """True when a voting member is down and the next one to fail takes the majority.
+
+        False while some are out of sight: no endpoint of the profile leads to them.
+        """
+        voters = [member for member in self.members if not member.is_learner]
+        up = {endpoint.member_id: endpoint.up for endpoint in self.endpoints if endpoint.member_id}
+        if any(member.client_urls and member.id not in up for member in voters):
+            return False
+        running = sum(up.get(member.id, False) for member in voters)
+        return running < len(voters) and running == len(voters) // 2 + 1
+
+    @property
     def mismatch(self) -> bool:
         """True when another cluster answers at one of the endpoints."""
         return any(isinstance(endpoint.error, ClusterMismatch) for endpoint in self.endpoints)

@@ -181,11 +181,22 @@ _LEASES = (
     Action(
         "delete", "d", "revoke", "End the lease and its keys.", (LEASES,), "write", "lease revoke ID", True, footer=30
     ),
-    Action("edit", "e", "keep alive", "Renew once.", (LEASES,), "write", "lease keep-alive --once ID", True, footer=10),
-    Action("ttl", "t", "TTL", "Ask for the time left.", (LEASES,), "do", "lease timetolive ID --keys"),
+    Action(
+        "ttl",
+        "t",
+        "keep alive once",
+        "Renew the lease once.",
+        (LEASES,),
+        "write",
+        "lease keep-alive --once ID",
+        True,
+        footer=10,
+    ),
+    Action("choose", "enter", "keys", "Go to its first key in the tree.", (LEASES,), "move", footer=1),
 )
 
 _MEMBERS = (
+    Action("choose", "enter", "detail", "Everything known about the member.", (MEMBERS,), "move", footer=1),
     Action("new", "n", "add", "Add a member.", (MEMBERS,), "write", "member add NAME --peer-urls U", True, footer=20),
     Action("edit", "e", "peer URLs", "Change the peer URLs.", (MEMBERS,), "write", "member update ID", True),
     Action("delete", "d", "remove", "Remove the member.", (MEMBERS,), "write", "member remove ID", True, footer=30),
@@ -203,10 +214,22 @@ _MEMBERS = (
 )
 
 _AUTH = (
+    Action("choose", "enter", "details", "Go to what is known of the user or role.", (AUTH,), "move", footer=1),
     Action("new", "n", "new", "A new user or role.", (AUTH,), "write", "user add | role add", True, footer=20),
     Action("edit", "e", "edit", "Change grants or the password.", (AUTH,), "write", "user grant-role", True, footer=10),
     Action("delete", "d", "delete", "Delete the user or role.", (AUTH,), "write", "user delete", True, footer=30),
     Action("clone", "c", "can I", "Try whether a user may do something.", (AUTH,), "do", footer=40),
+    Action(
+        "maintenance",
+        "M",
+        "auth on/off",
+        "Enable or disable authentication, after saying what that means.",
+        (AUTH,),
+        "write",
+        "auth enable | auth disable",
+        True,
+        footer=45,
+    ),
 )
 
 _TXN = (

@@ -35,10 +35,11 @@ GROUP = "write"
 START_OF = {("lease", "grant"): "new", ("member", "add"): "new", ("user", "add"): "new", ("role", "add"): "new",
             ("snapshot", "save"): "maintenance", ("alarm", "disarm"): "maintenance", ("compact", ""): "maintenance",
             ("compaction", ""): "maintenance", ("defrag", ""): "maintenance",
-            ("endpoint", "hashkv"): "maintenance"}  # fmt: skip
+            ("endpoint", "hashkv"): "maintenance", ("auth", "enable"): "maintenance",
+            ("auth", "disable"): "maintenance"}  # fmt: skip
 """Commands that begin with an action of their screen; the others need a row to be chosen there."""
-KEY_OF = {("lease", "revoke"): "d revokes the lease", ("lease", "keep-alive"): "e renews the lease",
-          ("lease", "timetolive"): "t asks for the time left", ("member", "remove"): "d removes the member",
+KEY_OF = {("lease", "revoke"): "d revokes the lease", ("lease", "keep-alive"): "t renews the lease",
+          ("lease", "timetolive"): "r reads the time left again", ("member", "remove"): "d removes the member",
           ("member", "promote"): "M offers to promote", ("member", "update"): "e changes the peer URLs",
           ("move-leader", ""): "m on a member makes it the leader", ("user", "delete"): "d deletes the user",
           ("role", "delete"): "d deletes the role", ("user", "passwd"): "e changes the password",

@@ -83,7 +83,9 @@ def bound(place: str) -> list[Action]:
     owner: type = {APP: EtcdtuiApp, LIST: LineView, TABLE: LineTable, VALUE: ValuePane, PROFILES: ProfilesScreen}.get(
         place, screens.get(place, object)
     )
-    own = owner.__dict__.get("BINDINGS", ())
+    own = list(owner.__dict__.get("BINDINGS", ()))
+    if place in screens:  # a screen may say in words of its own what a key of its list does
+        own += LineView.__dict__["BINDINGS"]
     ids = {binding.id for binding in own if isinstance(binding, Binding)}
     rows = list({row.id: row for row in reversed(actions_for(place)) if row.id in ids}.values())[::-1]
     if place == APP:

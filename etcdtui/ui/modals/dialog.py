@@ -16,6 +16,11 @@ from etcdtui.ui.widgets.toned import Toned
 
 ResultT = TypeVar("ResultT")
 
+SHORT = 16
+"""Terminals of at most so many rows have no empty lines in dialogs."""
+FRAME = 5
+"""Rows that are never a dialog's content: the title of the program, the border, the dialog's title and its hints."""
+
 
 class Hints(Toned):
     """Keys and what they do, on one line; the text is ours, keys first."""
@@ -53,9 +58,11 @@ class Dialog(ModalScreen[ResultT]):
             & > .dialog-title { height: 1; text-style: bold; margin-bottom: 1; }
             & > Hints { margin-top: 1; }
         }
+        &.-short > .dialog { & > .dialog-title { margin-bottom: 0; } & > Hints { margin-top: 0; } }
     }
     """
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT + 1, "-tall")]
     hints: ClassVar[tuple[tuple[str, str], ...]] = (("esc", "close"),)
 
     def title_text(self) -> Text:
@@ -73,6 +80,11 @@ class Dialog(ModalScreen[ResultT]):
             yield Static(title, classes="dialog-title", markup=False)
             yield from self.compose_dialog()
             yield Hints(self.hints)
+
+    def rows_free(self, others: int = 0) -> int:
+        """Rows for what scrolls, so that the hints stay visible below it and ``others`` beside it."""
+        blank = 0 if self.size.height <= SHORT else 2
+        return max(1, self.size.height - FRAME - blank - others)
 
     def action_cancel(self) -> None:
         self.dismiss(None)

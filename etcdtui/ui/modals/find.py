@@ -23,6 +23,7 @@ from etcdtui.ui.widgets.lines import LineView
 SHOWN = 200
 """Suggestions at most; typing narrows them."""
 PAUSE = 0.08
+ROWS_MOST = 12
 
 
 class Suggestion(Value):
@@ -47,7 +48,7 @@ def _common(paths: Sequence[bytes]) -> bytes:
 class SuggestionList(LineView):
     """The suggestions; enter takes one."""
 
-    DEFAULT_CSS = "SuggestionList { height: 12; }"
+    DEFAULT_CSS = "SuggestionList { height: auto; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,6 +105,9 @@ class FindDialog(Dialog[bytes]):
     def on_mount(self) -> None:
         self.field.focus()
         self._suggest()
+
+    def on_resize(self) -> None:
+        self.list.styles.height = min(ROWS_MOST, self.rows_free(2))
 
     def on_input_changed(self, event: Field.Changed) -> None:
         event.stop()

@@ -16,8 +16,10 @@ from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
-KEYS_WIDTH = 15
+KEYS_WIDTH = 14
 LABEL_WIDTH = 16
+NARROW = 60
+"""Below this width the columns are given up."""
 ETCDCTL_COLUMN = 60
 """Columns a help sentence may fill before the etcdctl line starts."""
 
@@ -77,8 +79,9 @@ class HelpLines(LineView):
         if row.heading:
             return Text(row.heading, self.tone("head"), no_wrap=True)
         line = Text(no_wrap=True)
-        line.append(f" {row.keys:<{KEYS_WIDTH}}", self.tone("accent"))
-        line.append(f"{row.label:<{LABEL_WIDTH}} " if row.label else "").append(row.help, self.tone("dim"))
+        keys, label = (KEYS_WIDTH, LABEL_WIDTH) if width >= NARROW else (KEYS_WIDTH // 2, 0)
+        line.append(f" {row.keys:<{keys}} ", self.tone("accent"))
+        line.append(f"{row.label:<{label}} " if row.label else "").append(row.help, self.tone("dim"))
         if row.etcdctl:
             start = max(line.cell_len + 2, min(width - len(row.etcdctl) - 1, KEYS_WIDTH + LABEL_WIDTH + ETCDCTL_COLUMN))
             if start + len(row.etcdctl) <= width:
@@ -100,6 +103,9 @@ class HelpDialog(Dialog[None]):
     HelpDialog > .dialog { width: 110; height: 100%; margin: 1 2 0 2; }
     HelpDialog .help-about { height: auto; margin-bottom: 1; }
     HelpDialog Field { margin-bottom: 1; }
+    HelpDialog.-short > .dialog { margin: 1 0 0 0; }
+    HelpDialog.-short .help-about, HelpDialog.-short .help-facts { display: none; }
+    HelpDialog.-short Field { margin-bottom: 0; }
     HelpDialog .help-facts { height: auto; max-height: 2; margin-top: 1; color: $foreground; }
     """
     hints = (("/", "search"), ("j k", "scroll"), ("esc", "close"))

@@ -17,7 +17,7 @@ class MessageDialog(Dialog[None]):
 
     BINDINGS = [Binding("enter,q", "cancel", show=False)]
     DEFAULT_CSS = """
-    MessageDialog .message-body { height: auto; max-height: 16; }
+    MessageDialog .message-body { height: auto; }
     """
     hints = (("enter", "close"),)
 
@@ -30,6 +30,9 @@ class MessageDialog(Dialog[None]):
     def of_error(cls, what: Text, error: BaseException) -> MessageDialog:
         """``what`` was tried and ``error`` came of it."""
         return cls(what, error_text(error))
+
+    def on_resize(self) -> None:
+        self.query_one(".message-body").styles.max_height = self.rows_free()
 
     def title_text(self) -> Text:
         return self._heading

@@ -11,11 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from etcdtui.core.value import Value
-from etcdtui.ui.modals.dialog import Dialog, Hints
+from etcdtui.ui.modals.dialog import SHORT, Dialog, Hints
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
 LABEL_WIDTH = 22
+KEY_WIDTH = 10
+NARROW = 60
+"""Below this width labels and keys take less."""
+ROWS_MOST = 16
 
 
 class Item(Value):
@@ -45,7 +49,7 @@ def matching(items: Sequence[Item], typed: str) -> list[Item]:
 class ItemLines(LineView):
     """The rows of a picker."""
 
-    DEFAULT_CSS = "ItemLines { height: auto; max-height: 16; }"
+    DEFAULT_CSS = "ItemLines { height: auto; }"
 
     def __init__(self, items: Sequence[Item]) -> None:
         super().__init__()
@@ -66,16 +70,28 @@ class ItemLines(LineView):
     def render_row(self, index: int, width: int) -> Text:
         item = self.items[index]
         off = bool(item.reason)
-        line = Text(f" {item.key:<10}" if any(i.key for i in self.items) else " ", self.tone("accent"), no_wrap=True)
+        line = Text(no_wrap=True).append(self._key(item, width), self.tone("accent"))
         label = item.label.copy()
-        label.truncate(LABEL_WIDTH, overflow="ellipsis", pad=True)
+        wide = LABEL_WIDTH if width >= NARROW else min(LABEL_WIDTH, max(one.label.cell_len for one in self.items))
+        label.truncate(wide, overflow="ellipsis", pad=True)
         if off:
             label.stylize(self.tone("dim"))
         line.append_text(label).append("  ").append_text(
-            Text.assemble(("off: ", self.tone("warn")), item.reason) if off else item.note
+            Text.assemble(("off: ", self.tone("warn")), item.reason, "  ", (item.note.plain, self.tone("dim")))
+            if off
+            else item.note
         )
         line.truncate(width, overflow="ellipsis")
         return line
+
+    def _key(self, item: Item, width: int) -> str:
+        """The letters, in a column of their own; only the first one where there is little room."""
+        if not any(one.key for one in self.items):
+            return " "
+        if width >= NARROW:
+            return f" {item.key:<{KEY_WIDTH}}"
+        first = [one.key.partition(" ")[0] for one in self.items]
+        return f" {item.key.partition(' ')[0]:<{max(map(len, first)) + 1}}"
 
 
 class PickerDialog(Dialog[str]):
@@ -94,6 +110,7 @@ class PickerDialog(Dialog[str]):
     PickerDialog .dialog { width: 100; }
     PickerDialog Field { display: none; margin-bottom: 1; }
     PickerDialog.-typing Field { display: block; }
+    PickerDialog.-short Field { margin-bottom: 0; }
     """
     hints = (("enter", "pick"), ("esc", "close"))
 
@@ -129,10 +146,18 @@ class PickerDialog(Dialog[str]):
         found = next((i for i, item in enumerate(self.all_items) if item.value == self._current), 0)
         self.lines.cursor = found
 
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        field = 0 if not self.typing else 1 if self.size.height <= SHORT else 2
+        self.lines.styles.max_height = min(ROWS_MOST, self.rows_free(field))
+
     def action_narrow(self) -> None:
         if not self.typing:
             self.typing = True
             self.add_class("-typing")
+            self._fit()
             self.field.focus()
 
     def on_input_changed(self, event: Field.Changed) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
@@ -26,6 +27,9 @@ from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
+NARROW = 60
+"""Columns of the right pane below which a prefix is not called one: its name ends like one."""
+
 
 class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
     """Users, roles, effective rights."""
@@ -35,14 +39,14 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
     label: ClassVar[str] = "Auth"
     about: ClassVar[str] = (
         "Users and roles, and what a user's roles add up to, range by range.\n"
-        "c asks whether a user may read or write a key or a prefix, and why."
+        "c asks whether a user may read or write a key or a prefix, and why; M switches authentication on or off."
     )
     every: ClassVar[float] = 10.0
     filter_fields: ClassVar[Mapping[str, Field]] = {"kind": Field.NAME, "role": Field.NAME}
 
     DEFAULT_CSS = """
     AuthScreen #access-panes { layout: horizontal; height: 1fr; }
-    AuthScreen #access-table { width: 42%; min-width: 30; }
+    AuthScreen #access-table { width: 42%; min-width: 36; }
     AuthScreen #access-detail { width: 1fr; height: 1fr; border-left: solid $panel; }
     AuthScreen.-zoom #access-table { display: none; }
     """
@@ -55,8 +59,8 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         self.table = LineTable(
             [
                 Column("kind", "KIND", self._kind, lambda r: r.kind, least=4),
-                Column("name", "NAME", self._row_name, lambda r: r.name, least=8, most=40, grow=True),
-                Column("has", "ROLES / USERS", self._has, least=16, most=30),
+                Column("name", "NAME", self._row_name, lambda r: r.name, least=8, most=40, grow=True, firm=True),
+                Column("has", "ROLES / USERS", self._has, least=6, most=30),
             ],
             lambda row: (row.kind, row.name),
             empty=Text("reading users and roles.."),
@@ -97,6 +101,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
             self.table.set_empty(error_line(view.problem))
         elif not view.users and not view.roles:
             self.table.set_empty(Text("No users and no roles."))
+        self.actions_changed()
         self.table.set_rows(
             [*(AccessRow(user=user) for user in view.users), *(AccessRow(role=role) for role in view.roles)]
         )
@@ -109,9 +114,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         head = f"auth {state}" + (f", rev {view.revision}" if view.revision else "")
         parts = [Text(head), Text(f"users {len(view.users)}  roles {len(view.roles)}", "dim"), self.filter_text()]
         if view.enabled is False:
-            parts.append(
-                Text("Auth is off: everybody may do everything; n then E enables it.", self.table.lines.tone("warn"))
-            )
+            parts.insert(0, Text("Auth is off. o explains what enabling does.", self.table.lines.tone("warn")))
         if view.limited:
             parts.append(safe(view.limited, self.table.lines.tone("warn"), limit=160))
         if view.problem is not None:
@@ -137,6 +140,17 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         lines = self._user_lines(row.user) if row.user else self._role_lines(row.role) if row.role else []
         self.detail.show([*lines, *self.answer])
 
+    @property
+    def _tight(self) -> bool:
+        return 0 < self.detail.size.width < NARROW
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._show_detail)
+
+    def on_line_table_row_chosen(self) -> None:
+        self.detail.focus()
+
     def _user_lines(self, user: User) -> list[Text]:
         tone = self.detail.tone
         lines = [
@@ -148,14 +162,18 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         rows = access.effective(user, self.access)
         if not rows:
             lines.append(Text("  nothing", tone("warn")))
-        for right in rows:
+        keys = [range_text(right.key, right.range_end, tight=self._tight) for right in rows]
+        wide = max((key.cell_len for key in keys), default=0)
+        for right, key in zip(rows, keys, strict=True):
+            key.pad_right(max(0, wide - key.cell_len))
             what = " ".join(word for word, has in (("read", right.read), ("write", right.write)) if has)
             lines.append(
                 Text.assemble(
                     "  ",
-                    (f"{what:<11}", tone("good")),
-                    range_text(right.key, right.range_end),
-                    ("   from ", tone("muted")),
+                    key,
+                    "  ",
+                    (f"{what:<10}", tone("good")),
+                    ("  from ", tone("muted")),
                     safe(", ".join(right.roles), limit=80),
                 )
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from rich.text import Text
@@ -14,6 +15,7 @@ from etcdtui.core.plan import WritePlan
 from etcdtui.core.types import Permission, PermissionType, Role, User
 from etcdtui.services import access
 from etcdtui.services.access import AccessView
+from etcdtui.ui.bindings import Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PasswordDialog
@@ -23,7 +25,7 @@ from etcdtui.ui.text import safe
 
 
 class AuthChangeMixin(ListScreen[AccessRow]):
-    """``n``, ``e`` and ``d`` of the Auth screen."""
+    """``n``, ``e``, ``d`` and ``M`` of the Auth screen."""
 
     access: AccessView
 
@@ -64,16 +66,10 @@ class AuthChangeMixin(ListScreen[AccessRow]):
             Item("user", Text("user"), Text("with a password"), key="u"),
             Item("nopass", Text("user without password"), Text("comes in by client certificate"), key="c"),
             Item("role", Text("role"), Text("a set of permissions"), key="r"),
-            Item("enable", Text("enable auth"), Text("every call needs a login"), key="E"),
-            Item("disable", Text("disable auth"), Text("everybody may do everything"), key="D"),
         ]
         auth = self.session.client.auth
         choice = await self.pick(Text("new"), items)
-        if choice == "enable":
-            await self._enable()
-        elif choice == "disable":
-            await self.change(access.auth_disable(), auth.disable, "auth is off")
-        elif choice == "role":
+        if choice == "role":
             name = await self.ask("name of the new role")
             if name:
                 await self.change(access.role_add(name), lambda: auth.role_add(name), f"role {name} added")
@@ -92,6 +88,41 @@ class AuthChangeMixin(ListScreen[AccessRow]):
             lambda: self.session.client.auth.user_add(name, password.reveal() if password else None),
             f"user {name} added",
         )
+
+    # --- on and off --------------------------------------------------------------------------------------
+
+    def available_actions(self) -> list[Action]:
+        """Switching authentication goes by the name of what it would do now."""
+        enabled = self.access.enabled
+        label = {None: "auth on or off", True: "disable auth", False: "enable auth"}[enabled]
+        words = {
+            None: "Enable or disable authentication, after saying what that means.",
+            True: "Everybody may do everything then; says so and asks.",
+            False: "Every call needs a login then; says what is wanted for it and asks.",
+        }[enabled]
+        return [
+            replace(action, label=label, help=words) if action.id == "maintenance" else action
+            for action in super().available_actions()
+        ]
+
+    def action_maintenance(self) -> None:
+        self.begin(self._switch, "write")
+
+    async def _switch(self) -> None:
+        enabled = self.access.enabled
+        if enabled is None:
+            items = [
+                Item("enable", Text("enable auth"), Text("every call needs a login"), key="e"),
+                Item("disable", Text("disable auth"), Text("everybody may do everything"), key="d"),
+            ]
+            choice = await self.pick(Text("auth on or off"), items)
+            if choice is None:
+                return
+            enabled = choice == "disable"
+        if enabled:
+            await self.change(access.auth_disable(), self.session.client.auth.disable, "auth is off")
+        else:
+            await self._enable()
 
     async def _enable(self) -> None:
         """Only with a root whose password is known to work is it safe to close the door."""

@@ -32,16 +32,16 @@ class AccessRow:
         return self.user.name if self.user else self.role.name if self.role else ""
 
 
-def range_text(key: bytes, end: bytes) -> Text:
-    """A range as people read it: ``/app/  prefix``, ``/a .. /m  range``."""
+def range_text(key: bytes, end: bytes, *, tight: bool = False) -> Text:
+    """A range as people read it: ``/app/  prefix``, ``/a .. /m  range``; ``tight`` names only what is no prefix."""
     kind = access.range_kind(key, end)
     if kind == "everything":
         return Text("everything", "bold")
     if kind == "range":
-        return Text.assemble(safe(key, limit=KEY_LIMIT), " .. ", safe(end, limit=KEY_LIMIT), "  range")
+        return Text.assemble(safe(key, limit=KEY_LIMIT), " .. ", safe(end, limit=KEY_LIMIT), "" if tight else "  range")
     shown = safe(key, limit=KEY_LIMIT)
     star = "*" if kind == "prefix" and not key.endswith(b"/") else ""
-    return Text.assemble(shown, star, ("  " + kind, "dim"))
+    return Text.assemble(shown, star, ("" if tight and kind == "prefix" else "  " + kind, "dim"))
 
 
 def permission_words(permission: Permission) -> Text:

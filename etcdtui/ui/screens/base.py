@@ -222,11 +222,14 @@ class ClusterScreen(Screen[None]):
 
     def available_actions(self) -> list[Action]:
         """The rows of the table that work here, whether on or off at the moment."""
-        own = [action for action in actions_for(self.screen_name) if hasattr(self, f"action_{action.id}")]
+        own: list[Action] = []
+        for action in actions_for(self.screen_name):  # the first row of an id is the one about this screen
+            if hasattr(self, f"action_{action.id}") and all(action.id != known.id for known in own):
+                own.append(action)
         bound = {active.binding.id for active in self.active_bindings.values()}
         ids = {action.id for action in own}
         others = [a for a in actions_for(VALUE, TABLE, LIST, APP) if a.id in bound and a.id not in ids]
-        return own + others
+        return own + [find(action.id, self.screen_name) or action for action in others]
 
     async def action_do(self, action_id: str) -> None:
         """Run ``action_<id>``, or say why it is off."""

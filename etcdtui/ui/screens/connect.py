@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -30,6 +32,9 @@ SLOWLY = 10.0
 LET_OUT = 0.001
 """Seconds for the painted frame to leave before what connecting needs is imported, which keeps the loop busy."""
 ENDPOINTS_SHOWN = 5
+ASK_AFTER = 0.15
+"""Seconds an attempt has before every endpoint is asked on its own why it does not answer; most need less."""
+WORDS_LIMIT = 200
 
 
 class ConnectScreen(Screen[None]):
@@ -39,6 +44,7 @@ class ConnectScreen(Screen[None]):
     DEFAULT_CSS = """
     ConnectScreen > #connect { height: 1fr; padding: 1 2; }
     ConnectScreen Static { height: auto; margin-bottom: 1; }
+    ConnectScreen .-empty { display: none; }
     """
 
     def __init__(self, profile: Profile, opener: Opener) -> None:
@@ -48,7 +54,12 @@ class ConnectScreen(Screen[None]):
         self.title_line = TitleLine()
         self.status_line = StatusLine()
         self.words = Static(Text(), markup=False)
+        self.told = Static(Text(), markup=False, classes="-empty")
         self.reason = Static(Text(), markup=False)
+        self._verdicts: dict[str, EtcdError | None] = {}
+        self._began = time.monotonic()
+        self._attempts = 0
+        self._hint = ""
         self._password: Secret | None = None
         self._again = asyncio.Event()
 
@@ -56,6 +67,7 @@ class ConnectScreen(Screen[None]):
         yield self.title_line
         with Vertical(id="connect"):
             yield self.words
+            yield self.told
             yield self.reason
         yield self.status_line
         yield FooterLine()
@@ -83,6 +95,8 @@ class ConnectScreen(Screen[None]):
         self.call_after_refresh(self.set_timer, LET_OUT, self._start)
 
     def _start(self) -> None:
+        self._began = time.monotonic()
+        self.set_interval(1.0, self._count)
         self.run_worker(self._connect(), group="connect", exclusive=True)
 
     def action_retry(self) -> None:
@@ -90,6 +104,10 @@ class ConnectScreen(Screen[None]):
 
     async def _connect(self) -> None:
         while True:
+            self._attempts += 1
+            self._count()
+            if not self.profile.discovery_srv:
+                self.run_worker(self._ask_endpoints(), group="ask", exclusive=True)
             try:
                 session = await self._attempt()
             except EtcdError as error:
@@ -99,6 +117,7 @@ class ConnectScreen(Screen[None]):
                 slowly = SLOWLY if isinstance(error, TlsError) else None
                 await self._wait(RETRY_SECONDS if error.retryable else slowly)
             else:
+                self.workers.cancel_group(self, "ask")
                 self.post_message(SessionOpened(session))
                 return
 
@@ -107,13 +126,50 @@ class ConnectScreen(Screen[None]):
             self._password = await ask_password(self, self.profile)
         return await self.opener(self.profile, self._password)
 
+    async def _ask_endpoints(self) -> None:
+        """Show what each endpoint says as soon as it says it; what another attempt found stays until then."""
+        await asyncio.sleep(ASK_AFTER)
+        from etcdtui.services.dialing import ask_endpoints  # it has the client, which waits for the first paint
+
+        try:
+            async with aclosing(ask_endpoints(self.profile)) as answers:
+                async for endpoint, error in answers:
+                    self._verdicts[endpoint] = error
+                    self._show_verdicts()
+        except EtcdError:
+            pass  # the attempt itself tells it
+
+    def _show_verdicts(self) -> None:
+        from etcdtui.services.dialing import plain_words
+
+        lines = []
+        wide = max(len(endpoint) for endpoint in self._verdicts)
+        for endpoint, error in sorted(self._verdicts.items(), key=lambda item: self._place(item[0])):
+            said = safe("answers" if error is None else plain_words(error), limit=WORDS_LIMIT)
+            lines.append(Text.assemble(safe(endpoint.ljust(wide), limit=WORDS_LIMIT), "  ", said))
+        self.told.update(Text("\n").join(lines[:ENDPOINTS_SHOWN]))
+        self.told.remove_class("-empty")
+
+    def _place(self, endpoint: str) -> int:
+        """Where an endpoint stands in the profile."""
+        named = self.profile.endpoints
+        return named.index(endpoint) if endpoint in named else len(named)
+
+    def _count(self) -> None:
+        """The status line: how long it has been, which attempt this is, and what comes next."""
+        seconds = int(time.monotonic() - self._began)
+        attempt = f"attempt {self._attempts}" if self._attempts > 1 else "connecting"
+        self.status_line.set_parts(Text(f"{attempt}, {seconds} s"), Text(self._hint))
+
     async def _wait(self, seconds: float | None) -> None:
         """Until it is time to try again, or ``r``; with None only ``r``."""
-        hint = "r tries again, P chooses another profile" if seconds is None else "trying again by itself; r at once"
-        self.status_line.set_parts(Text(hint))
+        again = "r tries again, P chooses another profile"
+        self._hint = again if seconds is None else "trying again by itself; r at once"
+        self._count()
         self._again.clear()
         try:
             await asyncio.wait_for(self._again.wait(), seconds)
         except TimeoutError:
             pass
-        self.status_line.set_parts(Text("trying"))
+        if seconds is None:
+            self._hint = ""

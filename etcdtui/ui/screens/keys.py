@@ -33,7 +33,7 @@ from etcdtui.ui.screens.keys_value import ValuePane
 from etcdtui.ui.screens.keys_write import KeysWriteMixin
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
-from etcdtui.ui.widgets.keytree import KeyTreeView
+from etcdtui.ui.widgets.keytree import KeyTreeView, TreeTitles
 from etcdtui.ui.widgets.lines import LineView
 
 NARROW = 60
@@ -80,7 +80,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
         self.pane = ValuePane(first_view=session.first_view, id="value-pane")
         self.tree_head = PaneHead()
-        self.columns = PaneHead()
+        self.columns = TreeTitles(self.view)
         self.tree_foot = PaneHead()
         self.filter_field = Field(
             placeholder="part of a name; !not ~fuzzy ^/regex/ size:>10k", max_length=500, id="filter"
@@ -237,7 +237,6 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         where = level.prefix if level.prefix else b"all keys"
         total = "1 key" if level.total == 1 else f"{format_count(level.total)} keys" if level.total >= 0 else ""
         self.tree_head.show(safe(where, limit=300), safe(total))
-        self.columns.show(safe("     NAME", tone("dim")), safe("KEYS/SIZE    V", tone("dim")))
         foot = [safe(f"{len(self.view.marked)} marked", tone("mark"))] if self.view.marked else []
         if self.at_revision:
             foot.append(safe(f"AS OF REV {self.at_revision}  (:rev live returns)", tone("bad")))
@@ -252,6 +251,8 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         tone = self.view.tone
         words = self.filter_problem or (self.view.filtered.words if self.view.filtered is not None else "")
         parts = [safe(row.path if row is not None else b"", limit=300)]
+        if row is not None and row.is_note and row.level.state in (State.READY, State.FAILED):
+            parts = [safe(row.level.note, limit=400)]  # the pane may be too narrow for it
         if self.reads.stale and self.session.health.state is not ClusterState.NO_LEADER:
             parts.insert(0, safe("STALE: read from one member, may be behind", tone("bad")))
         if self.at_revision:

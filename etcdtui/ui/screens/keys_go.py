@@ -78,6 +78,8 @@ class GoMixin(LevelsMixin):
         start = level.prefix
         if path == start and level.parent is not None:
             self._on_folder(level)
+            self.view.show_below(level)
+            self.view.model_changed()
             return
         for folder in [start + f for f in folders_of(path[len(start) :], self.separators)]:
             name = folder[len(level.prefix) :]
@@ -87,6 +89,7 @@ class GoMixin(LevelsMixin):
                 return
             if folder == path:
                 self.view.cursor = self.model.number(level, index)
+                self.view.show_below(level.open(index))
                 self._enter(level, index)
                 return
             level = self._enter(level, index)
@@ -137,9 +140,8 @@ class GoMixin(LevelsMixin):
     def _not_found(self, level: Level, path: bytes) -> None:
         self._on_folder(level)
         self.absent = (path, self.view.cursor)
-        self.flash(
-            Text.assemble("no such key: ", safe(path, limit=200), "  n creates it, H shows whether it was there")
-        )
+        creates = "n creates it, " if not self.why_not("new") else ""
+        self.flash(Text.assemble("no such key: ", safe(path, limit=200), f"  {creates}H shows whether it was there"))
 
     # --- find, bookmarks, back and forward ---------------------------------------------------------------
 

@@ -283,7 +283,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
     # --- actions -----------------------------------------------------------------------------------------
 
     def why_not(self, action_id: str) -> str:
-        if action_id in ("delete", "edit", "watch", "ttl") and self.table.current is None:
+        if action_id in ("delete", "watch", "ttl") and self.table.current is None:
             return "no lease is selected"
         return super().why_not(action_id)
 
@@ -300,9 +300,6 @@ class LeasesScreen(ListScreen[LeaseRow]):
         row = self.table.current
         if row is not None and row.keys:
             self.post_message(self.GoTo("keys", row.keys[0]))
-
-    def action_ttl(self) -> None:
-        self.read_again()
 
     def action_watch(self) -> None:
         row = self.table.current
@@ -334,7 +331,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
 
         await self.write(grant_plan(ttl), send, verb="grant")
 
-    def action_edit(self) -> None:
+    def action_ttl(self) -> None:
         self.begin(self._keep_alive, "write")
 
     async def _keep_alive(self) -> None:

@@ -15,6 +15,7 @@ from etcdtui.core.types import Alarm
 from etcdtui.core.units import format_latency, format_size
 from etcdtui.services import cluster
 from etcdtui.services.cluster import ClusterView, MemberRow
+from etcdtui.services.dialing import plain_words
 from etcdtui.services.health import ClusterHealth, State
 from etcdtui.services.session import Session
 from etcdtui.ui.bindings import MEMBERS
@@ -30,6 +31,7 @@ URL_LIMIT = 200
 SHORT = 100
 """Columns of the terminal below which the summary is one line."""
 BAR = 10
+STATE_LIMIT = 60
 
 
 class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
@@ -40,7 +42,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
     label: ClassVar[str] = "Members"
     about: ClassVar[str] = (
         "Every member by its own answer: role, version, size, lag, round trip; and what the cluster can still lose.\n"
-        "o has the maintenance: promote, defragment, compact, snapshot, hash check, alarms."
+        "M has the maintenance: promote, defragment, compact, snapshot, hash check, alarms."
     )
     every: ClassVar[float] = 2.0
     filter_fields: ClassVar[Mapping[str, Field]] = {"role": Field.NAME, "state": Field.NAME, "ver": Field.NAME}
@@ -78,7 +80,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
             Column("lag", "LAG", lambda r: _number(r.lag), lambda r: r.lag or 0, align="right", least=3),
             Column("apply", "APPLY", lambda r: _number(r.apply_lag), priority=5, align="right", least=5),
             Column("rtt", "RTT", _rtt, lambda r: r.rtt, align="right", least=5),
-            Column("state", "STATE", self._state, lambda r: r.state, grow=True, least=8, most=60),
+            Column("state", "STATE", self._state, lambda r: r.state, grow=True, least=11, most=STATE_LIMIT),
         ]
 
     def compose_body(self) -> ComposeResult:
@@ -99,8 +101,10 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
 
     def _state(self, row: MemberRow) -> Text:
         words = cluster.down_words(row)
+        if row.problem is not None and not row.up:
+            words += f": {plain_words(row.problem)}"
         tone = "good" if row.state == "ok" else "bad" if row.state == "DOWN" else "warn"
-        return Text(words, self.table.lines.tone(tone))
+        return safe(words, self.table.lines.tone(tone), limit=STATE_LIMIT)
 
     def _quota_of(self, row: MemberRow) -> int:
         told = row.status.db_size_quota if row.status else 0
@@ -143,7 +147,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         view, health = self.shown, self.session.health
         tone = self.summary.tone
         quorum = view.quorum
-        quorum_tone = "bad" if quorum.spare < 0 else "warn" if quorum.spare == 0 else "good"
+        quorum_tone = "bad" if quorum.lost else "warn" if quorum.spare <= 0 else "good"
         term = max((row.status.raft_term for row in view.rows if row.status), default=0)
         versions = sorted({row.status.version for row in view.rows if row.status})
         alarms = self._alarm_words(view)
@@ -290,10 +294,8 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         self.begin(self._add, "write")
 
     async def _add(self) -> None:
-        down = [row.name for row in self.shown.rows if not row.member.is_learner and not row.up]
-        if down:
-            words = "is down: remove it first, an add raises the majority needed"
-            self.flash(Text.assemble(safe(", ".join(down), limit=NAME_LIMIT), f" {words}"), "warn")
+        if why := cluster.why_no_add(self.shown):
+            self.flash(why, "warn")
             return
         name = await self.ask("add a member", "its name (as its etcd will be started)")
         if not name:

@@ -15,6 +15,7 @@ from etcdtui.core.value import Value
 from etcdtui.services.browse import Detail
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.toned import Toned
 
 DETAILS_KEPT = 5_000
 INDENT = 2
@@ -26,6 +27,11 @@ NARROW = 48
 NAME_LEAST = 12
 CHILDREN_SHOWN = 5
 """Rows of a folder that come into view when it is opened at the bottom."""
+
+
+def column_widths(width: int) -> tuple[int, int]:
+    """Cells of the size and of the version in rows of ``width`` cells."""
+    return SIZE_WIDTH, VERSION_WIDTH - (1 if width < NARROW else 0)
 
 
 class Filtered(Value):
@@ -69,7 +75,7 @@ class KeyTreeView(LineView):
         self.filtered: Filtered | None = None
         self._lost: tuple[Hashable, int] | None = None
         self._here: Hashable | None = None
-        self._opened: tuple[int, Level] | None = None
+        self._opened: tuple[int, Level, int] | None = None
 
     # --- the model ---------------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class KeyTreeView(LineView):
         indent = " " * (INDENT * row.depth)
         left = Text.assemble(self._markers(row), indent, self._arrow(row))
         wide = width >= NAME_LEAST + MARKERS + SIZE_WIDTH + VERSION_WIDTH
-        columns = self._columns(row, tight=width < NARROW) if wide else Text()
+        columns = self._columns(row, width) if wide else Text()
         room = width - left.cell_len - columns.cell_len - 1
         name = self._label(row, max(NAME_LEAST, room))
         name.truncate(max(1, room), overflow="ellipsis")
@@ -180,9 +186,20 @@ class KeyTreeView(LineView):
             return Text("  ")
         return Text("v " if row.name in row.level.opened else "> ", self.tone("dim"))
 
-    def _columns(self, row: Row, *, tight: bool) -> Text:
+    def titles(self) -> Text:
+        """What stands over the columns, as wide as the rows are now."""
+        width = self._line_width
+        size, version = column_widths(width)
+        left = Text(" " * (MARKERS + INDENT) + "NAME")
+        if width < NAME_LEAST + MARKERS + SIZE_WIDTH + VERSION_WIDTH:
+            return left
+        right = f"{'KEYS/SIZE':>{size}}{'V':>{version}} "
+        left.pad_right(max(0, width - left.cell_len - len(right)))
+        return left.append(right)
+
+    def _columns(self, row: Row, width: int) -> Text:
         style = self.tone("dim")
-        wide, narrow = SIZE_WIDTH, VERSION_WIDTH - (1 if tight else 0)
+        wide, narrow = column_widths(width)
         if row.is_folder:
             return Text(f"{format_count(row.count) if row.count >= 0 else '…':>{wide}}{'':{narrow}}", style)
         detail = self.details.get(row.path)
@@ -250,21 +267,26 @@ class KeyTreeView(LineView):
         level = row.level.open(row.index)
         if level.state in (State.NEW, State.FAILED):
             self.post_message(self.Wanted(row))
-        self._opened = (self.cursor, level)
+        self.show_below(level, CHILDREN_SHOWN)
         self.model_changed()
+
+    def show_below(self, level: Level, most: int = 0) -> None:
+        """Bring what is listed below the folder under the cursor into view once it is there: ``most`` rows, 0: all
+        that fit."""
+        self._opened = (self.cursor, level, most)
 
     def _show_children(self) -> None:
         """A folder just opened at the bottom of the screen shows its first children, as soon as they are there."""
         if self._opened is None:
             return
-        cursor, level = self._opened
+        cursor, level, most = self._opened
         if cursor != self.cursor or level.state is State.FAILED:
             self._opened = None
             return
         height = self.scrollable_content_region.height
         if level.state is State.READY:
             self._opened = None
-        below = min(level.size, CHILDREN_SHOWN, max(0, height - 1))
+        below = min(level.size, most or height, max(0, height - 1))
         if cursor + below >= self.scroll_offset.y + height > 0:
             self.scroll_to(y=cursor + below - height + 1, animate=False, force=True)
 
@@ -288,3 +310,26 @@ class KeyTreeView(LineView):
     def clear_marks(self) -> None:
         self.marked.clear()
         self.repaint()
+
+
+class TreeTitles(Toned):
+    """The line over the tree; its columns keep to the tree's, whether or not that has a scroll bar."""
+
+    DEFAULT_CSS = "TreeTitles { height: 1; width: 1fr; background: $panel; }"
+
+    def __init__(self, below: KeyTreeView) -> None:
+        super().__init__()
+        self.below = below
+
+    def on_mount(self) -> None:
+        self.watch(self.below, "show_vertical_scrollbar", self._again, init=False)
+
+    def _again(self) -> None:
+        self.refresh()
+
+    def render(self) -> Text:
+        line = self.below.titles()
+        line.no_wrap, line.end = True, ""
+        line.stylize(self.tone("dim"))
+        line.stylize("bold")
+        return line

@@ -32,7 +32,8 @@ MEASURED_ROWS = 500
 class Column(Generic[RowT]):
     """One column. ``cell`` gives safe text. ``priority`` 0 always stays; the largest drops out first.
 
-    The width fits the cells between ``least`` and ``most``; the ``grow`` column takes what is left over.
+    The width fits the cells between ``least`` and ``most``; the ``grow`` column takes what is left over, and a
+    ``firm`` one shrinks last.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column(Generic[RowT]):
     least: int = 4
     most: int = 40
     grow: bool = False
+    firm: bool = False
 
 
 def fit_columns(columns: Sequence[Column[RowT]], wanted: Sequence[int], width: int) -> list[tuple[Column[RowT], int]]:
@@ -63,11 +65,12 @@ def fit_columns(columns: Sequence[Column[RowT]], wanted: Sequence[int], width: i
         kept.remove(max(reversed(droppable), key=lambda pair: pair[0].priority))
     spare = width - total()
     growing = next((i for i, (column, _) in enumerate(kept) if column.grow), None)
-    if spare and growing is not None:
+    if growing is not None and (spare > 0 or (spare < 0 and not kept[growing][0].firm)):
         column, size = kept[growing]
         kept[growing] = (column, max(column.least, size + spare))
     while total() > width and any(size > column.least for column, size in kept):
-        widest = max((i for i, (column, size) in enumerate(kept) if size > column.least), key=lambda i: kept[i][1])
+        loose = [i for i, (column, size) in enumerate(kept) if size > column.least]
+        widest = max([i for i in loose if not kept[i][0].firm] or loose, key=lambda i: kept[i][1])
         kept[widest] = (kept[widest][0], kept[widest][1] - 1)
     return kept
 

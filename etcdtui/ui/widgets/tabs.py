@@ -10,6 +10,9 @@ from textual.reactive import reactive
 from etcdtui.core.value import Value
 from etcdtui.ui.widgets.toned import Toned
 
+SHORTENED = 3
+"""Letters of a name where not all names fit."""
+
 
 class Tab(Value):
     """``badge`` is a count shown after the label; 0 shows none."""
@@ -18,8 +21,9 @@ class Tab(Value):
     label: str
     badge: int = 0
 
-    def words(self, *, tight: bool) -> str:
-        return f"{self.number}{'' if tight else ' '}{self.label}{f'({self.badge})' if self.badge else ''}"
+    def words(self, *, tight: bool, short: bool = False) -> str:
+        label = self.label[:SHORTENED] if short else self.label
+        return f"{self.number}{'' if tight else ' '}{label}{f'({self.badge})' if self.badge else ''}"
 
 
 class TabLine(Toned):
@@ -46,9 +50,10 @@ class TabLine(Toned):
     def _layout_tabs(self) -> list[tuple[int, int, Tab, str]]:
         """Start and end column of each tab, with its words."""
         tight = 2 + sum(len(tab.words(tight=False)) + 3 for tab in self.tabs) > self.size.width
+        short = tight and sum(len(tab.words(tight=True)) + 1 for tab in self.tabs) > self.size.width
         places, column = [], 0
         for tab in self.tabs:
-            words = f" {tab.words(tight=tight)}" + ("" if tight else " ")
+            words = f" {tab.words(tight=tight, short=short and tab.number != self.current)}" + ("" if tight else " ")
             places.append((column, column + len(words), tab, words))
             column += len(words)
         return places

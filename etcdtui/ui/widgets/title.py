@@ -48,7 +48,7 @@ class TitleLine(Toned):
     def render(self) -> Text:
         width = self.size.width
         line = Text()
-        for level in range(4):
+        for level in range(5):
             left, right = self._left(level), self._right(level)
             gap = width - left.cell_len - right.cell_len - 1
             line = Text.assemble(left, " " * max(1, gap), right)
@@ -102,7 +102,9 @@ class TitleLine(Toned):
             if level < 2 or high:
                 yield Text(share if short else f"quota {share}", self.tone("warn") if high else Style())
         for alarm in health.alarms:
-            yield Text(alarm, self.tone("bad"))
+            yield Text(f"ALARM {alarm}" if level < 1 else alarm, self.tone("bad"))
+        if health.no_spare_member:
+            yield Text("NO SPARE MEMBER" if level < 4 else "NO SPARE", self.tone("bad"))
 
     def _right(self, level: int) -> Text:
         facts, wide = self.facts, level < 1
