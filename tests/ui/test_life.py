@@ -68,6 +68,21 @@ def test_quitting_gives_the_terminal_back(app: PtyApp) -> None:
     assert_given_back(app, before)
 
 
+def test_an_editor_that_cannot_be_started_leaves_the_screen_and_the_keys(
+    etcd: Server, state: dict[str, str], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.write_bytes(bytes(4))
+    broken.chmod(0o700)
+    etcd.etcdctl("put", "/only", "one")
+    with start(etcd, {**state, "VISUAL": str(broken)}) as app:
+        app.wait_for(*UP, "/only", "create")
+        app.keys("E")
+        app.wait_for("cannot be run", "/only", "? help")
+        app.keys("?")
+        app.wait_for("esc close")
+
+
 def test_a_dropped_connection_ends_the_program(app: PtyApp) -> None:
     app.wait_for(*UP)
     app.hang_up()
