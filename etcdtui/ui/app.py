@@ -6,14 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from rich.text import Text
 from textual import events
-from textual.app import App, UnknownModeError
+from textual.app import App
 from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -166,7 +165,13 @@ class EtcdtuiApp(App[int]):
         return next((n for n, entry in self.screen_types.items() if entry.screen_name == name), min(self.screen_types))
 
     async def adopt(self, session: Session) -> None:
-        """Show the screens of a new session, drop those of the old one, close the old one."""
+        """Show the screens of a new session, drop those of the old one, close the old one.
+
+        While the program ends, which takes all screens away by itself, none is added or dropped.
+        """
+        if not self.is_running:
+            await session.aclose()
+            return
         first = self.first_number()
         old_session, old_modes = self.session, [self.current_mode, *self._modes_of(self._generation)]
         self._generation += 1
@@ -174,12 +179,13 @@ class EtcdtuiApp(App[int]):
         self.deck = {}
         for number in self.screen_types:
             self.add_mode(self._mode(number), partial(self._make_screen, number, session))
-        await self.switch_mode(self._mode(first))
-        self.run_worker(self._follow_health(session), group="health", exclusive=True)
-        self._say_first_words(session, first_session=old_session is None)
         try:
+            await self.switch_mode(self._mode(first))
+            if self.is_running:
+                self.run_worker(self._follow_health(session), group="health", exclusive=True)
+                self._say_first_words(session, first_session=old_session is None)
             for mode in dict.fromkeys(old_modes):
-                with suppress(UnknownModeError):  # the program is ending meanwhile and has dropped them all
+                if self.is_running:
                     await self.remove_mode(mode)
         finally:
             if old_session is not None:
