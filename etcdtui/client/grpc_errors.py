@@ -14,6 +14,12 @@ from etcdtui.core.value import Value
 
 _WRAPPED = re.compile(r"rpc error: code = (\w+) desc = ", re.IGNORECASE)
 _PREFIXES = ("etcdserver: ", "etcdclient: ", "auth: ", "mvcc: ", "election: ", "lease: ", "membership: ")
+_CONNECTING = re.compile(
+    r"failed to connect to all addresses; last error: [A-Z_]+: (?:(?:ipv[46]|unix):\S*: )?"
+    r"(?:failed to connect to remote host: )?",
+    re.IGNORECASE,
+)
+"""What gRPC says before the reason; the address is told beside it anyway."""
 MAX_TEXT = 2000
 """Characters of a server's message that are kept."""
 
@@ -183,7 +189,7 @@ def classify(code: str, details: str, endpoint: str = "") -> Failure:
     if code == "RESOURCE_EXHAUSTED":
         return Failure(_resource(bare, lowered, code, endpoint))
     if code == "UNAVAILABLE" and any(mark in lowered for mark in _NEVER_SENT):
-        return Failure(_make(e.Unavailable, bare, code, endpoint, _NO), unsent=True)
+        return Failure(_make(e.Unavailable, _CONNECTING.sub("", bare) or bare, code, endpoint, _NO), unsent=True)
     if code == "UNIMPLEMENTED" and "unknown service" in lowered:
         bare = f"{bare} (not an etcd server, or a proxy in between)"
     cls = _BY_CODE.get(code, e.ServerError)

@@ -73,6 +73,19 @@ def test_only_failed_connects_are_unsent() -> None:
     assert not classify("UNAVAILABLE", "recvmsg:Connection reset by peer").unsent
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("UNKNOWN: ipv4:127.0.0.1:1: Failed to connect to remote host: Connection refused", "Connection refused"),
+        ("UNAVAILABLE: ipv6:%5B::1%5D:2379: Ssl handshake failed: x", "Ssl handshake failed: x"),
+        ("UNKNOWN: unix:/run/etcd.sock: No such file or directory", "No such file or directory"),
+    ],
+)
+def test_the_reason_a_connection_failed_comes_first(text: str, told: str) -> None:
+    failure = classify("UNAVAILABLE", f"failed to connect to all addresses; last error: {text}")
+    assert failure.unsent and failure.error.message == told
+
+
 def test_size_limits_name_the_side() -> None:
     assert (
         "server's limit"
