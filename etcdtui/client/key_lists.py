@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from etcdtui.client import methods
 from etcdtui.client.calls import Calls
 from etcdtui.client.requests import range_request
+from etcdtui.client.server_streams import messages
 from etcdtui.pb import rpc_pb2
 
 
@@ -65,6 +67,19 @@ async def read_keys(
     request = rpc_pb2.TxnRequest(success=[rpc_pb2.RequestOp(request_range=one) for one in asked])
     answer = await caller.unary(methods.TXN_READ, request, timeout=timeout)
     return KeyLists(_lists(answer.responses), answer.header.revision)
+
+
+async def stream_keys(
+    caller: Calls, start: bytes, end: bytes, *, revision: int = 0, serializable: bool = False
+) -> AsyncGenerator[list[bytes], None]:
+    """All keys of ``[start, end)`` in order and of one revision, in parts as the server sends them.
+
+    Raises ``NotSupported`` before the first where the server has no RangeStream (before 3.7, or behind a proxy).
+    """
+    asked = range_request(start, range_end=end or None, revision=revision, serializable=serializable, keys_only=True)
+    async with aclosing(messages(caller, methods.RANGE_STREAM, asked)) as chunks:
+        async for chunk in chunks:
+            yield [kv.key for kv in chunk.range_response.kvs]
 
 
 def _lists(responses: Iterable[rpc_pb2.ResponseOp]) -> tuple[KeyList, ...]:

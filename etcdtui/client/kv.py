@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from etcdtui.client import convert, methods, requests, txn
 from etcdtui.client.calls import Calls
 from etcdtui.client.convert import KeyLike
-from etcdtui.client.key_lists import KeyLists, KeyRange, read_keys
+from etcdtui.client.key_lists import KeyLists, KeyRange, read_keys, stream_keys
 from etcdtui.client.pages import Pager
 from etcdtui.client.ranges import whole
 from etcdtui.client.requests import OrderLike, TargetLike
@@ -112,6 +112,15 @@ class KV:
         Raises ``TooManyOps`` when the server takes fewer ranges in one transaction.
         """
         return await read_keys(self._caller, wanted, revision=revision, serializable=serializable, timeout=timeout)
+
+    def key_stream(
+        self, start: bytes, end: bytes, *, revision: int = 0, serializable: bool = False
+    ) -> AsyncGenerator[list[bytes], None]:
+        """The keys of ``[start, end)`` in parts, all at one revision, without a count: the cheapest way to many keys.
+
+        Raises ``NotSupported`` on servers before 3.7. Closing the iterator ends the stream.
+        """
+        return stream_keys(self._caller, start, end, revision=revision, serializable=serializable)
 
     async def put(
         self,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import gaps, ranges
-from etcdtui.core.errors import Compacted
+from etcdtui.core.errors import Compacted, EtcdError
+from etcdtui.core.flow import Flow
 from etcdtui.core.gaps import Check, Kind, Region
 from etcdtui.core.listing import END_LIMIT, LEAF, UNKNOWN, Child, Delta, Span, Survey
 from etcdtui.core.types import KeyValue, RangeResult
@@ -28,6 +30,12 @@ SPREAD_FROM = 50_000
 """Keys below a level from which its first walk is spread over several requests."""
 END_OPS = 120
 """Spans asked for at once while the end of a listing is looked for: most are empty."""
+STREAM_FROM = 5_000
+"""Keys not seen yet from which the rest of a flat level is streamed, where the server does that."""
+STREAM_KEYS_A_ROW = 8
+"""A level is flat when its first rows have no more keys than this on average; else folders are better jumped over."""
+STREAMS = 8
+"""Streams of one listing; each was given up because it led through what is known already."""
 RESTARTS = 3
 REFRESH_AT_ONCE = 120
 DETAIL_BATCH = 8
@@ -77,6 +85,9 @@ class Listing:
         self.revision = revision
         self.survey = self._new_survey()
         self._running: dict[asyncio.Task[KeyLists], list[Span]] = {}
+        self._flow: Flow | None = None
+        self._streams_left = STREAMS
+        self._rows_seen = 0
 
     def _new_survey(self) -> Survey:
         return Survey(self._prefix, self._separators, within=self._within, known_count=self._known_count)
@@ -85,12 +96,17 @@ class Listing:
         """Pages until the level is complete. Raises what a read raises; a compacted revision restarts the level."""
         restarts = 0
         if not self.survey.pending:
-            yield self._page([], restarted=False)
+            yield self._page([])
         try:
             while self.survey.pending or self._running:
-                self._start()
-                done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                 try:
+                    if self._worth_a_stream():
+                        async with aclosing(self._streamed()) as streamed:
+                            async for page in streamed:
+                                yield page
+                        continue
+                    self._start()
+                    done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
                     deltas = self._digest(min(done, key=lambda task: self._running[task][0].start))
                 except Compacted:
                     restarts += 1
@@ -101,9 +117,41 @@ class Listing:
                     self.survey = self._new_survey()
                     yield self._page([], restarted=True)
                     continue
-                yield self._page(deltas, restarted=False)
+                yield self._page(deltas)
         finally:
             await self._cancel()
+
+    def _worth_a_stream(self) -> bool:
+        if self._running or not self.revision or self.from_end or not self._streams_left or not self._reads.streams:
+            return False
+        seen = self.survey.keys_seen
+        return self.survey.total - seen >= STREAM_FROM and self._rows_seen * STREAM_KEYS_A_ROW >= seen
+
+    async def _streamed(self) -> AsyncGenerator[Page, None]:
+        """Pages from one stream of all that is left, until it ends, fails or is not worth while any more."""
+        self._streams_left -= 1
+        self._flow = flow = Flow(self.survey)
+        try:
+            async with aclosing(self._reads.stream(flow.start, flow.end, self.revision)) as chunks:
+                async for keys in chunks:
+                    for first in range(0, len(keys), self._page_keys):
+                        yield self._page(self._counted_rows(flow.feed(keys[first : first + self._page_keys])))
+                        if flow.too_deep:
+                            self._streams_left = 0
+                        if flow.too_deep or flow.astray or self.from_end or flow.hole is None:
+                            return
+            yield self._page(self._counted_rows(flow.finish()))
+        except Compacted:
+            raise
+        except EtcdError:
+            self._streams_left = 0  # not supported, or cut: counted ranges say what is wrong, if anything is
+        finally:
+            flow.give_back()
+            self._flow = None
+
+    def _counted_rows(self, deltas: list[Delta]) -> list[Delta]:
+        self._rows_seen += sum(len(delta.rows) for delta in deltas)
+        return deltas
 
     def _start(self) -> None:
         """Fill the free slots; before the revision is known there is one."""
@@ -142,11 +190,12 @@ class Listing:
             delta = self.survey.answer(span, found.keys, found.count)
             if delta.rows or delta.counts:
                 deltas.append(delta)
-        return deltas
+        return self._counted_rows(deltas)
 
-    def _page(self, deltas: list[Delta], *, restarted: bool) -> Page:
+    def _page(self, deltas: list[Delta], *, restarted: bool = False) -> Page:
         running = [spans[0].start for spans in self._running.values() if spans]
-        holes = ([self.survey.hole] if self.survey.hole is not None else []) + running
+        flowing = self._flow.hole if self._flow is not None else None
+        holes = [hole for hole in (self.survey.hole, flowing) if hole is not None] + running
         return Page(
             rows=tuple(delta.rows for delta in deltas if delta.rows),
             counts=tuple(pair for delta in deltas for pair in delta.counts),

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from etcdtui.client import Client, Op
 from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
-from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, TooManyOps
+from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps
 from etcdtui.core.types import RangeResult
 
 MAX_OPS = 120
@@ -75,6 +76,12 @@ def breaks_off_badly(version: str) -> bool:
     return ((major, minor) == (3, 4) and patch < 23) or ((major, minor) == (3, 5) and patch < 7)
 
 
+def older_than_streams(version: str) -> bool:
+    """Whether a server of this version is known to have no RangeStream: those before 3.7."""
+    numbers = version.split(".")
+    return len(numbers) >= 2 and all(n.isdigit() for n in numbers[:2]) and tuple(map(int, numbers[:2])) < (3, 7)
+
+
 class Reads:
     """Reads of one client. ``leaderless`` tells what is known now, so that no read waits for a missing leader."""
 
@@ -96,12 +103,36 @@ class Reads:
         self._stale_until = float("-inf")
         self._alone_until = float("-inf")
         self._busy_until = float("-inf")
+        self._streams = True
         self.requests = 0
 
     @property
     def stale(self) -> bool:
         """Whether reads are answered by one member from what it has, perhaps behind the others."""
         return self._leaderless() or self._clock() < self._stale_until
+
+    @property
+    def streams(self) -> bool:
+        """Whether the server may stream ranges, which it does from 3.7 on and without counting them."""
+        return self._streams and not older_than_streams(self._version())
+
+    async def stream(self, start: bytes, end: bytes, revision: int = 0) -> AsyncGenerator[list[bytes], None]:
+        """The keys of ``[start, end)`` in parts, the deadline for each. ``NotSupported`` where there are none."""
+        self.requests += 1
+        chunks = self.client.kv.key_stream(start, end, revision=revision, serializable=self.stale)
+        async with aclosing(chunks):
+            while True:
+                try:
+                    async with asyncio.timeout(self.deadline or None):
+                        keys = await anext(chunks, None)
+                except NotSupported:
+                    self._streams = False
+                    raise
+                except TimeoutError:
+                    raise DeadlineExceeded(f"no more keys came within {self.deadline:g} s") from None
+                if keys is None:
+                    return
+                yield keys
 
     def _size(self) -> int:
         """Operations that one transaction may have now."""

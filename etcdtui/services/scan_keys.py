@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from bisect import insort
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
-from etcdtui.core.listing import Span, Survey
-from etcdtui.services.reading import Reads
+from etcdtui.core.errors import Compacted, EtcdError
+from etcdtui.core.listing import UNKNOWN, Span, Survey
+from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import Throttle
 
 AT_ONCE = 3
@@ -26,7 +28,10 @@ UNSURE = 4
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Some names, all behind those of the batch before; ``total`` is the number of keys of the whole scan."""
+    """Some names, all behind those of the batch before.
+
+    ``total`` is the number of keys of the whole scan, UNKNOWN where a server streams them, which counts none.
+    """
 
     keys: list[bytes]
     total: int
@@ -50,7 +55,40 @@ async def scan_keys(
     throttle: Throttle | None = None,
 ) -> AsyncGenerator[Names, None]:
     """Batches in key order until all is read; closing the iterator cancels what is in flight."""
-    survey = Survey(prefix, (), within=within, rows=False)
+    area = ranges.intersect(ranges.prefix_range(prefix), within)
+    after = b""
+    if area is not None and reads.streams:
+        start, end = area
+        first = await reads.one(Want(start, limit=1), revision)  # a single key: its answer tells the revision
+        revision = revision or (first.header.revision if first.header else 0)
+        try:
+            async with aclosing(reads.stream(start, end, revision)) as parts:
+                async for keys in parts:
+                    if keys:
+                        after = keys[-1]
+                        yield Names(keys, UNKNOWN, revision)
+                    if throttle is not None:
+                        await throttle.spend(len(keys))
+            return
+        except Compacted:
+            raise
+        except EtcdError:
+            pass  # not supported, or cut: counted ranges go on behind the last name
+    async with aclosing(_counted(reads, prefix, within, revision, throttle, after)) as batches:
+        async for batch in batches:
+            yield batch
+
+
+async def _counted(
+    reads: Reads,
+    prefix: bytes,
+    within: tuple[bytes, bytes],
+    revision: int,
+    throttle: Throttle | None,
+    after: bytes,
+) -> AsyncGenerator[Names, None]:
+    """Those behind ``after`` in small counted ranges, several requests in flight."""
+    survey = Survey(prefix, (), within=within, start=ranges.next_key(after) if after else b"", rows=False)
     ready: list[_Piece] = []
     running: dict[asyncio.Task[KeyLists], list[Span]] = {}
     pinned = revision

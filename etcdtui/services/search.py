@@ -101,7 +101,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """New hits since the last one; ``full`` when the search ended because the list holds no more."""
+    """New hits since the last one; ``full`` when the search ended because the list holds no more.
+
+    ``total`` is UNKNOWN while nothing was counted.
+    """
 
     hits: tuple[Hit, ...]
     seen: int
@@ -171,7 +174,7 @@ async def _search_names(
                 if full:
                     return
                 await asyncio.sleep(0)
-    yield Progress((), seen, total, 0, done=True)
+    yield Progress((), seen, max(seen, total), 0, done=True)
 
 
 def _matcher(query: Query) -> Callable[[KeyValue], Hit | None]:

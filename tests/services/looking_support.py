@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
 
 from etcdtui.client import Client, ClientOptions, Op
+from etcdtui.core.errors import Unavailable
 from etcdtui.core.listing import LEAF, Child, child_of
 from etcdtui.services.reading import Reads
 
@@ -35,6 +36,26 @@ async def reading(*endpoints: str, user: str = "", password: str = "") -> AsyncI
         yield Reads(client)
     finally:
         await client.aclose()
+
+
+class PagedStream(Reads):
+    """Streams made of pages where the server has none; ``cut_after`` that many keys the stream fails."""
+
+    cut_after = 10**9
+
+    @property
+    def streams(self) -> bool:
+        return True
+
+    async def stream(self, start: bytes, end: bytes, revision: int = 0) -> AsyncGenerator[list[bytes], None]:
+        seen = 0
+        pages = self.client.kv.pages(start, range_end=end, page_size=777, keys_only=True, revision=revision)
+        async with aclosing(pages) as parts:
+            async for page in parts:
+                if seen >= self.cut_after:
+                    raise Unavailable("the stream was cut")
+                seen += len(page.kvs)
+                yield [kv.key for kv in page.kvs]
 
 
 async def fill(client: Client, keys: Iterable[bytes], value: bytes = b"v") -> None:

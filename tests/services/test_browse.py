@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
@@ -13,9 +14,9 @@ from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, UNKNOWN, child_of
 from etcdtui.services import browse
 from etcdtui.services.browse import Listing
-from etcdtui.services.reading import Want, breaks_off_badly
+from etcdtui.services.reading import Reads, Want, breaks_off_badly, older_than_streams
 from tests.conftest import ServerFactory
-from tests.services.looking_support import as_counts, expected, fill, odd_keys, reading
+from tests.services.looking_support import PagedStream, as_counts, expected, fill, odd_keys, reading
 from tests.support import Server, eventually
 
 SEPARATORS = (b"/",)
@@ -242,3 +243,91 @@ async def test_such_a_server_is_read_by_single_ranges_at_one_revision(etcd: Serv
         before = reads.requests
         await reads.many([Want(b"/k/1/1"), Want(b"/k/2/2")])
         assert reads.requests - before == 2
+
+
+FLAT = [b"/flat/%05d" % n for n in range(12_000)] + [b"/flat/7%02d/%d" % (n % 50, n) for n in range(700)]
+
+
+async def flat_level(reads: Reads) -> dict[bytes, int]:
+    return as_counts(await browse.children(reads, b"/flat/", SEPARATORS))
+
+
+@pytest.mark.matrix
+async def test_a_flat_level_is_streamed_where_the_server_does_that(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, FLAT)
+        assert await flat_level(reads) == expected(FLAT, b"/flat/", SEPARATORS)
+        version = (await reads.client.maintenance.status(etcd.endpoint)).version
+        assert reads.streams is not older_than_streams(version)
+        before = reads.requests
+        await flat_level(reads)
+        assert reads.streams is (reads.requests - before <= 5)  # four for the first walk, one stream
+
+
+@pytest.mark.parametrize("cut_after", [0, 3_000, 10**9])
+async def test_a_stream_that_is_cut_is_finished_in_counted_ranges(etcd: Server, cut_after: int) -> None:
+    async with reading(etcd.endpoint) as plain:
+        await fill(plain.client, FLAT)
+        reads = PagedStream(plain.client)
+        reads.cut_after = cut_after
+        assert await flat_level(reads) == expected(FLAT, b"/flat/", SEPARATORS)
+
+
+async def test_a_streamed_level_is_of_one_revision_and_says_how_far_it_is(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as plain:
+        await fill(plain.client, FLAT)
+        listing = Listing(PagedStream(plain.client), b"/flat/", SEPARATORS)
+        found: dict[bytes, int] = {}
+        seen, done = [], []
+        async for page in listing.pages():
+            found.update({row.name: row.count for rows in page.rows for row in rows} | dict(page.counts))
+            seen.append(page.keys_seen)
+            done.append(page.done)
+            assert page.total == len(FLAT)
+            await plain.client.kv.delete(FLAT[-len(seen)])
+            await plain.client.kv.put(b"/flat/%05d-new" % (len(seen) * 600), b"")
+        assert found == expected(FLAT, b"/flat/", SEPARATORS)
+        assert seen == sorted(seen)
+        assert done == [False] * (len(done) - 1) + [True]
+        assert len(done) > 5
+
+
+async def test_the_end_key_leaves_the_stream(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as plain:
+        keys = [b"/flat/x%05d" % n for n in range(12_000)]
+        await fill(plain.client, keys)
+        listing = Listing(PagedStream(plain.client), b"/flat/", SEPARATORS)
+        last: list[bytes] = []
+        async with aclosing(listing.pages()) as pages:
+            async for page in pages:
+                last.append(max((rows[-1].name for rows in page.rows), default=b""))
+                listing.from_end = listing.from_end or len(last) == 4
+        at = last.index(b"x11999")
+        assert last[3] < b"x05000"
+        assert 4 <= at <= 8
+        assert len(last) > at + 3
+
+
+async def test_a_compaction_under_a_stream_starts_the_level_again(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as plain:
+        await fill(plain.client, FLAT)
+
+        class Compacting(PagedStream):
+            times = 1
+
+            async def stream(self, start: bytes, end: bytes, revision: int = 0) -> AsyncGenerator[list[bytes], None]:
+                if self.times:
+                    self.times -= 1
+                    header = (await self.client.kv.put(b"/x", b"")).header
+                    assert header is not None
+                    await self.client.kv.compact(header.revision)
+                async with aclosing(super().stream(start, end, revision)) as parts:
+                    async for keys in parts:
+                        yield keys
+
+        pages = [page async for page in Listing(Compacting(plain.client), b"/flat/", SEPARATORS).pages()]
+        assert [page.restarted for page in pages].count(True) == 1
+        assert pages[-1].done
+        again = pages[[page.restarted for page in pages].index(True) :]
+        found = {row.name for page in again for rows in page.rows for row in rows}
+        assert found == set(expected(FLAT, b"/flat/", SEPARATORS))

@@ -16,7 +16,7 @@ from etcdtui.services import browse
 from etcdtui.services.reading import SPREAD, Reads
 from etcdtui.services.scan_keys import scan_keys
 from tests.conftest import ServerFactory
-from tests.services.looking_support import as_counts, expected, fill, odd_keys, reading
+from tests.services.looking_support import PagedStream, as_counts, expected, fill, odd_keys, reading
 from tests.support import Server
 
 SEPARATORS = (b"/",)
@@ -27,6 +27,7 @@ async def names(reads: Reads, prefix: bytes = b"", within: tuple[bytes, bytes] =
     return [key async for batch in scan_keys(reads, prefix, within=within) for key in batch.keys]
 
 
+@pytest.mark.matrix
 async def test_every_name_once_and_in_order(etcd: Server) -> None:
     async with reading(etcd.endpoint) as reads:
         keys = sorted(set(odd_keys(5, 900)) | {b"/flat/%05d" % n for n in range(6_000)} | CROWDED)
@@ -39,6 +40,20 @@ async def test_every_name_once_and_in_order(etcd: Server) -> None:
         assert await names(reads, b"/flat/") == [key for key in keys if key.startswith(b"/flat/")]
         assert await names(reads, b"/flat/", (b"/flat/00010", b"/flat/00012")) == [b"/flat/00010", b"/flat/00011"]
         assert await names(reads, b"/none/") == []
+
+
+@pytest.mark.parametrize("cut_after", [0, 3_000, 10**9])
+async def test_a_streamed_scan_that_is_cut_goes_on_behind_its_last_name(etcd: Server, cut_after: int) -> None:
+    async with reading(etcd.endpoint) as plain:
+        keys = sorted(set(odd_keys(5, 900)) | {b"/flat/%05d" % n for n in range(6_000)})
+        await fill(plain.client, keys)
+        reads = PagedStream(plain.client)
+        reads.cut_after = cut_after
+        assert await names(reads) == keys
+        assert (
+            await names(reads, b"/flat/", (b"/flat/00010", b"/flat/05012"))
+            == keys[keys.index(b"/flat/00010") : keys.index(b"/flat/05012")]
+        )
 
 
 async def test_a_scan_is_of_one_revision_while_others_write(etcd: Server) -> None:

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import escape_key
+from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.search import FilterError
 from etcdtui.core.units import format_count, format_size
 from etcdtui.services import search
@@ -53,6 +54,7 @@ class SearchScreen(PlaceScreen):
         self.within = within
         self.values = False
         self.confirmed = False
+        self.counted = 0
         self.field = Field(words, placeholder="part of a name, *.json, ^/regex/, value:text", max_length=500)
         self.head = PaneHead()
         self.state = PaneHead()
@@ -114,6 +116,7 @@ class SearchScreen(PlaceScreen):
         except EtcdError as error:
             self.state.show(error_line(error))
             return
+        self.counted = price.keys
         words = f"reads {format_count(price.keys)} keys"
         words += f" and about {format_size(price.value_bytes)} of values" if query.reads_values else ""
         if query.reads_values or price.keys > KEYS_ASKED:
@@ -148,7 +151,8 @@ class SearchScreen(PlaceScreen):
 
     def _paint(self, progress: search.Progress, seconds: float) -> None:
         words = f"{format_count(len(self.hits))} {'hit' if len(self.hits) == 1 else 'hits'}   "
-        words += f"{format_count(progress.seen)} of {format_count(progress.total)} keys"
+        total = self.counted if progress.total == UNKNOWN else progress.total
+        words += f"{format_count(progress.seen)} of {format_count(max(total, progress.seen))} keys"
         if progress.bytes_read:
             words += f"   {format_size(progress.bytes_read)} read"
         words += f"   {seconds:.1f} s"
