@@ -24,7 +24,7 @@ from tests.ui.test_shell import opener, profile
 class Telling(EtcdtuiApp):
     """Says how far a switch has come: the number of modes that went."""
 
-    CSS_PATH = Path(etcdtui.ui.app.__file__).with_name("app.tcss")
+    CSS_PATH = str(Path(etcdtui.ui.app.__file__).with_name("app.tcss"))
     went = 0
     wanted = -1
 

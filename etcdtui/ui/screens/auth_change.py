@@ -67,17 +67,22 @@ class AuthChangeMixin(ListScreen[AccessRow]):
             Item("nopass", Text("user without password"), Text("comes in by client certificate"), key="c"),
             Item("role", Text("role"), Text("a set of permissions"), key="r"),
         ]
-        auth = self.session.client.auth
         choice = await self.pick(Text("new"), items)
         if choice == "role":
-            name = await self.ask("name of the new role")
-            if name:
-                await self.change(access.role_add(name), lambda: auth.role_add(name), f"role {name} added")
+            await self.add_role()
         elif choice in ("user", "nopass"):
-            await self._add_user(with_password=choice == "user")
+            await self.add_user(with_password=choice == "user")
 
-    async def _add_user(self, *, with_password: bool) -> None:
-        name = await self.ask("name of the new user")
+    async def add_role(self, name: str = "") -> None:
+        """Add a role; its name is asked for where none is given."""
+        name = name or await self.ask("name of the new role") or ""
+        if name:
+            auth = self.session.client.auth
+            await self.change(access.role_add(name), lambda: auth.role_add(name), f"role {name} added")
+
+    async def add_user(self, name: str = "", *, with_password: bool) -> None:
+        """Add a user; the password is typed twice here, the name where none is given."""
+        name = name or await self.ask("name of the new user") or ""
         if not name:
             return
         password = await self.password_for(name) if with_password else None
@@ -164,19 +169,23 @@ class AuthChangeMixin(ListScreen[AccessRow]):
                     f"{user.name} has the role {role}",
                 )
         elif choice == "password":
-            password = await self.password_for(user.name)
-            if password is not None:
-                await self.change(
-                    access.user_password(user.name),
-                    lambda: auth.user_change_password(user.name, password.reveal()),
-                    f"the password of {user.name} is changed",
-                )
+            await self.set_password(user.name)
         elif choice is not None:
             role = user.roles[int(choice.split()[1])]
             await self.change(
                 access.revoke_role(user.name, role),
                 lambda: auth.user_revoke_role(user.name, role),
                 f"{user.name} lost the role {role}",
+            )
+
+    async def set_password(self, name: str) -> None:
+        """Change a user's password, typed twice here."""
+        password = await self.password_for(name)
+        if password is not None:
+            await self.change(
+                access.user_password(name),
+                lambda: self.session.client.auth.user_change_password(name, password.reveal()),
+                f"the password of {name} is changed",
             )
 
     async def _edit_role(self, role: Role) -> None:
@@ -223,10 +232,11 @@ class AuthChangeMixin(ListScreen[AccessRow]):
     # --- delete ------------------------------------------------------------------------------------------
 
     def action_delete(self) -> None:
-        self.begin(self._delete, "write")
+        self.begin(self.delete, "write")
 
-    async def _delete(self) -> None:
-        row = self.table.current
+    async def delete(self, row: AccessRow | None = None) -> None:
+        """Delete a user or a role, the one under the cursor where none is given."""
+        row = row or self.table.current
         auth = self.session.client.auth
         if row is None:
             return

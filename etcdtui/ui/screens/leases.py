@@ -312,11 +312,12 @@ class LeasesScreen(ListScreen[LeaseRow]):
         self.toggle_class("-zoom")
 
     def action_new(self) -> None:
-        self.begin(self._grant, "write")
+        self.begin(self.grant, "write")
 
-    async def _grant(self) -> None:
-        typed = await self.ask("grant a lease", "seconds to live", value="60")
-        if typed is None:
+    async def grant(self, typed: str = "") -> None:
+        """Grant a lease; its seconds are asked for where none are given."""
+        typed = typed or await self.ask("grant a lease", "seconds to live", value="60") or ""
+        if not typed:
             return
         try:
             ttl = int(typed)
@@ -332,10 +333,11 @@ class LeasesScreen(ListScreen[LeaseRow]):
         await self.write(grant_plan(ttl), send, verb="grant")
 
     def action_ttl(self) -> None:
-        self.begin(self._keep_alive, "write")
+        self.begin(self.keep_alive, "write")
 
-    async def _keep_alive(self) -> None:
-        row = self.table.current
+    async def keep_alive(self, row: LeaseRow | None = None) -> None:
+        """Renew a lease once, the one under the cursor where none is given."""
+        row = row or self.table.current
         if row is None:
             return
 
@@ -346,10 +348,11 @@ class LeasesScreen(ListScreen[LeaseRow]):
         await self.write(keep_alive_plan(row), send, verb="renew")
 
     def action_delete(self) -> None:
-        self.begin(self._revoke, "write")
+        self.begin(self.revoke, "write")
 
-    async def _revoke(self) -> None:
-        row = self.table.current
+    async def revoke(self, row: LeaseRow | None = None) -> None:
+        """End a lease, the one under the cursor where none is given."""
+        row = row or self.table.current
         if row is None:
             return
         # The keys shown in the review are read now: nothing can be sent with a revoke to guard it.

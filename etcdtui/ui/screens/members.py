@@ -263,25 +263,33 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
             self.app.push_screen(MessageDialog(safe(row.name, limit=NAME_LIMIT), body))
 
     def action_move(self) -> None:
-        self._on_row(lambda row: self.call(
+        self._on_row(self.make_leader)
+
+    async def make_leader(self, row: MemberRow) -> None:
+        await self.call(
             cluster.move_leader_plan(self.shown, row),
             lambda: self.session.client.maintenance.move_leader(row.member.id),
             f"{row.name} leads now",
-        ))  # fmt: skip
+        )
 
     def action_delete(self) -> None:
-        self._on_row(lambda row: self.call(
+        self._on_row(self.remove_member)
+
+    async def remove_member(self, row: MemberRow) -> None:
+        await self.call(
             cluster.remove_plan(self.shown, row),
             lambda: self.session.client.cluster.remove(row.member.id),
             f"{row.name} is removed",
-        ))  # fmt: skip
+        )
 
     def action_edit(self) -> None:
-        self._on_row(self._update)
+        self._on_row(self.update_member)
 
-    async def _update(self, row: MemberRow) -> None:
-        typed = await self.ask("peer URLs", "separated by commas", value=",".join(row.member.peer_urls))
-        if typed is None:
+    async def update_member(self, row: MemberRow, typed: str = "") -> None:
+        """Give a member other peer URLs, asked for where none are given."""
+        present = ",".join(row.member.peer_urls)
+        typed = typed or await self.ask("peer URLs", "separated by commas", value=present) or ""
+        if not typed:
             return
         urls = tuple(url.strip() for url in typed.split(",") if url.strip())
         await self.call(
@@ -291,16 +299,18 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         )
 
     def action_new(self) -> None:
-        self.begin(self._add, "write")
+        self.begin(self.add_member, "write")
 
-    async def _add(self) -> None:
+    async def add_member(self, name: str = "", typed: str = "") -> None:
+        """Add a learner; its name and peer URLs are asked for where they are not given."""
         if why := cluster.why_no_add(self.shown):
             self.flash(why, "warn")
             return
-        name = await self.ask("add a member", "its name (as its etcd will be started)")
+        name = name or await self.ask("add a member", "its name (as its etcd will be started)") or ""
         if not name:
             return
-        typed = await self.ask("peer URLs of the new member", "like http://10.0.0.4:2380, separated by commas")
+        explain = "like http://10.0.0.4:2380, separated by commas"
+        typed = typed or await self.ask("peer URLs of the new member", explain) or ""
         if not typed:
             return
         urls = tuple(url.strip() for url in typed.split(",") if url.strip())
