@@ -71,7 +71,7 @@ class Attempts:
                 raise timed_out(final) from None
             return
         if slot is not None:
-            if not failure.from_server:
+            if not failure.from_server and not isinstance(error, e.Throttled):  # which says that it is there
                 self._pool.lost(slot)
             self.avoid.add(slot.name)
             if self.avoid.issuperset(self._pool.endpoints):

@@ -174,7 +174,7 @@ class Caller:
         self, connection: Connection, method: Method[Req, Resp], request: Req, limit: float, metadata: Metadata | None
     ) -> Resp:
         try:
-            call = connection.call_for(method)(request, timeout=limit or None, metadata=metadata)
+            call = connection.send(method, request, limit, metadata)
         except Exception as error:  # noqa: BLE001 - failure_of re-raises what is not gRPC's
             raise _Failed(failure_of(error, connection.name)) from None
         read = method.effect is Effect.READ

@@ -12,10 +12,12 @@ import grpc.aio
 
 from etcdtui.client.channels import insecure_channel, secure_channel
 from etcdtui.client.endpoints import Endpoint
-from etcdtui.client.methods import Kind, Method
+from etcdtui.client.methods import TXN, Kind, Method
 from etcdtui.client.options import ClientOptions
+from etcdtui.client.shelter import Shelter
 from etcdtui.client.tls import TlsMaterial, file_signature, load_material
 from etcdtui.client.tls_pin import fetch_pin
+from etcdtui.client.txn import is_read_only
 from etcdtui.core.errors import ClosedError
 
 __all__ = ["Abortable", "Connection", "Metadata", "quiet"]
@@ -23,6 +25,12 @@ __all__ = ["Abortable", "Connection", "Metadata", "quiet"]
 Req = TypeVar("Req")
 Resp = TypeVar("Resp")
 Metadata = tuple[tuple[str, str], ...]
+
+
+class Cancellable(Protocol):
+    """A unary call in flight, or the answer of one that goes on without its caller."""
+
+    def cancel(self) -> object: ...
 
 
 class Abortable(Protocol):
@@ -33,18 +41,21 @@ class Abortable(Protocol):
 
 class Connection:
     """``pending`` holds unary calls in flight and whether each may be repeated; ``evicted`` those that were cancelled
-    to be tried elsewhere; ``answers`` counts messages received; ``greeted`` is true once a probe was answered."""
+    to be tried elsewhere; ``answers`` counts messages received; ``greeted`` is true once a probe was answered,
+    ``fragile`` once one told a version that must not have read-only transactions broken off."""
 
     def __init__(self, endpoint: Endpoint, options: ClientOptions, material: TlsMaterial | None) -> None:
         self.endpoint = endpoint
         self.name = endpoint.text
         self.material = material
-        self.pending: dict[grpc.aio.Call, bool] = {}
-        self.evicted: set[grpc.aio.Call] = set()
+        self.pending: dict[Cancellable, bool] = {}
+        self.evicted: set[Cancellable] = set()
         self.streams: set[Abortable] = set()
         self.answers = 0
         self.member_id = 0
         self.greeted = False
+        self.fragile = False
+        self.shelter = Shelter()
         self._options = options
         self._channel: grpc.aio.Channel | None = None
         self._calls: dict[Method[Any, Any], Any] = {}
@@ -113,6 +124,14 @@ class Connection:
         )
         return found
 
+    def send(self, method: Method[Req, Resp], request: Req, timeout: float, metadata: Metadata | None) -> Any:
+        """Sends a unary request; what comes back is awaited for the answer and can be cancelled. 0: no deadline."""
+        if self.fragile and method.path == TXN.path and is_read_only(request):  # type: ignore[arg-type]  # by its path
+            self.shelter.admit(self.name)
+            call = self.call_for(method)(request, metadata=metadata)
+            return self.shelter.take(call, timeout, self.name)
+        return self.call_for(method)(request, timeout=timeout or None, metadata=metadata)
+
     def evict(self) -> None:
         """Ends what waits for this silent member, so that it is tried on another one."""
         for call, repeatable in tuple(self.pending.items()):
@@ -122,7 +141,7 @@ class Connection:
         for stream in tuple(self.streams):
             stream.abort()
 
-    def ended(self, call: grpc.aio.Call) -> None:
+    def ended(self, call: Cancellable) -> None:
         """A call of ``pending`` is over."""
         del self.pending[call]
         self.evicted.discard(call)
@@ -142,9 +161,19 @@ class Connection:
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Ends everything on the channel now."""
+        """Ends everything on the channel now; sheltered transactions get a moment to end by themselves."""
         self._closed = True
         channel, self._channel = self._channel, None
         self._calls.clear()
-        if channel is not None:
+        if channel is None:
+            return
+        try:
+            if self.shelter.busy:
+                for call in tuple(self.pending):
+                    call.cancel()
+                for stream in tuple(self.streams):
+                    stream.abort()
+                await self.shelter.drain()
+        finally:
             await channel.close()
+            await self.shelter.gone()

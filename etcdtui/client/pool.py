@@ -6,25 +6,22 @@ cluster, whether it is a learner and whether it knows a leader.
 
 from __future__ import annotations
 
-from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
-
 import asyncio
 from collections.abc import Callable, Container
 
-import grpc.aio
-
 from etcdtui.client import methods
 from etcdtui.client.balancer import Balancer, Slot, Tier
-from etcdtui.client.connection import Connection, Metadata
+from etcdtui.client.connection import Cancellable, Connection, Metadata
 from etcdtui.client.endpoints import Endpoint, parse_endpoint, parse_endpoints
 from etcdtui.client.failures import failure_of
 from etcdtui.client.options import ClientOptions
+from etcdtui.client.shelter import breaks_off_badly
 from etcdtui.client.tls import TlsMaterial, load_material
 from etcdtui.client.tls_probe import explain_plain, explain_tls
 from etcdtui.core import errors as e
 from etcdtui.pb import rpc_pb2
 
-__all__ = ["Pool", "quiet"]
+__all__ = ["Pool"]
 
 TICK = 0.25
 """Seconds between looks at reads in flight; a member silent for a whole tick is probed."""
@@ -55,7 +52,7 @@ class Pool:
         self._faults: dict[str, e.EtcdError] = {}
         self._foreign: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._seen: dict[Connection, tuple[int, frozenset[grpc.aio.Call]]] = {}
+        self._seen: dict[Connection, tuple[int, frozenset[Cancellable]]] = {}
         self._greeted = False
         self.closed = False
         self._loop = asyncio.get_running_loop()
@@ -188,8 +185,8 @@ class Pool:
         tasks = [*self._probes.values(), *self._draining.values()]
         for task in tasks:
             task.cancel()
-        for connection in (*(slot.item for slot in self.balancer.slots), *self._extra.values(), *self._draining):
-            await connection.aclose()
+        connections = (*(slot.item for slot in self.balancer.slots), *self._extra.values(), *self._draining)
+        await asyncio.gather(*(connection.aclose() for connection in connections))
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _connect(self, endpoint: Endpoint) -> Connection:
@@ -265,6 +262,7 @@ class Pool:
         connection.answers += 1
         connection.greeted = True
         connection.member_id = status.header.member_id
+        connection.fragile = breaks_off_badly(status.version)
         self.check_cluster(status.header.cluster_id, connection.name)
         if status.isLearner:
             return Tier.LEARNER
