@@ -26,6 +26,9 @@ def textual_theme(spec: ThemeSpec) -> Theme:
     """The Textual theme of a theme file; every role is also the variable ``$role-<name>``."""
     colours = {role: getattr(spec, role) for role in ROLES}
     roles = {f"role-{role}": colour for role, colour in colours.items()}
+    ansi = all(colour.startswith("ansi_") for colour in colours.values())
+    if ansi:  # Textual has no defaults for these, and rules that name them
+        roles |= {"ansi-background": spec.background, "ansi-foreground": spec.foreground}
     return Theme(
         name=spec.name,
         primary=spec.primary,
@@ -39,7 +42,7 @@ def textual_theme(spec: ThemeSpec) -> Theme:
         surface=spec.surface,
         panel=spec.panel,
         dark=spec.dark,
-        ansi=all(colour.startswith("ansi_") for colour in colours.values()),
+        ansi=ansi,
         variables=roles
         | {
             "block-cursor-background": spec.selection,

@@ -194,6 +194,11 @@ def test_the_footer_always_ends_in_help(width: int) -> None:
     assert 1 + sum(len(key) + len(label) + 3 for key, label in fitted) - 2 <= max(width, 8)
 
 
+def test_the_menu_is_offered_as_long_as_anything_is() -> None:
+    hints = [("enter", "open"), ("e", "edit"), ("M", "maintain"), ("o", "menu"), ("P", "profiles")]
+    assert fit_hints(hints, 30) == [("enter", "open"), ("o", "menu"), ("?", "help")]
+
+
 def test_help_says_so_when_nothing_matches() -> None:
     (row,) = help_rows(actions_for(APP), {}, "nosuchword")
     assert "no key matches" in row.help
@@ -214,6 +219,18 @@ async def test_a_screen_that_was_hidden_when_the_theme_changed_has_its_colours(e
         after = first.background_colors, first.title_line.background_colors
         assert before[0] != after[0]
         assert before[1] != after[1]
+
+
+@pytest.mark.parametrize("theme", sorted(load_themes(packaged_folder()).themes))
+async def test_every_theme_can_be_chosen_while_the_program_runs(etcd: Server, tmp_path: Path, theme: str) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        for name in ("light", theme):
+            app.theme = name
+            await pilot.pause()
+        for key in ("?", "escape", "T", "escape", "n", "escape", "4", "P"):
+            await pilot.press(key)
+            await pilot.pause()
+        assert app.theme == theme and app.is_running
 
 
 async def test_news_of_the_cluster_while_the_program_ends_are_no_crash(etcd: Server, tmp_path: Path) -> None:
