@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
+
+from etcdtui.client import Client, ClientOptions, connect
+from tests.support.server import Server
+
+
+@pytest.fixture
+async def client(etcd: Server) -> AsyncIterator[Client]:
+    """A client of the single member, which is empty."""
+    async with connect(ClientOptions(endpoints=etcd.endpoints)) as opened:
+        yield opened
 
 
 @pytest.fixture

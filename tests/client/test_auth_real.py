@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from etcdtui.client import Client, ClientOptions, Op, connect, errors
 from etcdtui.core.types import Permission, PermissionType
@@ -214,29 +212,5 @@ async def test_auth_switched_off_and_on_under_a_running_client(etcd_server: Serv
         async with connect(_options(server, "u", "whatever")) as unneeded:
             assert unneeded.caller.tokens.current is None
             await unneeded.kv.put("a", "v")
-    finally:
-        await root.aclose()
-
-
-async def test_jwt_outdated_by_an_auth_change_is_renewed(etcd_server: ServerFactory, tmp_path: Path) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private, public = tmp_path / "jwt.key", tmp_path / "jwt.pub"
-    pem = serialization.Encoding.PEM
-    private.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
-    )
-    public.write_bytes(key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
-    flag = f"--auth-token=jwt,pub-key={public},priv-key={private},sign-method=RS256,ttl=60s"
-    server = await etcd_server(flags=(flag,))
-    root = await _enable(server)
-    try:
-        async with connect(_options(server, "u", "p")) as user:
-            await user.kv.put("a", "1")
-            old = user.caller.tokens.current
-            await root.auth.role_add("unrelated")
-            await user.kv.put("a", "2")
-            assert user.caller.tokens.current != old
-            assert user.caller.tokens.renew_at < float("inf")
-            assert (await user.kv.get("a")).kvs[0].version == 2
     finally:
         await root.aclose()

@@ -10,19 +10,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, Op, connect, errors
+from etcdtui.client import Client, Op, errors
 from etcdtui.client.concurrency import Election, Mutex, Session
 from tests.support.poll import eventually
 from tests.support.server import Server
 
 pytestmark = pytest.mark.matrix
 SOON = 5.0
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    async with connect(ClientOptions(endpoints=etcd.endpoints)) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from etcdtui.client import Client, ClientOptions, SortOrder, SortTarget, connect, errors
 from tests.support.server import Server
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    async with connect(ClientOptions(endpoints=(etcd.endpoint,))) as opened:
-        yield opened
 
 
 async def _fill(client: Client, *keys: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -18,12 +17,6 @@ from tests.support.poll import eventually
 from tests.support.server import Server
 
 pytestmark = pytest.mark.matrix
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    async with connect(ClientOptions(endpoints=etcd.endpoints)) as opened:
-        yield opened
 
 
 async def test_short_ttls_are_raised_and_long_ones_refused(client: Client) -> None:

@@ -3,41 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
-import pytest
-
-from etcdtui.client import ClientOptions, connect, errors
+from etcdtui.client import ClientOptions, connect
 from etcdtui.client.keepalive_clock import InFlight, LeaseClock, stall_limit
-from tests.conftest import ServerFactory
 from tests.support.server import Server
-
-
-async def test_a_dead_server_ends_the_keep_alive_when_the_ttl_has_passed(etcd_server: ServerFactory) -> None:
-    """95"""
-    server = await etcd_server()
-    async with connect(ClientOptions(endpoints=server.endpoints)) as client:
-        lease = await client.lease.grant(3)
-        async with client.lease.keep_alive(lease.id) as renewals:
-            await anext(renewals)
-            last = time.monotonic()
-            await server.members[0].kill()
-            with pytest.raises(errors.KeepAliveLost, match="last failure"):
-                while True:
-                    await anext(renewals)
-                    last = time.monotonic()
-            assert 2.0 < time.monotonic() - last < 5.0
-
-
-async def test_a_restart_within_the_ttl_is_survived(etcd_server: ServerFactory) -> None:
-    server = await etcd_server()
-    async with connect(ClientOptions(endpoints=server.endpoints)) as client:
-        lease = await client.lease.grant(6)
-        async with client.lease.keep_alive(lease.id) as renewals:
-            await anext(renewals)
-            await server.members[0].restart()
-            for _ in range(2):
-                assert await asyncio.wait_for(anext(renewals), 6.0) == 6
 
 
 async def test_a_lease_survives_a_change_of_leader(cluster3: Server) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,12 +96,6 @@ TREE = {
     errors.InvalidArgument: "EmptyKey DuplicateKey TooManyOps RequestTooLarge LeaseProvided ValueProvided",
     errors.Unauthenticated: "InvalidToken",
 }
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    async with connect(ClientOptions(endpoints=etcd.endpoints)) as opened:
-        yield opened
 
 
 def found(root: object, path: str) -> Any:

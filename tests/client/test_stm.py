@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, connect, errors
+from etcdtui.client import Client, errors
 from etcdtui.client.concurrency import Isolation, Stm, transact
-from tests.support.server import Server
 
 ACCOUNTS = [f"acc/{n}" for n in range(4)]
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    async with connect(ClientOptions(endpoints=etcd.endpoints)) as opened:
-        yield opened
 
 
 async def value(client: Client, key: str) -> bytes:

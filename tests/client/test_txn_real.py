@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, Compare, Op, connect, errors
+from etcdtui.client import Client, Compare, Op, errors
 from etcdtui.client.txn import is_read_only, txn_request, write_intent
 from etcdtui.core.types import DeleteResult, PutResult, RangeResult, TxnResult
-from tests.support.server import Server
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    async with connect(ClientOptions(endpoints=(etcd.endpoint,))) as opened:
-        yield opened
 
 
 async def test_create_if_absent_and_else(client: Client) -> None:

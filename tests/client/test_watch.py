@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -17,12 +16,6 @@ from tests.support.server import Server
 
 pytestmark = pytest.mark.matrix
 SOON = 5.0
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    async with connect(ClientOptions(endpoints=etcd.endpoints)) as opened:
-        yield opened
 
 
 async def take(watcher: Watcher) -> WatchBatch:

@@ -4,68 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from etcdtui.client import Client, ClientOptions, connect, errors
-from etcdtui.client.watch import Watcher
+from tests.client.load import Load, Reader
 from tests.conftest import ServerFactory
 from tests.support.poll import eventually
 from tests.support.server import Server
 
 RESTARTS = 20
-WRITE_PAUSE = 0.002
-
-
-class Writers:
-    """Writes without end; what was acknowledged is known."""
-
-    def __init__(self, client: Client) -> None:
-        self.acknowledged: set[int] = set()
-        self._client = client
-
-    @asynccontextmanager
-    async def running(self, count: int = 2) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._write(number)) for number in range(count)]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _write(self, number: int) -> None:
-        while True:
-            try:
-                put = await self._client.kv.put(f"w/{number}", "v", timeout=2.0)
-            except errors.EtcdError:
-                continue
-            finally:
-                await asyncio.sleep(WRITE_PAUSE)
-            assert put.header is not None
-            self.acknowledged.add(put.header.revision)
-
-
-class Reader:
-    """Collects the revisions a watcher brings."""
-
-    def __init__(self, watcher: Watcher) -> None:
-        self.revisions: list[int] = []
-        self.first = watcher.next_revision
-        self._task = asyncio.create_task(self._read(watcher))
-
-    async def _read(self, watcher: Watcher) -> None:
-        async for batch in watcher:
-            self.revisions += [event.kv.mod_revision for event in batch.events]
-
-    async def caught_up(self, client: Client) -> None:
-        header = (await client.kv.get("any")).header
-        assert header is not None
-        last = header.revision
-        await eventually(lambda: bool(self.revisions) and self.revisions[-1] >= last, 10.0, what="the watch caught up")
-        assert self.revisions == list(range(self.first, last + 1)), "a revision is missing or came twice"
 
 
 @pytest.mark.matrix
@@ -76,16 +24,15 @@ async def test_twenty_restarts_under_load_leave_no_gap_and_no_double(etcd_server
         connect(ClientOptions(endpoints=server.endpoints)) as client,
         client.watch("w/", prefix=True) as watcher,
     ):
-        reader, writers = Reader(watcher), Writers(client)
-        async with writers.running():
+        reader, load = Reader(watcher), Load(client)
+        async with load.running():
             for number in range(RESTARTS):
-                known = len(writers.acknowledged)
-                await eventually(lambda: len(writers.acknowledged) > known + 10, 10.0)  # noqa: B023  awaited here
+                await load.more(10)
                 member = server.members[0]
                 await (member.kill() if number % 2 and keeps_all else member.stop())
                 await member.start()
         await reader.caught_up(client)
-        assert writers.acknowledged <= set(reader.revisions)
+        assert load.acknowledged <= set(reader.revisions)
 
 
 async def test_many_watchers_are_all_there_again_after_a_restart(etcd_server: ServerFactory) -> None:
@@ -109,8 +56,8 @@ async def test_watch_leaves_a_member_that_shuts_down(cluster3: Server) -> None:
         connect(ClientOptions(endpoints=cluster3.endpoints)) as client,
         client.watch("w/", prefix=True) as watcher,
     ):
-        reader, writers = Reader(watcher), Writers(client)
-        async with writers.running():
+        reader, load = Reader(watcher), Load(client)
+        async with load.running():
             await eventually(lambda: len(reader.revisions) > 10)
             serving = client._watches.endpoints_in_use()[0]
             member = next(m for m in cluster3.members if m.endpoint == serving)

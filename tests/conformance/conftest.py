@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
 
 from etcdtui.client import Client, ClientOptions, connect
+from tests.client.conftest import client as client
+from tests.client.conftest import unused_endpoint as unused_endpoint
 from tests.support import Server
-
-
-@pytest.fixture
-async def client(etcd: Server) -> AsyncIterator[Client]:
-    """A client of the single member, which is empty."""
-    async with connect(ClientOptions(endpoints=etcd.endpoints)) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -23,14 +17,6 @@ async def client3(cluster3: Server) -> AsyncIterator[Client]:
     """A client of all three members."""
     async with connect(ClientOptions(endpoints=cluster3.endpoints, command_timeout=15)) as opened:
         yield opened
-
-
-@pytest.fixture
-def unused_endpoint() -> str:
-    """An address on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 @pytest.fixture

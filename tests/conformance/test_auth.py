@@ -360,6 +360,7 @@ async def test_a_jwt_outdated_by_an_auth_change_is_renewed(etcd_server: ServerFa
             await root.auth.role_add("unrelated")
             await user.kv.put("a1", "v")
             assert user.caller.tokens.current != token
+            assert user.caller.tokens.renew_at < float("inf")
             await root.auth.role_add("another")
             async with user.watch("a", prefix=True) as fresh:
                 await user.kv.put("a2", "v")

@@ -168,7 +168,7 @@ async def test_095_a_server_that_stays_away(etcd_server: ServerFactory) -> None:
             await anext(renewals)
             last = time.monotonic()
             await server.members[0].kill()
-            with pytest.raises(errors.KeepAliveLost):
+            with pytest.raises(errors.KeepAliveLost, match="last failure"):
                 async with asyncio.timeout(10):
                     async for _ in renewals:
                         last = time.monotonic()
