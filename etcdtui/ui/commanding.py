@@ -15,6 +15,7 @@ from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.services.drafts import drafts_of
 from etcdtui.services.session import Session
 from etcdtui.services.watching import WatchSpec
+from etcdtui.ui.commanding_groups import begin_command, split_flags
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.screens.base import ClusterScreen
@@ -37,7 +38,7 @@ START_OF = {("lease", "grant"): "new", ("member", "add"): "new", ("user", "add")
             ("compaction", ""): "maintenance", ("defrag", ""): "maintenance",
             ("endpoint", "hashkv"): "maintenance", ("auth", "enable"): "maintenance",
             ("auth", "disable"): "maintenance"}  # fmt: skip
-"""Commands that begin with an action of their screen; the others need a row to be chosen there."""
+"""What begins a command that does not say enough by itself; of the others the key on a row is told."""
 KEY_OF = {("lease", "revoke"): "d revokes the lease", ("lease", "keep-alive"): "t renews the lease",
           ("lease", "timetolive"): "r reads the time left again", ("member", "remove"): "d removes the member",
           ("member", "promote"): "M offers to promote", ("member", "update"): "e changes the peer URLs",
@@ -161,15 +162,21 @@ class Commander:
         if screen is None:
             self.flash(f"{verb.name}: {NO_SCREEN}", "warn")
             return
-        words = [word.decode("utf-8", "replace") for word in verb.words if not word.startswith(b"--")]
+        screen.call_after_refresh(self._begin, screen, verb)
+
+    def _begin(self, screen: ClusterScreen, verb: Verb) -> None:
+        """With all its arguments the command itself, else what comes nearest to it."""
+        if begin_command(screen, verb):
+            return
+        words = split_flags(verb)[0][1:]
         what = next(((verb.name, w) for w in (*words[:1], "") if (verb.name, w) in {**START_OF, **KEY_OF}), None)
         if len(words) > 1:
-            screen.call_after_refresh(screen.show_place, words[1].encode())
+            screen.show_place(words[1].encode())
         if what in START_OF:
-            screen.call_after_refresh(screen.action_do, START_OF[what])
+            screen.call_later(screen.action_do, START_OF[what])
         else:
             how = KEY_OF[what] if what else "this is where it is seen"
-            screen.call_after_refresh(screen.flash, f"{verb.name}: {how}; o lists everything that can be done here")
+            screen.flash(f"{verb.name}: {how}; o lists everything that can be done here")
 
     def _key(self, verb: Verb) -> bytes:
         """The words as one key; a typed key reads its escapes."""

@@ -12,6 +12,7 @@ from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.modals.command import CommandDialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.help import HelpDialog
+from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.screens.compare import CompareScreen
 from etcdtui.ui.screens.keys import KeysScreen
@@ -78,11 +79,11 @@ async def test_get_lists_what_was_asked_for_and_one_can_act_on_it(etcd: Server, 
 
 
 GROUPS = (
-    ("lease revoke 1f", "leases", "d revokes the lease"),
+    ("lease revoke", "leases", "d revokes the lease"),
     ("lease list", "leases", "this is where it is seen"),
-    ("member remove x", "members", "d removes the member"),
+    ("member remove", "members", "d removes the member"),
     ("endpoint health", "members", "this is where it is seen"),
-    ("move-leader x", "members", "m on a member"),
+    ("move-leader", "members", "m on a member"),
     ("role grant-permission a", "auth", "e changes the grants"),
     ("auth status", "auth", "this is where it is seen"),
 )
@@ -94,9 +95,79 @@ async def test_every_group_of_etcdctl_opens_its_screen_and_says_how(etcd: Server
             await run(app, pilot, text)
             await eventually(lambda place=place: app.shown is not None and app.shown.screen_name == place)
             await eventually(lambda words=words: flashed(app, words))
-        await run(app, pilot, "lease grant 60")
+        await run(app, pilot, "lease grant")
         await eventually(lambda: app.shown is not None and app.shown.screen_name == "leases")
-        await eventually(lambda: app.screen is not app.shown)
+        await shows(app, PromptDialog)
+
+
+REVIEWS = (
+    ("etcdctl lease grant 77", "lease grant", "a new lease of 77 seconds"),
+    ("etcdctl lease revoke {lease:x}", "lease revoke", "/leased"),
+    ("etcdctl lease keep-alive --once {lease}", "lease keep-alive", "starts again at 300 s"),
+    ("etcdctl compact {revision} --physical", "compact", "compact to {revision}"),
+    ("etcdctl compaction 999999999", "compact", "the revision must be between"),
+    ("etcdctl defrag {member}", "defrag", "{member}"),
+    ("etcdctl move-leader {id:x}", "move leader", "from"),
+    ("etcdctl member remove {id:x}", "remove", "voters"),
+    ("etcdctl member update {id:x} --peer-urls=http://127.0.0.1:7", "update", "http://127.0.0.1:7"),
+    ("etcdctl --endpoints=10.0.0.1:2379 role add app", "role add", "app"),
+    ("etcdctl user add bob --no-password", "user add", "bob"),
+    ("etcdctl role delete old", "role delete", "old"),
+    ("etcdctl user delete ann", "user delete", "ann"),
+    ("etcdctl user grant-role ann old", "grant", "old"),
+)
+
+
+@pytest.mark.parametrize(("text", "action", "words"), REVIEWS)
+async def test_a_pasted_line_becomes_its_review_and_sends_nothing_by_itself(
+    etcd: Server, tmp_path: Path, text: str, action: str, words: str
+) -> None:
+    """With its arguments filled in; leaving the review leaves the cluster as it is."""
+    lease = int((await etcd.call("lease/grant", TTL=300))["ID"])
+    revision = await etcd.put(b"/leased", b"v", lease=lease)
+    etcd.etcdctl("role", "add", "old")
+    etcd.etcdctl("user", "add", "ann:pw")
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        assert app.session is not None
+        member = (await app.session.client.cluster.members())[0]
+        facts = {"lease": lease, "revision": revision, "member": member.name, "id": member.id}
+        await run(app, pilot, text.format(**facts))
+        review = await shows(app, ReviewDialog)
+        assert action in review.plan.action
+        assert words.format(**facts) in str([shown.parts for shown in review.plan.lines]) + str(review.plan)
+        await pilot.press("escape")
+        await eventually(lambda: app.screen is app.shown)
+        assert list(app.session.audit.records) == []
+        assert [lease_.id for lease_ in [await app.session.client.lease.time_to_live(lease)]] == [lease]
+
+
+async def test_an_argument_that_is_nothing_here_is_told(etcd: Server, tmp_path: Path) -> None:
+    lease = int((await etcd.call("lease/grant", TTL=300))["ID"])
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        for text, words in (
+            ("lease revoke 1f", "there is no lease 1f"),
+            ("lease revoke nonsense", "there is no lease nonsense"),
+            ("lease keep-alive 0x" + "f" * 40, "there is no lease 0xff"),
+            ("lease grant soon", "whole number"),
+            ("member remove nobody", "there is no member nobody"),
+            ("defrag 1234", "there is no member 1234"),
+            ("compact x", "whole number"),
+            ("user delete nobody", "there is no user nobody"),
+            ("alarm disarm", "no alarm is raised"),
+        ):
+            await run(app, pilot, text)
+            await eventually(lambda words=words: flashed(app, words), what=words)
+        await run(app, pilot, f"snapshot save {tmp_path / 'all.db'}")
+        prompt = await shows(app, PromptDialog)
+        await pilot.press("enter")
+        await eventually((tmp_path / "all.db").exists)
+        assert app.screen is not prompt
+        assert app.session is not None
+        await eventually(lambda: app.session is not None and len(app.session.audit.records) == 1)
+        app.session.guard.lock()
+        await run(app, pilot, f"lease revoke {lease:x}")
+        await eventually(lambda: flashed(app, "READ-ONLY"))
+        assert app.screen is app.shown
 
 
 async def test_watch_put_and_help_do_what_they_say(etcd: Server, tmp_path: Path) -> None:
