@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.bench_first_paint import START, time_to
@@ -26,7 +27,7 @@ from etcdtui.client.key_lists import KeyRange
 from etcdtui.core import ranges
 from etcdtui.demo.binary import find_binary
 from etcdtui.demo.cluster import Cluster
-from etcdtui.services import browse
+from etcdtui.services import browse, census, history
 from etcdtui.services.browse import Listing
 from etcdtui.services.reading import Reads
 from etcdtui.services.search import Query, search
@@ -93,12 +94,12 @@ async def listing(rig: Rig, far: DelayProxy) -> AsyncIterator[Result]:
             text = prefix.decode()
             for _ in range(ROUNDS):
                 before = rig.cpu()
-                ours.append(await timed(lambda p=prefix: browse.children(Reads(rig.client), p, SEPARATORS)))  # type: ignore[misc]
+                ours.append(await timed(partial(browse.children, Reads(rig.client), prefix, SEPARATORS)))
                 middle = rig.cpu()
                 theirs.append(await rig.ctl("get", text, "--prefix", "--keys-only"))
                 cpu_ours.append(middle - before)
                 cpu_theirs.append(rig.cpu() - middle)
-                ours_far.append(await timed(lambda p=prefix: browse.children(Reads(distant), p, SEPARATORS)))  # type: ignore[misc]
+                ours_far.append(await timed(partial(browse.children, Reads(distant), prefix, SEPARATORS)))
                 theirs_far.append(await rig.ctl("get", text, "--prefix", "--keys-only", endpoint=far.endpoint))
             cpu = f"server CPU {statistics.median(cpu_ours):.2f} s vs {statistics.median(cpu_theirs):.2f} s"
             yield faster(f"T1 children of {name}", theirs, ours, 10, cpu)
@@ -155,15 +156,12 @@ async def flat(rig: Rig, far: DelayProxy) -> AsyncIterator[Result]:
             first, everything, end, descending, costs = ([] for _ in range(5))
             for _ in range(ROUNDS):
                 cost = Cost(rig)
-                first.append(await timed(lambda c=client: first_screen(c)))  # type: ignore[misc]
+                first.append(await timed(partial(first_screen, client)))
                 costs.append(str(cost))
-                everything.append(await timed(lambda c=client: all_names(c, FLAT)))  # type: ignore[misc]
+                everything.append(await timed(partial(all_names, client, FLAT)))
                 end.append(await last_screen(client, last))
-                descending.append(
-                    await timed(
-                        lambda c=client: c.kv.get(FLAT, prefix=True, limit=60, keys_only=True, **options)  # type: ignore[misc]
-                    )
-                )
+                backwards = partial(client.kv.get, FLAT, prefix=True, limit=60, keys_only=True, **options)  # type: ignore[arg-type]
+                descending.append(await timed(backwards))
             yield share(f"T4 first screen of 300,000 flat keys{where}", first, everything, 0.12, costs[-1])
             yield share(f"T4 End key{where}", end, descending, 0.2)
 
@@ -173,50 +171,85 @@ async def all_names(client: Client, prefix: bytes) -> None:
     await client.kv.keys([KeyRange(*ranges.prefix_range(prefix), 0)], timeout=60.0)
 
 
-async def refreshing(rig: Rig) -> AsyncIterator[Result]:
+async def refreshing(rig: Rig, far: DelayProxy) -> AsyncIterator[Result]:
     """T5, T6: checking a shown level again, and what others' writes feel of it."""
-    reads = Reads(rig.client)
-    for prefix, name in ((b"", "root"), (b"/registry/", "/registry/")):
-        rows = await browse.children(reads, prefix, SEPARATORS)
-        area = ranges.prefix_range(prefix)
-        again, anew = [], []
-        cost = Cost(rig)
-        await browse.refresh(reads, prefix, SEPARATORS, rows, *area)
-        paid = str(cost)
+    async with opened(far.endpoint) as distant:
+        for client, where in ((rig.client, ""), (distant, ", 50 ms away")):
+            reads = Reads(client)
+            for prefix, name in ((b"", "root"), (b"/registry/", "/registry/")):
+                rows = await browse.children(reads, prefix, SEPARATORS)
+                area = ranges.prefix_range(prefix)
+                again, anew = [], []
+                cost = Cost(rig)
+                await browse.refresh(reads, prefix, SEPARATORS, rows, *area)
+                paid = str(cost)
+                for _ in range(ROUNDS):
+                    refresh = partial(browse.refresh, reads, prefix, SEPARATORS, rows, *area)
+                    again.append(await timed(refresh))
+                    anew.append(await timed(partial(browse.children, reads, prefix, SEPARATORS)))
+                target = 0.2 if where else 0.05  # one round trip of three or four is all that can be saved there
+                yield share(f"T5 refresh of {name}{where}", again, anew, target, paid)
+        memory = rig.memory()
+        rows = await browse.children(Reads(rig.client), b"", SEPARATORS)
+        grown = rig.memory() - memory
+        idle: list[float] = []
+        busy: dict[str, list[float]] = {}
         for _ in range(ROUNDS):
-            again.append(await timed(lambda p=prefix, r=rows, a=area: browse.refresh(reads, p, SEPARATORS, r, *a)))  # type: ignore[misc]
-            anew.append(await timed(lambda p=prefix: browse.children(reads, p, SEPARATORS)))  # type: ignore[misc]
-        yield share(f"T5 refresh of {name}", again, anew, 0.05, paid)
-    memory = rig.memory()
-    rows = await browse.children(reads, b"", SEPARATORS)
-    grown = rig.memory() - memory
-    idle, busy = [], []
-    for _ in range(ROUNDS):
-        idle.append(await latencies(rig, None))
-        busy.append(await latencies(rig, lambda: browse.refresh(reads, b"", SEPARATORS, rows, *ranges.ALL)))
-    yield share("T6 put p99 while a level is refreshed", busy, idle, 2, "(refreshing all the time)")
-    yield Result("T6 server memory for a listing, of 10 MiB", grown / 10, 1, f"{grown:+.0f} MiB")
+            idle.append(await latencies(rig, None))
+            for client, pause, how in (
+                (rig.client, 1.0, "every second"),
+                (rig.client, 0.0, "without a pause"),
+                (distant, 0.0, "without a pause, 50 ms away"),
+            ):
+                refresh = partial(browse.refresh, Reads(client), b"", SEPARATORS, rows, *ranges.ALL)
+                busy.setdefault(how, []).append(await latencies(rig, refresh, pause))
+        for how, late in busy.items():
+            yield share(f"T6 put p99, a level refreshed {how}", late, idle, 2)
+        yield Result("T6 server memory for a listing, of 10 MiB", grown / 10, 1, f"{grown:+.0f} MiB")
 
 
-async def starting(rig: Rig) -> AsyncIterator[Result]:
+async def starting(rig: Rig, far: DelayProxy) -> AsyncIterator[Result]:
     """T3: from the start of the process to the keys on a terminal."""
-    argv = [sys.executable, "-c", START, "--endpoints", rig.endpoint]
-    painted, theirs = [], []
-    for _ in range(ROUNDS):
-        painted.append((await asyncio.to_thread(time_to, argv, b"registry"))[-1].wall)
-        theirs.append(await rig.ctl("get", "", "--prefix", "--keys-only"))
-    yield faster("T3 start to the keys painted", theirs, painted, 8)
+    for endpoint, where, target in ((rig.endpoint, "", 8), (far.endpoint, ", 50 ms away", 5)):
+        argv = [sys.executable, "-c", START, "--endpoints", endpoint]
+        painted, theirs = [], []
+        for _ in range(ROUNDS):
+            painted.append((await asyncio.to_thread(time_to, argv, b"registry"))[-1].wall)
+            theirs.append(await rig.ctl("get", "", "--prefix", "--keys-only", endpoint=endpoint))
+        yield faster(f"T3 start to the keys painted{where}", theirs, painted, target)
 
 
-async def latencies(rig: Rig, reader: Callable[[], Awaitable[object]] | None) -> float:
-    """p99 of another process's hundred puts a second while ``reader`` runs in a tight loop."""
+async def views(rig: Rig) -> AsyncIterator[Result]:
+    """What the server pays for other views, against one etcdctl that lists all names."""
+    before = rig.cpu()
+    await rig.ctl("get", "", "--prefix", "--keys-only")
+    listed = rig.cpu() - before
+
+    async def drained(pages: AsyncIterator[object]) -> None:
+        async for _ in pages:
+            pass
+
+    reads = Reads(rig.client)
+    secrets = b"/registry/secrets/"
+    for name, view, target in (
+        ("census of the root", census.count(reads, b"", SEPARATORS), 0.25),
+        ("census with values of 50,000 secrets", census.measure(reads, secrets, SEPARATORS, bytes_per_second=0), 0.5),
+        ("history of one key", history.versions(reads, b"/zz-bench"), 0.05),
+    ):
+        cost, before = Cost(rig), rig.cpu()
+        await drained(view)
+        yield Result(f"server CPU, {name} / listing all", (rig.cpu() - before) / listed, target, str(cost))
+
+
+async def latencies(rig: Rig, reader: Callable[[], Awaitable[object]] | None, pause: float = 0.0) -> float:
+    """p99 of another process's hundred puts a second while ``reader`` runs again and again, ``pause`` between."""
     stop = asyncio.Event()
 
     async def read() -> None:
         while not stop.is_set():
             assert reader is not None
             await reader()
-            await asyncio.sleep(0)
+            await asyncio.sleep(pause)
 
     task = asyncio.create_task(read()) if reader is not None else None
     argv = [sys.executable, "-m", "bench.puts", rig.endpoint, str(PUTS)]
@@ -228,29 +261,30 @@ async def latencies(rig: Rig, reader: Callable[[], Awaitable[object]] | None) ->
     return float(out)
 
 
-async def searching(rig: Rig) -> AsyncIterator[Result]:
+async def searching(rig: Rig, far: DelayProxy) -> AsyncIterator[Result]:
     """T7: a search over all keys, its first hit, and how long the event loop was held meanwhile."""
-    first, total, one_shot, held, costs, theirs = ([] for _ in range(6))
-    for _ in range(3):
-        pulse = Pulse()
-        cost = Cost(rig)
-        async with pulse:
-            started = time.perf_counter()
-            hit = 0.0
-            async for progress in search(Reads(rig.client), Query("system", prefix=b"")):
-                if progress.hits and not hit:
-                    hit = time.perf_counter() - started
-            total.append(time.perf_counter() - started)
-        first.append(hit)
-        held.append(pulse.p95)
-        costs.append(str(cost))
-        cost = Cost(rig)
-        one_shot.append(await timed(lambda: all_names(rig.client, b"")))
-        theirs.append(str(cost))
-    yield share("T7 first hits of a search over all keys", first, one_shot, 0.1)
-    yield share("T7 the whole search", total, one_shot, 1.5, f"{costs[-1]}; one shot {theirs[-1]}")
-    worst = statistics.median(held)
-    yield Result("T7 event loop held, p95 (of 50 ms)", worst / 0.05, 1, f"{worst * 1000:.0f} ms")
+    async with opened(far.endpoint) as distant:
+        for client, where in ((rig.client, ""), (distant, ", 50 ms away")):
+            first, total, one_shot, held, costs, theirs = ([] for _ in range(6))
+            for _ in range(3):
+                cost = Cost(rig)
+                async with Pulse() as pulse:
+                    started = time.perf_counter()
+                    hit = 0.0
+                    async for progress in search(Reads(client), Query("system", prefix=b"")):
+                        if progress.hits and not hit:
+                            hit = time.perf_counter() - started
+                    total.append(time.perf_counter() - started)
+                first.append(hit)
+                held.append(pulse.p95)
+                costs.append(str(cost))
+                cost = Cost(rig)
+                one_shot.append(await timed(partial(all_names, client, b"")))
+                theirs.append(str(cost))
+            yield share(f"T7 first hits of a search over all keys{where}", first, one_shot, 0.1)
+            yield share(f"T7 the whole search{where}", total, one_shot, 1.5, f"{costs[-1]}; one shot {theirs[-1]}")
+            worst = statistics.median(held)
+            yield Result(f"T7 event loop held, p95 (of 50 ms){where}", worst / 0.05, 1, f"{worst * 1000:.0f} ms")
 
 
 class Pulse:
@@ -308,10 +342,20 @@ async def rigged() -> AsyncIterator[Rig]:
 
 
 async def measure() -> list[Result]:
+    """All of it; ``ETCDTUI_BENCH_PARTS=listing,flat`` only those parts."""
     results: list[Result] = []
     async with rigged() as rig, DelayProxy(rig.endpoint, FAR) as far:
-        for part in (listing(rig, far), flat(rig, far), starting(rig), refreshing(rig), searching(rig)):
-            results += [result async for result in part]
+        parts = {
+            "listing": listing(rig, far),
+            "flat": flat(rig, far),
+            "starting": starting(rig, far),
+            "refreshing": refreshing(rig, far),
+            "searching": searching(rig, far),
+            "views": views(rig),
+        }
+        wanted = os.environ.get("ETCDTUI_BENCH_PARTS") or ",".join(parts)
+        for part in wanted.split(","):
+            results += [result async for result in parts[part]]
     return results
 
 
