@@ -53,6 +53,7 @@ async def renews(client):
         pass
 
 async def main(endpoints):
+    asyncio.get_running_loop().slow_callback_duration = 60  # else told of a machine under load
     stop = asyncio.Event()
     async with connect(ClientOptions(endpoints=endpoints, auto_sync_interval=0.2)) as client:
         view = client.namespaced("n/")
@@ -94,13 +95,7 @@ async def test_nothing_is_left_after_kills_in_debug_mode(cluster3: Server, tmp_p
         await cluster3.members[0].kill()
         process.stdin.write(b"killed\n")
         out, err = await process.communicate()
-    complaints = [line for line in err.decode().splitlines() if line and not _slow(line)]
-    assert (process.returncode, out, complaints) == (0, b"closing\ndone\n", [])
-
-
-def _slow(line: str) -> bool:
-    """Debug mode also reports every step above 0.1 s, which says more about the machine."""
-    return line.startswith("Executing <") and " took " in line
+    assert (process.returncode, out, err) == (0, b"closing\ndone\n", b"")
 
 
 async def test_a_watch_given_up_while_it_starts_is_forgotten(etcd: Server, tcp_proxy: ProxyFactory) -> None:
