@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from etcdtui.client import Client, Op
 from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
+from etcdtui.client.shelter import breaks_off_badly
 from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps
 from etcdtui.core.types import RangeResult
 
@@ -62,18 +63,6 @@ async def _some_at_once(reads: Sequence[Callable[[], Awaitable[Answer]]]) -> lis
             return await read()
 
     return await asyncio.gather(*(one(read) for read in reads))
-
-
-def breaks_off_badly(version: str) -> bool:
-    """Whether a server of this version ends when a transaction that only reads is cancelled or runs out of time.
-
-    etcd 3.4 before 3.4.23 and 3.5 before 3.5.7; single ranges are safe on all.
-    """
-    numbers = version.split("-")[0].split(".")
-    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
-        return False
-    major, minor, patch = map(int, numbers)
-    return ((major, minor) == (3, 4) and patch < 23) or ((major, minor) == (3, 5) and patch < 7)
 
 
 def older_than_streams(version: str) -> bool:
@@ -135,7 +124,10 @@ class Reads:
                 yield keys
 
     def _size(self) -> int:
-        """Operations that one transaction may have now."""
+        """Operations that one transaction may have now.
+
+        Old servers end when one is broken off, as it is when this program is killed: there it is single ranges.
+        """
         return 1 if self._clock() < self._alone_until or breaks_off_badly(self._version()) else self.max_ops
 
     async def one(self, want: Want, revision: int = 0) -> RangeResult:

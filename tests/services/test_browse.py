@@ -14,7 +14,7 @@ from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, UNKNOWN, child_of
 from etcdtui.services import browse
 from etcdtui.services.browse import Listing
-from etcdtui.services.reading import Reads, Want, breaks_off_badly, older_than_streams
+from etcdtui.services.reading import Reads, Want, older_than_streams
 from tests.conftest import ServerFactory
 from tests.services.looking_support import PagedStream, as_counts, expected, fill, odd_keys, reading
 from tests.support import Server, eventually
@@ -216,22 +216,6 @@ async def test_without_a_leader_reads_go_on_serializably_and_say_stale(cluster3:
         leaderless = True
         assert fresh_before and from_one.stale
         assert as_counts(await browse.children(from_one, b"", SEPARATORS)) == {b"/a/": 2, b"/b": LEAF}
-
-
-@pytest.mark.parametrize(
-    ("version", "bad"),
-    [
-        ("3.5.1", True),
-        ("3.5.6", True),
-        ("3.5.7", False),
-        ("3.4.22", True),
-        ("3.4.23", False),
-        ("3.6.0", False),
-        ("", False),
-    ],
-)
-def test_servers_that_end_when_a_reading_transaction_is_cancelled_are_known(version: str, bad: bool) -> None:
-    assert breaks_off_badly(version) is bad
 
 
 async def test_such_a_server_is_read_by_single_ranges_at_one_revision(etcd: Server) -> None:
