@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from textual.pilot import Pilot
 
+from etcdtui.core.plan import ConfirmKind
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.modals.command import CommandDialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
+from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.compare import CompareScreen
 from etcdtui.ui.screens.keys import KeysScreen
 from etcdtui.ui.screens.results import ResultsScreen
@@ -208,14 +211,38 @@ async def test_two_profiles_are_compared_and_chosen_differences_copied_under_the
     for key, value in ((b"/c/b", b"other"), (b"/c/same", b"s"), (b"/c/mine", b"m"), (b"/cc", b"no")):
         await second.put(key, value)
     here, there = profile("here", "dev", etcd.endpoint), profile("there", "dev", second.endpoint)
-    locked = profile("locked", "prod", second.endpoint)
-    async with running(here, there, locked, tmp_path=tmp_path) as (app, pilot):
+    locked, closed = profile("locked", "prod", second.endpoint), profile("closed", "prod", second.endpoint)
+    async with running(here, there, locked, closed, tmp_path=tmp_path) as (app, pilot):
         await run(app, pilot, "diff /c/ @nowhere")
         await eventually(lambda: flashed(app, "no such profile"))
         await run(app, pilot, "diff /c/ @locked")
         screen = await shows(app, CompareScreen)
         await eventually(lambda: len(screen.table.rows) == 3)
-        assert "locked, is READ-ONLY" in screen.why_not("clone")
+        assert screen.right.session.guard.state_word == "READ-ONLY"
+        await pilot.press("*", "c")
+        await shows(app, UnlockDialog)
+        await pilot.press("escape")
+        await eventually(lambda: "locked, stays READ-ONLY" in screen.status_line.render().plain)
+        await eventually(lambda: not screen.is_writing())
+        await pilot.press("c")
+        await shows(app, UnlockDialog)
+        await pilot.press(*"here", "enter")
+        await shows(app, UnlockDialog)  # it wants the name of the side that is written, not of this one
+        await pilot.press("ctrl+u", *"locked", "enter")
+        review = await shows(app, ReviewDialog)
+        assert review.guard is screen.right.session.guard
+        assert review.guard.writable
+        assert review.confirmation.kind is ConfirmKind.TYPE, "asked as the right side's environment says"
+        await pilot.press("escape")
+        await eventually(lambda: app.screen is screen)
+        assert await second.get(b"/c/a") is None
+        await pilot.press("q")
+        await shows(app, KeysScreen)
+        await run(app, pilot, "diff /c/ @closed")
+        screen = await shows(app, CompareScreen)
+        await eventually(lambda: len(screen.table.rows) == 3)
+        screen.right.session.guard.policy = replace(screen.right.session.guard.policy, forced_read_only=True)
+        assert "closed, is READ-ONLY: started with --read-only" in screen.why_not("clone")
         await pilot.press("q")
         await run(app, pilot, "diff /c/ @there")
         screen = await shows(app, CompareScreen)
@@ -231,3 +258,33 @@ async def test_two_profiles_are_compared_and_chosen_differences_copied_under_the
         await eventually(lambda: [r.name for r in screen.table.rows] == [b"mine"])
         await pilot.press("q")
         await shows(app, KeysScreen)
+
+
+async def test_a_wrong_password_of_the_right_side_is_asked_for_again(
+    etcd: Server, etcd_server: ServerFactory, tmp_path: Path
+) -> None:
+    other = await etcd_server()
+    await other.put(b"/c/a", b"1")
+    for words in (("user", "add", "root:right"), ("role", "add", "root"), ("user", "grant-role", "root", "root"),
+                  ("auth", "enable")):  # fmt: skip
+        other.etcdctl(*words)
+    there = replace(
+        profile("there", "dev", other.endpoint), auth=Auth(user="root", prompt=True), dial_timeout=5.0, read_only=True
+    )
+    async with running(profile("here", "dev", etcd.endpoint), there, tmp_path=tmp_path) as (app, pilot):
+        app.opener = _with_password
+        await run(app, pilot, "diff /c/ @there")
+        dialog = await shows(app, PasswordDialog)
+        await pilot.press(*"wrong", "enter")
+        await eventually(lambda: isinstance(app.screen, PasswordDialog) and app.screen is not dialog)
+        again = await shows(app, PasswordDialog)
+        assert "wrong user name or password" in str(again.notice.render())
+        await pilot.press(*"right", "enter")
+        screen = await shows(app, CompareScreen)
+        await eventually(lambda: [r.name for r in screen.table.rows] == [b"a"])
+        await pilot.press("q")
+        await shows(app, KeysScreen)
+
+
+async def _with_password(wanted: Profile, password: Secret | None) -> Session:
+    return await Session.open(wanted, Overrides(password=password))

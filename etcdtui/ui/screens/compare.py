@@ -15,6 +15,7 @@ from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.units import format_size
 from etcdtui.services.compare import DiffRow, compare, counts, plan_copy
+from etcdtui.services.guard import UnlockKind
 from etcdtui.services.session import Session
 from etcdtui.services.transfer import TransferError, read_prefix
 from etcdtui.services.valuediff import NOTHING, hiding, line_diff, summary
@@ -22,6 +23,7 @@ from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.planview import PlanView
+from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -118,7 +120,14 @@ class CompareScreen(ListScreen[DiffRow]):
 
     def show_status(self) -> None:
         sides = Text.assemble(self.left.name, "  ->  ", self.right.name)
-        self.set_status(sides, self.words, self.filter_text(), Text("c copies to the right" if self.rows else ""))
+        self.set_status(sides, self.words, self.filter_text(), Text(self._copying() if self.rows else ""))
+
+    def _copying(self) -> str:
+        """What ``c`` does, and whether the other side is open for it: its title is not shown here."""
+        guard = self.right.session.guard
+        if self.right.session is self.session:
+            return "c copies to the right"
+        return f"c copies to the right ({guard.state_word}" + ("" if guard.writable else ": asks to unlock it") + ")"
 
     def record_of(self, row: DiffRow) -> Record:
         return {TEXT: row.name, "is": SIGNS[row.kind]}
@@ -151,11 +160,14 @@ class CompareScreen(ListScreen[DiffRow]):
     # --- copying differences -----------------------------------------------------------------------------
 
     def why_not(self, action_id: str) -> str:
+        """Copying asks the guard of the right side; where it is locked it is unlocked on the way, if that can be."""
+        if action_id != "clone":
+            return super().why_not(action_id)
         guard = self.right.session.guard
-        if action_id == "clone" and not guard.writable:
-            where = "! unlocks it" if self.right.session is self.session else "connect to it and copy from there"
-            return f"the right side, {guard.policy.profile}, is READ-ONLY: {where}"
-        return "" if action_id == "clone" else super().why_not(action_id)
+        need = guard.unlock_requirement()
+        if not guard.writable and need.kind is UnlockKind.NEVER:
+            return f"the right side, {guard.policy.profile}, is READ-ONLY: {need.reason}"
+        return self.right.session.health.why_no_writes
 
     def action_clone(self) -> None:
         """Copy the marked rows to the right side."""
@@ -166,7 +178,25 @@ class CompareScreen(ListScreen[DiffRow]):
         if not self.is_writing():
             self.run_worker(self._copy(rows), group="write", exit_on_error=False)
 
+    async def _unlocked(self) -> bool:
+        """Whether the side that is written is open for writes, after asking for what unlocking it wants."""
+        guard = self.right.session.guard
+        if guard.writable:
+            return True
+        need = guard.unlock_requirement()
+        typed: str | None = ""
+        if need.kind is UnlockKind.NAME:
+            typed = await self.app.push_screen_wait(UnlockDialog(need.word, guard.policy.relock_after))
+        if typed is None or not guard.unlock(typed):
+            self.flash(f"the right side, {guard.policy.profile}, stays READ-ONLY: nothing is copied", "warn")
+            return False
+        self.show_status()
+        self.refresh_chrome()
+        return True
+
     async def _copy(self, rows: list[DiffRow]) -> None:
+        if not await self._unlocked():
+            return
         writes = self.right.session.writes
         plan, groups = plan_copy(rows, self.right.prefix)
 
