@@ -137,6 +137,9 @@ _VALUE = (
 )
 
 _HISTORY = (
+    Action("choose", "enter", "show", "Go to the difference, or to the key of that row.", (HISTORY,), "move", footer=1),
+    Action("mark", "space", "mark two", "Mark a version; two of them for D.", (HISTORY,), "mark", footer=15),
+    Action("back", "escape", "back", "Back to the key tree.", (HISTORY, CENSUS, SEARCH), "global", footer=85),
     Action(
         "undo",
         "u",
@@ -171,6 +174,7 @@ _SEARCH = (
 )
 
 _WATCH = (
+    Action("choose", "enter", "diff", "The change, before and after.", (WATCH,), "move", footer=1),
     Action("new", "n", "new", "A new watch.", (WATCH,), "do", "watch KEY", footer=20),
     Action("delete", "d", "drop", "End this watch.", (WATCH,), "do", footer=30),
     Action("move", "m", "mark line", "Put a line with the time into the tail.", (WATCH,), "do", footer=40),
@@ -242,6 +246,7 @@ _TXN = (
 )
 
 _ACTIVITY = (
+    Action("choose", "enter", "detail", "Everything known about the line.", (ACTIVITY,), "move", footer=1),
     Action("undo", "u", "undo", "Undo this line.", (ACTIVITY,), "write", "", True, footer=10),
     Action("save", "ctrl+s", "export", "The lines shown, into a new file.", (ACTIVITY,), "do", footer=55),
 )

@@ -18,7 +18,7 @@ from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.opening import ask_password
+from etcdtui.ui.screens.opening import log_in
 from etcdtui.ui.screens.profiles import ProfilesScreen
 from etcdtui.ui.text import safe
 
@@ -113,10 +113,7 @@ class AppDialogs:
         profile = next((one for one in (*config.profiles, *config.found) if one.name == name), None)
         if profile is None or screen is None:
             return None
-        password = await ask_password(screen, profile) if profile.auth.asks else None
-        if profile.auth.asks and password is None:
-            return None
-        return await self._app.opener(profile, password)
+        return await log_in(screen, profile, self._app.opener)
 
     async def _connect_to(self, name: str) -> None:
         screen = self.profiles_screen()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
+import stat
 import sys
 import time
 import traceback
@@ -19,6 +21,7 @@ from etcdtui.core.errors import EtcdError
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes after which the log is begun anew at the next start."""
 CRASH_FILES = 10
+PRIVATE = 0o600
 DROPPED_VARIABLES = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_PRESS", "TEXTUAL_SCREENSHOT", "TEXTUAL_SCREENSHOT_LOCATION")
 """They would record typed keys, press keys by themselves, or write pictures of the screen."""
 
@@ -32,20 +35,39 @@ def clean_environment() -> None:
 def open_log(folder: Path, wanted: str = "") -> int:
     """A descriptor that appends to the log file, 0600; the null device where our own cannot be written.
 
-    Raises ``OSError`` for a file that was ``wanted``.
+    A file that was there already becomes 0600 too. Raises ``OSError`` for a file that was ``wanted`` and cannot be
+    written, or belongs to somebody else, who could read it.
     """
     path = Path(wanted) if wanted else folder / "etcdtui.log"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         if not wanted:
             private_folder(folder)
-        if path.exists() and path.stat().st_size > LOG_LIMIT:
-            flags |= os.O_TRUNC
-        return os.open(path, flags, 0o600)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
     except OSError:
         if wanted:
             raise
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        _make_private(log)
+    except OSError:
+        os.close(log)
+        if wanted:
+            raise
+        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    return log
+
+
+def _make_private(log: int) -> None:
+    """An own regular file becomes 0600, and is begun anew when it is large; a device is left as it is."""
+    known = os.fstat(log)
+    if not stat.S_ISREG(known.st_mode):
+        return
+    if known.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it belongs to another user")
+    if stat.S_IMODE(known.st_mode) != PRIVATE:
+        os.fchmod(log, PRIVATE)
+    if known.st_size > LOG_LIMIT:
+        os.ftruncate(log, 0)
 
 
 def log_requests(log: int) -> None:

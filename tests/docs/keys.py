@@ -85,7 +85,7 @@ def bound(place: str) -> list[Action]:
     )
     own = list(owner.__dict__.get("BINDINGS", ()))
     if place in screens:  # a screen may say in words of its own what a key of its list does
-        own += LineView.__dict__["BINDINGS"]
+        own += [*LineView.__dict__["BINDINGS"], *LineTable.__dict__["BINDINGS"], *EtcdtuiApp.__dict__["BINDINGS"]]
     ids = {binding.id for binding in own if isinstance(binding, Binding)}
     rows = list({row.id: row for row in reversed(actions_for(place)) if row.id in ids}.values())[::-1]
     if place == APP:

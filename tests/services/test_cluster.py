@@ -8,7 +8,7 @@ from etcdtui.client import Client, ClientOptions
 from etcdtui.core.types import Alarm, AlarmType, EndpointStatus, Member, ResponseHeader
 from etcdtui.services import cluster
 from etcdtui.services.cluster import ClusterView, MemberRow, Quorum
-from etcdtui.services.health import ClusterHealth, HealthMonitor
+from etcdtui.services.health import ClusterHealth, EndpointHealth, HealthMonitor
 from tests.support import Server, eventually
 
 
@@ -53,6 +53,54 @@ def test_a_member_is_added_as_a_learner_and_not_while_one_is_down() -> None:
     assert "remove it first" in cluster.add_plan(view(row(1), row(2, up=False)), "new", ("http://p:2380",)).blocked
     lines = cluster.add_environment(view(row(1)), "new", ("http://p4:2380",))
     assert 'ETCD_INITIAL_CLUSTER="m1=http://p1:2380,new=http://p4:2380"' in lines
+
+
+def test_who_is_away_is_told_in_good_grammar() -> None:
+    down = [row(1), row(2, up=False), row(3, up=False)]
+    blocked = cluster.add_plan(view(*down), "new", ("http://p:2380",)).blocked
+    assert blocked == "m2, m3 are down: remove them first, an add raises the majority needed"
+    unseen = MemberRow(row(2).member)
+    blocked = cluster.add_plan(view(row(1), unseen), "new", ("http://p:2380",)).blocked
+    assert blocked == "m2 is not seen from here: connect to it too, an add raises the majority needed"
+    assert cluster.defrag_plan(view(*down), down[0]).blocked.startswith("m2, m3 are down")
+
+
+def test_members_out_of_sight_are_neither_up_nor_a_lost_quorum() -> None:
+    seen_from_one = view(row(1), MemberRow(row(2).member), MemberRow(row(3).member))
+    assert seen_from_one.quorum.words() == "QUORUM 2 of 3 needed, 1 up, 2 not seen from here"
+    assert view(row(1), row(2, up=False), row(3, up=False)).quorum.words().startswith("NO QUORUM")
+
+
+def test_rows_come_by_name_with_numbers_by_their_size() -> None:
+    names = ["etcd-10", "etcd-2", "", "etcd-1", "b"]
+    members = tuple(Member(9 - i, name, (), (f"http://c{i}",)) for i, name in enumerate(names))
+    rows = cluster.view_of(ClusterHealth(members=members)).rows
+    assert [known.member.name for known in rows] == ["b", "etcd-1", "etcd-2", "etcd-10", ""]
+
+
+@pytest.mark.parametrize(
+    ("up", "learner_down", "said"),
+    [((True, True, True), False, False), ((True, True, False), False, True), ((True, False, False), False, False),
+     ((True, True, True), True, False), ((True, True, True, False, False), False, True),
+     ((True, True, True, True, False), False, False)],
+)  # fmt: skip
+def test_no_spare_member_is_said_when_one_more_failure_takes_the_majority(
+    up: tuple[bool, ...], learner_down: bool, said: bool
+) -> None:
+    members = [Member(i, f"m{i}", (), (f"http://c{i}",)) for i in range(1, len(up) + 1)]
+    endpoints = [EndpointHealth(f"c{i}", well, member_id=i) for i, well in enumerate(up, 1)]
+    if learner_down:
+        members.append(Member(99, "learner", (), ("http://l",), True))
+        endpoints.append(EndpointHealth("l", False, member_id=99))
+    assert ClusterHealth(members=tuple(members), endpoints=tuple(endpoints)).no_spare_member is said
+    out_of_sight = ClusterHealth(members=tuple(members), endpoints=tuple(endpoints[1:]))
+    assert not out_of_sight.no_spare_member
+
+
+def test_how_long_a_member_is_down_has_the_unit_that_reads_best() -> None:
+    down = MemberRow(row(1).member, "c1", False, since=1000.0)
+    told = [cluster.down_words(down, 1000.0 + age) for age in (5, 65, 7300, 200_000)]
+    assert told == ["DOWN 5s", "DOWN 1m", "DOWN 2h", "DOWN 2d"]
 
 
 def test_a_corrupt_alarm_is_not_disarmed_and_a_full_member_neither() -> None:

@@ -9,12 +9,15 @@ from typing import TypeVar
 import pytest
 from textual.pilot import Pilot
 
+from etcdtui.config.schema import Auth, Profile
+from etcdtui.config.secrets import Secret
 from etcdtui.core.plan import ConfirmKind
+from etcdtui.services.session import Overrides, Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.modals.command import CommandDialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.help import HelpDialog
-from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.modals.prompt import PasswordDialog, PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.compare import CompareScreen

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,22 @@ from etcdtui.ui.screens.profiles import ProfilesScreen
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
 from tests.support.tls import TlsMaterial
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def tcp_hole() -> Iterator[str]:
+    """An endpoint that takes connections and never answers."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        yield f"127.0.0.1:{silent.getsockname()[1]}"
 
 
 def profile_of(*endpoints: str, tls: Tls | None = None, auth: Auth | None = None) -> Profile:
@@ -202,7 +219,7 @@ async def test_a_wrong_password_of_another_profile_is_asked_for_again_and_esc_ch
     other = await etcd_server()
     _auth_on(other)
     here = profile_of(*etcd.endpoints)
-    there = replace(profile_of(*other.endpoints, auth=Auth(user="ann", prompt=True)), name="there")
+    there = replace(profile_of(*other.endpoints, auth=Auth(user="ann", prompt=True)), name="there", dial_timeout=5.0)
     async with started(here, tmp_path) as (app, pilot):
         await connected(app, pilot)
         first = app.session
@@ -230,3 +247,39 @@ def _asked(app: EtcdtuiApp) -> str:
 def _notice(app: EtcdtuiApp) -> str:
     dialog = app.screen
     return str(dialog.notice.render()) if isinstance(dialog, PasswordDialog) else ""
+
+
+async def test_each_endpoint_tells_its_reason_long_before_the_login_gives_up(tmp_path: Path, tcp_hole: str) -> None:
+    """The login alone would wait for its whole time; what stays silent does not keep the others' reasons back."""
+    auth = Auth(user="ana", password=Secret("not-told"))
+    refused, unknown = f"127.0.0.1:{free_port()}", "no-such-host.invalid:2379"
+    profile = replace(profile_of(refused, unknown, tcp_hole, auth=auth), dial_timeout=20.0)
+    began = time.monotonic()
+    async with started(profile, tmp_path) as (app, _):
+        screen = app.screen
+        assert isinstance(screen, ConnectScreen)
+
+        def told() -> str:
+            return str(screen.told.render())
+
+        await eventually(lambda: "connection refused" in told() and "name not found" in told(), timeout=8)
+        assert time.monotonic() - began < 8 < profile.dial_timeout
+        assert tcp_hole not in told() and "not-told" not in told()
+        status = screen.status_line
+        first = status.render().plain
+        await eventually(lambda: status.render().plain not in ("", first), timeout=4)
+        assert "connecting, " in status.render().plain and " s" in status.render().plain
+
+
+async def test_what_was_told_stays_while_it_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "RETRY_SECONDS", 0.2)
+    profile = profile_of(f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
+    async with started(profile, tmp_path) as (app, _):
+        screen = app.screen
+        assert isinstance(screen, ConnectScreen)
+        shown: list[str] = []
+        monkeypatch.setattr(screen.told, "update", lambda text: shown.append(text.plain))
+        await eventually(lambda: "attempt 4" in screen.status_line.render().plain, timeout=15)
+        assert reason(app)
+        full = [text for text in shown if text.count("connection refused") == 2]
+        assert full and set(shown[shown.index(full[0]) :]) == {full[0]}

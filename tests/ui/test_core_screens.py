@@ -74,6 +74,10 @@ async def test_leases_are_listed_granted_and_revoked(etcd: Server, start: Start)
     app.wait_for("a new lease of 500 seconds")
     app.keys("ctrl+s")
     app.wait_for("granted for 500 s")
+    app.keys("g", "t")
+    app.wait_for("lease keep-alive", granted)
+    app.keys("ctrl+s")
+    app.wait_for(f"lease {granted} renewed")
     app.keys("g", "d")
     app.wait_for("/leased/key", "lease revoke")
     app.keys("enter")
@@ -86,9 +90,15 @@ async def test_members_say_who_is_down_and_up_again_without_a_key(cluster3: Serv
     leader = await cluster3.leader()
     victim = next(member for member in cluster3.members if member is not leader)
     await victim.kill()
-    app.wait_for("2/3 up", "DOWN", "can lose 0 more", timeout=15)
+    app.wait_for("2/3 up", "NO SPARE MEMBER", "DOWN", "can lose 0 more", timeout=15)
+    app.keys("1")
+    app.wait_for("2/3 up", "NO SPARE MEMBER", "KEYS/SIZE")
+    app.keys("4")
+    app.wait_for("connection refused", timeout=10)
     await victim.restart()
-    app.wait_for("3/3 up", "can lose 1 more", timeout=20)
+    app.wait_for("3/3 up", "can lose 1 more", gone=["NO SPARE"], timeout=20)
+    names = [line.split()[0] for line in app.wait_for("LEADER").splitlines() if " ok" in line]
+    assert len(names) == 3 and names == sorted(names)
     app.keys("M", "h")
     app.wait_for("do the members agree", "equal", timeout=15)
 
@@ -109,6 +119,24 @@ def test_auth_shows_effective_rights_and_answers_can_i(etcd: Server, start: Star
     app.type("/")
     app.keys("enter")
     app.wait_for("NO", "only a part")
+
+
+def test_switching_auth_has_a_name_of_its_own(etcd: Server, start: Start) -> None:
+    app = start(etcd, "--screen", "auth", size=(80, 24))
+    app.wait_for("Auth is off. o explains what enabling does.", "M enable auth", "o menu")
+    app.keys("n")
+    app.wait_for("a set of permissions", gone=["every call needs a login"])
+    app.keys("esc")
+    app.wait_for("o menu", gone=["a set of permissions"])
+    app.keys("o")
+    app.wait_for("enable auth", "Every call needs a login")
+    app.keys("M")
+    app.wait_for("AUTH ENABLE", "not possible")
+
+
+def test_members_reached_through_one_endpoint_are_not_called_lost(cluster3: Server, start: Start) -> None:
+    app = start(cluster3, "--endpoints", cluster3.endpoints[0], "--screen", "members", size=(80, 24))
+    app.wait_for("QUORUM 2 of 3 needed, 1 up, 2 not seen from here", "no endpoint", gone=["NO QUORUM", "NO SPARE"])
 
 
 async def test_a_role_is_added_after_a_review(etcd: Server, start: Start) -> None:

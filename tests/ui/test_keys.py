@@ -15,7 +15,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core.keytree import State
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
-from etcdtui.services.session import Credentials, Session
+from etcdtui.services.session import Credentials, Overrides, Session
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.census import CensusScreen
@@ -339,3 +339,68 @@ async def test_opening_a_flat_folder_of_twenty_thousand_keys_never_blocks_the_lo
         await heart
         assert len(level.names) == 20_000
         assert worst < 0.5, "a stall that a person would feel, even on a busy machine"
+
+
+async def test_an_empty_store_tells_what_can_be_done_now(etcd: Server) -> None:
+    locked = profile_of(etcd, read_only=True)
+    async with on_screen(locked, size=(80, 24)) as hands:
+        await hands.sees("No keys in this store. READ-ONLY: ! unlocks")
+        status = hands.screen.status_line
+        await eventually(lambda: "then n creates one" in status.render().plain)
+        assert hands.screen.session.guard.unlock()
+        hands.screen.refresh_chrome()
+        await hands.sees("No keys in this store. n creates one.")
+        await eventually(lambda: "! unlocks" not in status.render().plain)
+
+
+async def test_an_empty_store_offers_nothing_where_nothing_can_be_unlocked(etcd: Server) -> None:
+    session = await Session.open(profile_of(etcd), Overrides(read_only=True))
+    app = Bench(session)
+    try:
+        async with app.run_test(size=(120, 40)) as pilot:
+            hands = Hands(pilot, app.keys, app)
+            await hands.sees("No keys in this store. READ-ONLY: started with --read-only.")
+            app.keys.go_to(b"/nothing")
+            await eventually(lambda: "no such key" in app.keys.status_line.render().plain)
+            assert "n creates it" not in app.keys.status_line.render().plain
+    finally:
+        await session.aclose()
+
+
+async def test_the_titles_stand_over_their_columns_with_and_without_a_scroll_bar(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/k%02d" % n for n in range(10)], b"x" * 300)
+        async with on_screen(profile_of(etcd), size=(80, 24)) as hands:
+            view, titles = hands.screen.view, hands.screen.columns
+
+            async def aligned() -> bool:
+                row = view.render_row(0, view.scrollable_content_region.width).plain.rstrip()
+                title = titles.render().plain.rstrip()
+                size = title.index("KEYS/SIZE") + len("KEYS/SIZE")
+                return "300 B" in row and len(row) == len(title) and row[:size].endswith("300 B")
+
+            await eventually(aligned)
+            assert not view.show_vertical_scrollbar
+            await fill(reads.client, [b"/k%02d" % n for n in range(10, 60)], b"x" * 300)
+            await eventually(lambda: view.show_vertical_scrollbar)
+            await eventually(aligned)
+            await hands.pilot.resize_terminal(120, 40)
+            await eventually(aligned)
+
+
+async def test_a_jump_to_a_folder_shows_as_many_of_its_children_as_fit(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/t/a%02d" % n for n in range(60)])
+        await fill(reads.client, [b"/t/deep/%02d" % n for n in range(9)] + [b"/t/wide/%03d" % n for n in range(200)])
+    async with on_screen(profile_of(etcd), size=(80, 24)) as hands:
+        view = hands.screen.view
+        for folder, many in ((b"/t/deep/", 9), (b"/t/wide/", 200)):
+            hands.screen.go_to(folder)
+            await hands.at(folder)
+
+            def shown(many: int = many) -> bool:
+                seen = view.visible_rows()
+                fit = min(many, view.page_rows() - 1)
+                return view.cursor in seen and view.cursor + fit in seen
+
+            await eventually(shown)

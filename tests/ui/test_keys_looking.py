@@ -13,6 +13,7 @@ from etcdtui.core.decoding.result import Decoded
 from etcdtui.core.keytree import State
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
+from etcdtui.services.history import NEAR
 from etcdtui.services.session import Credentials
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import PickerDialog
@@ -288,3 +289,25 @@ async def test_a_user_with_odd_rights_sees_them_as_roots_and_can_work(etcd_serve
         await eventually(lambda: (row := hands.screen.view.current) is not None and row.name == b"/app")
         hands.screen.go_to(b"/x")
         await eventually(lambda: "outside of what you may read" in hands.screen.status_line.render().plain)
+
+
+async def test_history_says_where_a_short_earlier_life_can_be_missed(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/noise/%d" % n for n in range(5)])
+        await reads.client.kv.put(b"/old", b"1")
+        for number in range(NEAR + 5):
+            await reads.client.kv.put(b"/noise/0", b"%d" % number)
+        await reads.client.kv.put(b"/new", b"1")
+        await reads.client.kv.put(b"/mark", b"1")
+    async with on_screen(profile_of(etcd)) as hands:
+        hands.screen.go_to(b"/new")
+        await hands.at(b"/new")
+        await hands.press("H")
+        await eventually(lambda: isinstance(hands.app.screen, HistoryScreen))
+        history = hands.app.screen
+        assert isinstance(history, HistoryScreen)
+        note = f"beyond {NEAR} revisions back a short earlier life can be missed"
+        await eventually(lambda: note in history.state.render().plain)
+        assert "Only version 1." in history.state.render().plain
+        hints = history.footer_line.hints
+        assert ("space", "mark two") in hints and not any(key == "s" for key, _ in hints), "no column has an order"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from etcdtui.ui.life import LOG_LIMIT, open_log
 from tests.support import PtyApp, Server, wait_until
 from tests.ui.life_app import PLANTED
 
@@ -145,6 +146,30 @@ def test_native_noise_goes_to_the_log_and_not_to_the_screen(
         assert app.wait() == 0
         assert b"complains" not in app.raw
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_log_that_was_there_becomes_private_and_a_device_stays_as_it_is(tmp_path: Path) -> None:
+    log = tmp_path / "loose.log"
+    log.write_bytes(b"x" * (LOG_LIMIT + 1))
+    log.chmod(0o644)
+    os.close(open_log(tmp_path, str(log)))
+    assert (stat.S_IMODE(log.stat().st_mode), log.stat().st_size) == (0o600, 0)
+    before = Path(os.devnull).stat().st_mode
+    os.close(open_log(tmp_path, os.devnull))
+    assert Path(os.devnull).stat().st_mode == before
+    with pytest.raises(IsADirectoryError):
+        open_log(tmp_path, str(tmp_path))
+
+
+def test_a_log_of_somebody_else_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "theirs.log"
+    log.write_text("theirs")
+    log.chmod(0o666)
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    with pytest.raises(PermissionError, match="it belongs to another user"):
+        open_log(tmp_path, str(log))
+    assert (log.read_text(), stat.S_IMODE(log.stat().st_mode)) == ("theirs", 0o666)
 
 
 def test_after_ctrl_z_and_fg_the_whole_screen_is_painted_again(app: PtyApp) -> None:

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.widgets import Static
 
 from etcdtui.core.value import Value
 from etcdtui.ui.modals.dialog import SHORT, Dialog, Hints
@@ -20,6 +21,8 @@ KEY_WIDTH = 10
 NARROW = 60
 """Below this width labels and keys take less."""
 ROWS_MOST = 16
+TOLD = 2
+"""Rows below the list for what is said of the item under the cursor."""
 
 
 class Item(Value):
@@ -111,6 +114,8 @@ class PickerDialog(Dialog[str]):
     PickerDialog Field { display: none; margin-bottom: 1; }
     PickerDialog.-typing Field { display: block; }
     PickerDialog.-short Field { margin-bottom: 0; }
+    PickerDialog .told { display: none; height: 2; padding: 0 1; color: $foreground; }
+    PickerDialog.-told.-tall .told { display: block; }
     """
     hints = (("enter", "pick"), ("esc", "close"))
 
@@ -127,6 +132,7 @@ class PickerDialog(Dialog[str]):
         self._heading = title
         self.all_items = list(items)
         self.lines = ItemLines(items)
+        self.told = Static(Text(), classes="told", markup=False)
         self.field = Field(placeholder=placeholder, max_length=200)
         self.typing = typing
         self._current = current
@@ -137,6 +143,7 @@ class PickerDialog(Dialog[str]):
     def compose_dialog(self) -> ComposeResult:
         yield self.field
         yield self.lines
+        yield self.told
 
     def on_mount(self) -> None:
         self.set_class(self.typing, "-typing")
@@ -145,13 +152,27 @@ class PickerDialog(Dialog[str]):
             self.query_one(Hints).show((("enter", "do it"), ("/", "search"), ("esc", "close")))
         found = next((i for i, item in enumerate(self.all_items) if item.value == self._current), 0)
         self.lines.cursor = found
+        self.set_class(any(item.note or item.reason for item in self.all_items), "-told")
+        self._tell()
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        event.stop()
+        self._tell()
+
+    def _tell(self) -> None:
+        """All that is said of the item under the cursor: its row may be too narrow for it."""
+        item = self.lines.items[self.lines.cursor] if self.lines.items else None
+        words = Text("  ").join(part for part in (item.reason, item.note) if part) if item else Text()
+        self.told.update(Text.assemble(*(("off: ", words) if item and item.reason else (words,))))
 
     def on_resize(self) -> None:
         self._fit()
 
     def _fit(self) -> None:
-        field = 0 if not self.typing else 1 if self.size.height <= SHORT else 2
-        self.lines.styles.max_height = min(ROWS_MOST, self.rows_free(field))
+        short = self.size.height <= SHORT
+        field = 0 if not self.typing else 1 if short else 2
+        told = TOLD if self.has_class("-told") and not short else 0
+        self.lines.styles.max_height = min(ROWS_MOST, self.rows_free(field + told))
 
     def action_narrow(self) -> None:
         if not self.typing:
@@ -162,6 +183,7 @@ class PickerDialog(Dialog[str]):
 
     def on_input_changed(self, event: Field.Changed) -> None:
         self.lines.set_items(matching(self.all_items, event.value))
+        self._tell()
 
     def on_key(self, event: events.Key) -> None:
         if self.typing or event.character is None:

@@ -30,6 +30,9 @@ from etcdtui.ui.widgets.table import Column, LineTable
 NARROW = 60
 """Columns of the right pane below which a prefix is not called one: its name ends like one."""
 
+STACKED = 60
+"""Below this width the panes are stacked instead of side by side."""
+
 
 class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
     """Users, roles, effective rights."""
@@ -49,6 +52,9 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
     AuthScreen #access-table { width: 42%; min-width: 36; }
     AuthScreen #access-detail { width: 1fr; height: 1fr; border-left: solid $panel; }
     AuthScreen.-zoom #access-table { display: none; }
+    AuthScreen.-stacked #access-panes { layout: vertical; }
+    AuthScreen.-stacked #access-table { width: 1fr; height: 1fr; min-width: 0; }
+    AuthScreen.-stacked #access-detail { width: 1fr; border-left: none; border-top: solid $panel; }
     """
 
     def __init__(self, session: Session) -> None:
@@ -146,6 +152,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
+        self.set_class(event.size.width < STACKED, "-stacked")
         self.call_after_refresh(self._show_detail)
 
     def on_line_table_row_chosen(self) -> None:

@@ -182,13 +182,25 @@ class HistoryScreen(PlaceScreen):
         except EtcdError as error:
             self.state.show(error_line(error))
             return
-        self.table.set_empty(Text("this key does not exist and no older version was found"))
+        near = f"{history.NEAR} revisions"
+        missed = self._may_miss()
+        told = f"; beyond {near} back a short life can be missed" if missed else ""
+        self.table.set_empty(Text(f"this key does not exist and no older version was found{told}"))
         many = sum(isinstance(row, Version) for row in self.rows)
         gone = sum(row.missing for row in self.rows if isinstance(row, Break) and row.mark is Mark.COMPACTED)
         words = "Only version 1." if many == 1 and not gone else f"{many} versions"
         words += f", {gone} older ones compacted away" if gone else ""
+        if missed:
+            words += f"   beyond {near} back a short earlier life can be missed"
         self.state.show(Text(f"{words}   etcd stores no times"))
         self._show_current()
+
+    def _may_miss(self) -> bool:
+        """Whether the walk ended where earlier lives are looked for in steps, between which one can be short."""
+        if not self.rows:
+            return self.session.health.revision > history.NEAR
+        last = self.rows[-1]
+        return isinstance(last, Break) and last.mark is Mark.CREATED and last.revision > history.NEAR
 
     async def _compare(self) -> None:
         try:

@@ -11,6 +11,8 @@ from textual.screen import Screen
 
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
+from etcdtui.core.errors import AuthFailed
+from etcdtui.ui.errors import error_line
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
@@ -41,3 +43,17 @@ async def ask_password(screen: Screen[None], profile: Profile, notice: Text | No
         "Password of ", safe(profile.auth.user, "bold", limit=NAME_LIMIT), " on ", safe(profile.name, limit=NAME_LIMIT)
     )
     return await screen.app.push_screen_wait(PasswordDialog(title, notice))
+
+
+async def log_in(screen: Screen[None], profile: Profile, opener: Opener) -> Session | None:
+    """Open a session, asking for the password until it is right where the profile asks; ``None`` after esc."""
+    notice: Text | None = None
+    while profile.auth.asks:
+        password = await ask_password(screen, profile, notice)
+        if password is None:
+            return None
+        try:
+            return await opener(profile, password)
+        except AuthFailed as error:
+            notice = error_line(error)
+    return await opener(profile, None)

@@ -20,13 +20,13 @@ from textual.widgets import Static
 from etcdtui import __version__
 from etcdtui.config.load import load
 from etcdtui.config.schema import BrokenProfile, Config, Profile
-from etcdtui.core.errors import AuthFailed, EtcdError
+from etcdtui.core.errors import EtcdError
 from etcdtui.services.editor import NoEditor, editor_command
 from etcdtui.ui.bindings import PROFILES, actions_for, bindings_for, key_words
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.lending import lend_terminal
 from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.screens.opening import Opener, SessionOpened, ask_password
+from etcdtui.ui.screens.opening import Opener, SessionOpened, log_in
 from etcdtui.ui.text import safe
 from etcdtui.ui.theming import environment_style
 from etcdtui.ui.widgets.field import Field
@@ -193,7 +193,7 @@ class ProfilesScreen(Screen[None]):
         name = safe(profile.name, limit=60)
         self.status_line.set_parts(Text.assemble("connecting to ", name, "; esc cancels"))
         try:
-            session = await self._log_in(wanted)
+            session = await log_in(self, wanted, self.opener)
             if session is None:
                 self.status_line.set_parts(Text("cancelled"))
                 return
@@ -206,19 +206,6 @@ class ProfilesScreen(Screen[None]):
             self.status_line.flash("cancelled", "warn")
             raise
         await self._opened(session, keep=keep)
-
-    async def _log_in(self, profile: Profile) -> Session | None:
-        """Open a session, asking for the password until it is right where the profile asks; ``None`` after esc."""
-        notice: Text | None = None
-        while profile.auth.asks:
-            password = await ask_password(self, profile, notice)
-            if password is None:
-                return None
-            try:
-                return await self.opener(profile, password)
-            except AuthFailed as error:
-                notice = error_line(error)
-        return await self.opener(profile, None)
 
     async def _opened(self, session: Session, *, keep: bool) -> None:
         health = session.health

@@ -13,12 +13,13 @@ from etcdtui.ui.widgets.toned import Toned
 Hint = tuple[str, str]
 """A key and its label."""
 HELP: Hint = ("?", "help")
+MENU = "o"
 DROP_FIRST = ("P", "r", "s", "y", "f", "t", "H", "w", "!")
 """Keys whose hints go first when the line is too short; then the others from the right."""
 
 
 def fit_hints(hints: Sequence[Hint], width: int) -> list[Hint]:
-    """As many hints as fit into ``width`` cells, in order, ``? help`` always last."""
+    """As many hints as fit into ``width`` cells, in order; ``o``, which has all, goes last, and ``? help`` never."""
     kept = [hint for hint in hints if hint != HELP]
 
     def needed() -> int:
@@ -29,7 +30,7 @@ def fit_hints(hints: Sequence[Hint], width: int) -> list[Hint]:
             break
         kept = [hint for hint in kept if hint[0] != key]
     while kept and needed() > width:
-        kept.pop()
+        kept.pop(next((i for i in reversed(range(len(kept))) if kept[i][0] != MENU), 0))
     return [*kept, HELP]
 
 

@@ -24,6 +24,8 @@ Sortable = int | float | str | bytes | tuple[int | float | str | bytes, ...]
 GAP = 2
 """Blanks between columns."""
 MARKS_WIDTH = 2
+MARKING = frozenset({"mark", "mark_all", "clear_marks"})
+SORTING = frozenset({"sort_next", "sort_reverse"})
 MEASURED_ROWS = 500
 """Rows looked at to find how wide a column has to be."""
 
@@ -220,6 +222,14 @@ class LineTable(Vertical, Generic[RowT]):
         return fit_columns(self.columns, self._wanted_widths, width)
 
     # --- keys --------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this table cannot do is neither bound nor offered: marks, or an order."""
+        if action in MARKING:
+            return self.can_mark
+        if action in SORTING:
+            return any(column.sort for column in self.columns)
+        return super().check_action(action, parameters)
 
     def action_mark(self) -> None:
         row = self.current
