@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from etcdtui.config.launch import Launch
@@ -23,6 +24,7 @@ from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.footer import fit_hints
 from tests.support import Server, eventually
 
@@ -231,6 +233,19 @@ async def test_every_theme_can_be_chosen_while_the_program_runs(etcd: Server, tm
             await pilot.press(key)
             await pilot.pause()
         assert app.theme == theme and app.is_running
+
+
+async def test_a_paste_that_does_not_fit_is_told(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await pilot.press("f")
+        await eventually(lambda: isinstance(app.focused, Field))
+        field = app.focused
+        assert isinstance(field, Field)
+        field.post_message(events.Paste("A" * 1_000_000))
+        await eventually(lambda: any("Nothing was pasted" in note.message for note in app._notifications))
+        assert len(field.value) == 0
+        field.post_message(events.Paste("/fits"))
+        await eventually(lambda: field.value == "/fits")
 
 
 async def test_news_of_the_cluster_while_the_program_ends_are_no_crash(etcd: Server, tmp_path: Path) -> None:

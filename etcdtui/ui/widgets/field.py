@@ -43,6 +43,10 @@ class Field(Input):
             super().action_cut()
 
     def on_paste(self, event: events.Paste) -> None:
+        first = next(iter(event.text.splitlines()), "")
+        room = self.max_length - len(self.value) + len(self.selected_text) if self.max_length else len(first)
+        if len(first) > room:  # Textual takes none of it, and does not say so
+            self.app.notify("Nothing was pasted: it is longer than what fits here.", severity="warning")
         if len(event.text.splitlines()) > 1:
             self.post_message(self.PasteCut())
             if self.password:
