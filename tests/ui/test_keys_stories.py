@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.services.looking_support import fill, reading
-from tests.support import PtyApp, Server
+from tests.support import PtyApp, Server, wait_until
+
+TRIES = 5
+SIZES = [(120, 40), (80, 24)]
+PRODUCTION = """\
+version: 1
+profiles:
+  prod-eu:
+    environment: prod
+    endpoints: ["{endpoint}"]
+"""
 
 
 class Counted:
@@ -26,13 +36,34 @@ class Counted:
         self.pressed += len(text)
         self.app.type(text)
 
+    def agree_by_name(self, word: str) -> None:
+        """Type into a review what is destroyed; it takes no key in its first moment, and such a try is not counted."""
+        before, pressed = self.app.text().count(word), self.pressed
+        for _ in range(TRIES):
+            self.pressed = pressed
+            self.type(word)
+            try:
+                wait_until(lambda: self.app.text().count(word) > before, timeout=2)
+            except AssertionError:
+                self.app.keys("ctrl+u")
+            else:
+                break
+        self.press("enter")
+
     def sees(self, *words: str) -> str:
         return self.app.wait_for(*words, timeout=20)
 
 
-def start(server: Server, home: Path, size: tuple[int, int]) -> PtyApp:
+def start(server: Server, home: Path, size: tuple[int, int], *, production: bool = False) -> PtyApp:
+    """On the server as such, or by a profile named prod-eu whose environment is prod."""
     env = {"HOME": str(home), "XDG_STATE_HOME": str(home / "state"), "XDG_CONFIG_HOME": str(home / "config")}
-    return PtyApp.start([sys.executable, "-m", "etcdtui", "--endpoints", server.endpoint], env=env, size=size)
+    where = ["--endpoints", server.endpoint]
+    if production:
+        file = home / "config.yaml"
+        file.write_text(PRODUCTION.format(endpoint=server.url))
+        file.chmod(0o600)
+        where = ["--config", str(file), "--profile", "prod-eu"]
+    return PtyApp.start([sys.executable, "-m", "etcdtui", *where], env=env, size=size)
 
 
 async def test_what_eats_the_space_in_five_keys(etcd: Server, tmp_path: Path) -> None:
@@ -86,6 +117,109 @@ async def test_what_changed_in_a_bad_config_in_twenty_five_keys(etcd: Server, tm
         hands.press("j")
         hands.sees("1 field changed: pool.max 16 -> 32")
         assert hands.pressed <= 25, "34 with unlocking and writing it back"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_bad_config_is_put_back_in_production_in_thirty_four_keys(
+    etcd: Server, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """The condition is the revision now, the lease stays, and the difference is shown before it is written."""
+    lease = int((await etcd.call("lease/grant", TTL=600))["ID"])
+    for number in (16, 32, 64):
+        await etcd.put("/config/app/db.json", f'{{"pool": {{"max": {number}}}}}', lease=lease)
+    with start(etcd, tmp_path, size, production=True) as app:
+        hands = Counted(app)
+        hands.sees("/config/", "READ-ONLY")
+        hands.press("!")
+        hands.sees("Unlock writes on prod-eu")
+        hands.type("prod-eu")
+        hands.press("enter")
+        hands.sees("WRITES ON")
+        hands.press("f")
+        hands.sees("find a key by path")
+        hands.type("/config/app/db.json")
+        hands.press("enter")
+        hands.sees("JSON", "64")
+        hands.press("H")
+        hands.sees("1 field changed: pool.max 32 -> 64")
+        hands.press("j")
+        hands.sees("1 field changed: pool.max 16 -> 32")
+        hands.press("u")
+        hands.sees("review: restore", "pool.max", "64", "32", "still at rev", f"keeps lease {lease:x}")
+        hands.press("ctrl+s")
+        hands.sees("version 2 is back")
+        assert hands.pressed <= 34
+    async with reading(etcd.endpoint) as reads:
+        (kv,) = (await reads.client.kv.get(b"/config/app/db.json")).kvs
+        assert (kv.value, kv.lease, kv.version) == (b'{"pool": {"max": 32}}', lease, 4)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_one_value_of_a_config_is_edited_in_twenty_four_keys(
+    etcd: Server, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """The lease and the missing line end stay, and only what was typed changes."""
+    lease = int((await etcd.call("lease/grant", TTL=600))["ID"])
+    await etcd.put("/config/app/db.json", '{"host": "pg-1", "pool": {"max": 16}}', lease=lease)
+    await etcd.put("/config/app/limits.yaml", "rps: 100\n")
+    await etcd.put("/service/web", "up")
+    with start(etcd, tmp_path, size) as app:
+        hands = Counted(app)
+        hands.sees("/config/", "WRITES ON")
+        hands.press("f")
+        hands.sees("find a key by path", "/config/")
+        hands.type("/c")
+        hands.press("tab")
+        hands.sees("/config/app/")
+        hands.press("tab")
+        hands.sees("limits.yaml")
+        hands.type("d")
+        hands.press("tab", "enter")
+        hands.sees("JSON", "pg-1")
+        hands.press("e")
+        hands.sees("edit  /config/app/db.json")
+        hands.press("end", "left", "left", "backspace", "backspace")
+        hands.type("32")
+        hands.sees('"max": 32}}')
+        hands.press("ctrl+s")
+        hands.sees("review: put (cas)", "JSON ok", "max", "still at rev", f"keeps lease {lease:x}")
+        hands.press("ctrl+s")
+        hands.sees("saved /config/app/db.json")
+        assert hands.pressed <= 24
+    async with reading(etcd.endpoint) as reads:
+        (kv,) = (await reads.client.kv.get(b"/config/app/db.json")).kvs
+        assert (kv.value, kv.lease, kv.version) == (b'{"host": "pg-1", "pool": {"max": 32}}', lease, 2)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_own_deletes_come_back_in_production_in_thirteen_keys(
+    etcd: Server, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    lease = int((await etcd.call("lease/grant", TTL=600))["ID"])
+    for number in range(31):
+        await etcd.put(b"/tmp/%d" % number, b"precious %d" % number, lease=lease if number == 7 else 0)
+    with start(etcd, tmp_path, size, production=True) as app:
+        hands = Counted(app)
+        hands.sees("/tmp/", "READ-ONLY")
+        hands.press("!")
+        hands.type("prod-eu")
+        hands.press("enter")
+        hands.sees("WRITES ON")
+        hands.press("d")
+        hands.sees("DELETE PREFIX", "31 keys", "type")
+        hands.agree_by_name("tmp/")
+        hands.sees("31 keys deleted")
+        hands.pressed = 0
+        hands.press("9")
+        hands.sees("delete prefix", "31 keys", "possible, 31 changes")
+        hands.press("u")
+        hands.sees("UNDO", "31", "create again", "every key still as it was left")
+        hands.agree_by_name("tmp/")
+        hands.sees("31 put back")
+        assert hands.pressed <= 13
+    async with reading(etcd.endpoint) as reads:
+        found = {kv.key: (kv.value, kv.lease) for kv in (await reads.client.kv.get(b"/tmp/", prefix=True)).kvs}
+        assert found == {b"/tmp/%d" % n: (b"precious %d" % n, lease if n == 7 else 0) for n in range(31)}
 
 
 async def test_what_was_deleted_below_a_prefix_in_thirteen_keys(etcd: Server, tmp_path: Path) -> None:
