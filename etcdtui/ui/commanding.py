@@ -110,7 +110,10 @@ class Commander:
         return ManyWriting(screen, screen.reload if isinstance(screen, KeysScreen) else lambda _: None)
 
     def _write(self, flow: Coroutine[object, object, None]) -> None:
-        """A write that is locked or could not succeed now says so and starts nothing."""
+        """A write that is locked or could not succeed now says so and starts nothing; nor does a second one."""
+        if self.screen.is_writing():
+            flow.close()
+            return
         session = self.screen.session
         why = "" if session.guard.writable else session.guard.locked_words()
         if why := why or session.health.why_no_writes:

@@ -25,7 +25,7 @@ from etcdtui.ui.screens.keys import KeysScreen
 from etcdtui.ui.screens.results import ResultsScreen
 from etcdtui.ui.screens.watch import WatchScreen
 from tests.conftest import ServerFactory
-from tests.support import Server, eventually
+from tests.support import Server, TcpProxy, eventually
 from tests.ui.agreeing import agree
 from tests.ui.test_shell import profile, running
 
@@ -291,3 +291,33 @@ async def test_a_wrong_password_of_the_right_side_is_asked_for_again(
 
 async def _with_password(wanted: Profile, password: Secret | None) -> Session:
     return await Session.open(wanted, Overrides(password=password))
+
+
+async def test_a_second_write_is_refused_while_one_is_on_its_way_and_the_first_goes_on(
+    etcd: Server, tmp_path: Path
+) -> None:
+    await etcd.put(b"/seen", b"v")
+    async with TcpProxy(etcd.endpoint) as proxy:
+        async with running(profile("here", "dev", proxy.endpoint), tmp_path=tmp_path) as (app, pilot):
+            assert app.session is not None
+            app.session.guard.hook = lambda intent: proxy.black_hole()
+            await run(app, pilot, "put /first 1")
+            await agree(pilot)
+            await eventually(lambda: app.screen is app.shown)
+            for second in ("put /second 2", "del /seen", "recover"):
+                await run(app, pilot, second)
+                await eventually(lambda: flashed(app, "another write is still open"))
+                assert app.shown is not None
+                app.shown.flash("waiting")
+            for key in ("n", "d", "u"):
+                await pilot.press(key)
+                await eventually(lambda: flashed(app, "another write is still open"))
+                assert app.screen is app.shown
+                assert app.shown is not None
+                app.shown.flash("waiting")
+            await proxy.heal()
+            await eventually(lambda: flashed(app, "saved /first"), timeout=20)
+            assert [record.result[:4] for record in app.session.audit.records] == ["rev "]
+        assert await etcd.get(b"/first") == b"1"
+        assert await etcd.get(b"/second") is None
+        assert await etcd.get(b"/seen") == b"v"

@@ -228,8 +228,9 @@ class ActivityScreen(ListScreen[Row]):
             self.flash("of an earlier run: H on the key, or :undelete PREFIX" if older
                        else "there is nothing to undo in this line", "warn")  # fmt: skip
             return
-        writing = ManyWriting(self, lambda _: self.read_again())
-        self.run_worker(writing.undo(row.entry), group="write", exit_on_error=False)
+        if not self.is_writing():
+            writing = ManyWriting(self, lambda _: self.read_again())
+            self.run_worker(writing.undo(row.entry), group="write", exit_on_error=False)
 
     def copies(self) -> Sequence[tuple[str, str, str]]:
         row = self.table.current
