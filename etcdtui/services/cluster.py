@@ -248,7 +248,7 @@ def move_leader_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     leader = view.leader
     lines = [
         line("from ", (leader.name if leader else "?").encode(), " to ", row.name.encode()),
-        line("clients notice one election: requests are retried, leases start their clocks again", tone="dim"),
+        line("one election: requests are retried, leases start their clocks again", tone="dim"),
     ]
     return _plan(
         "move leader", row.name, "Maintenance/MoveLeader", f"move-leader {row.member.id:x}", lines,

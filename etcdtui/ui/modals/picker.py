@@ -21,6 +21,9 @@ KEY_WIDTH = 10
 NARROW = 60
 """Below this width labels and keys take less."""
 ROWS_MOST = 16
+WIDTH = 100
+BESIDE = 5
+"""Columns of the dialog that are not the list's: the frame, and the scroll bar."""
 TOLD = 2
 """Rows below the list for what is said of the item under the cursor."""
 
@@ -70,13 +73,21 @@ class ItemLines(LineView):
         self.cursor = 0
         self.model_changed()
 
+    def is_cut(self, item: Item, width: int) -> bool:
+        """Whether a row of ``width`` cells is too narrow for everything about the item."""
+        words = item.note.cell_len + (item.reason.cell_len + len("off:   ") if item.reason else 0)
+        return len(self._key(item, width)) + self._label_width(width) + 2 + words > width
+
+    def _label_width(self, width: int) -> int:
+        longest = max((one.label.cell_len for one in self.items), default=0)
+        return LABEL_WIDTH if width >= NARROW else min(LABEL_WIDTH, longest)
+
     def render_row(self, index: int, width: int) -> Text:
         item = self.items[index]
         off = bool(item.reason)
         line = Text(no_wrap=True).append(self._key(item, width), self.tone("accent"))
         label = item.label.copy()
-        wide = LABEL_WIDTH if width >= NARROW else min(LABEL_WIDTH, max(one.label.cell_len for one in self.items))
-        label.truncate(wide, overflow="ellipsis", pad=True)
+        label.truncate(self._label_width(width), overflow="ellipsis", pad=True)
         if off:
             label.stylize(self.tone("dim"))
         line.append_text(label).append("  ").append_text(
@@ -110,7 +121,7 @@ class PickerDialog(Dialog[str]):
         Binding("slash", "narrow", show=False),
     ]
     DEFAULT_CSS = """
-    PickerDialog .dialog { width: 100; }
+    PickerDialog .dialog { width: 100; }  /* WIDTH */
     PickerDialog Field { display: none; margin-bottom: 1; }
     PickerDialog.-typing Field { display: block; }
     PickerDialog.-short Field { margin-bottom: 0; }
@@ -152,7 +163,6 @@ class PickerDialog(Dialog[str]):
             self.query_one(Hints).show((("enter", "do it"), ("/", "search"), ("esc", "close")))
         found = next((i for i, item in enumerate(self.all_items) if item.value == self._current), 0)
         self.lines.cursor = found
-        self.set_class(any(item.note or item.reason for item in self.all_items), "-told")
         self._tell()
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
@@ -162,6 +172,8 @@ class PickerDialog(Dialog[str]):
     def _tell(self) -> None:
         """All that is said of the item under the cursor: its row may be too narrow for it."""
         item = self.lines.items[self.lines.cursor] if self.lines.items else None
+        if item is not None and not self.lines.is_cut(item, self.lines.scrollable_content_region.width):
+            item = None
         words = Text("  ").join(part for part in (item.reason, item.note) if part) if item else Text()
         self.told.update(Text.assemble(*(("off: ", words) if item and item.reason else (words,))))
 
@@ -170,6 +182,8 @@ class PickerDialog(Dialog[str]):
 
     def _fit(self) -> None:
         short = self.size.height <= SHORT
+        width = min(WIDTH, self.size.width) - BESIDE
+        self.set_class(any(self.lines.is_cut(item, width) for item in self.all_items), "-told")
         field = 0 if not self.typing else 1 if short else 2
         told = TOLD if self.has_class("-told") and not short else 0
         self.lines.styles.max_height = min(ROWS_MOST, self.rows_free(field + told))

@@ -22,9 +22,9 @@ from etcdtui.ui.bindings import AUTH
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.auth_change import AuthChangeMixin
 from etcdtui.ui.screens.auth_rows import NAME_LIMIT, AccessRow, range_text, typed_range
-from etcdtui.ui.screens.leases import LeaseDetail
 from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
 
 NARROW = 60
@@ -73,7 +73,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
             marks=False,
             id="access-table",
         )
-        self.detail = LeaseDetail()
+        self.detail = DetailLines()
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="access-panes"):

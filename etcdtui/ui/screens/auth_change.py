@@ -20,7 +20,7 @@ from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PasswordDialog
 from etcdtui.ui.screens.auth_rows import NAME_LIMIT, AccessRow, permission_words, range_text, typed_range
-from etcdtui.ui.screens.listing import ListScreen
+from etcdtui.ui.screens.listing import ListScreen, verb_of
 from etcdtui.ui.text import safe
 
 
@@ -36,7 +36,7 @@ class AuthChangeMixin(ListScreen[AccessRow]):
             await call()
             return words
 
-        return await self.write(plan, send, verb=plan.action)
+        return await self.write(plan, send, verb=verb_of(plan.action))
 
     async def pick(self, title: Text, items: list[Item]) -> str | None:
         return await self.app.push_screen_wait(PickerDialog(title, items, typing=False))

@@ -25,7 +25,7 @@ from etcdtui.services.valuediff import NOTHING, field_changes, hiding
 from etcdtui.ui.bindings import HISTORY, Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.prompt import PromptDialog
-from etcdtui.ui.screens.history_diff import DIFF_LINES, DiffLine, DiffView, line_diff
+from etcdtui.ui.screens.history_diff import DIFF_LINES, DiffLine, DiffView, line_diff, title_of
 from etcdtui.ui.screens.keys_copy import choices, offer
 from etcdtui.ui.screens.keys_head import PaneHead
 from etcdtui.ui.screens.keys_place import PlaceScreen
@@ -357,7 +357,7 @@ class HistoryScreen(PlaceScreen):
     async def _show_diff(self, old: KeyValue | None, new: KeyValue | None) -> None:
         self.shown = (old, new)
         if self._masked(old) or self._masked(new):
-            self.diff.show([DiffLine(_title(old, new), "dim"), DiffLine("masked by the profile: x shows it", "dim")])
+            self.diff.show([DiffLine(title_of(old, new), "dim"), DiffLine("masked by the profile: x shows it", "dim")])
             return
         self.fields_masked = False
         before, after = await self._lines(old), await self._lines(new)
@@ -370,7 +370,7 @@ class HistoryScreen(PlaceScreen):
     def _difference(
         self, old: KeyValue | None, new: KeyValue | None, before: list[str], after: list[str]
     ) -> list[DiffLine]:
-        lines = [DiffLine(_title(old, new), "dim")]
+        lines = [DiffLine(title_of(old, new), "dim")]
         fields = None
         if old and new:
             hidden = NOTHING if self.revealed else hiding(self.session.profile.mask, new.key)
@@ -397,8 +397,3 @@ class HistoryScreen(PlaceScreen):
         self.workers.cancel_group(self, "history")
         self.dismiss()
         return True
-
-
-def _title(old: KeyValue | None, new: KeyValue | None) -> str:
-    title = f"{old.version} (rev {old.mod_revision})" if old else "nothing"
-    return title + (f" -> {new.version} (rev {new.mod_revision})" if new else " -> deleted")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from etcdtui.core.types import KeyValue
 from etcdtui.services.valuediff import full_diff
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
@@ -55,3 +56,9 @@ class DiffView(LineView):
         line = self.lines_shown[index]
         tone = {"add": "good", "remove": "bad", "dim": "dim"}.get(line.tone)
         return safe(line.text, self.tone(tone) if tone else "", limit=2_000)
+
+
+def title_of(old: KeyValue | None, new: KeyValue | None) -> str:
+    """Which two versions are compared."""
+    title = f"{old.version} (rev {old.mod_revision})" if old else "nothing"
+    return title + (f" -> {new.version} (rev {new.mod_revision})" if new else " -> deleted")

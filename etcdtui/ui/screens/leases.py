@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
@@ -26,11 +28,11 @@ from etcdtui.services.leases import (
     revoke_plan,
 )
 from etcdtui.services.session import Session
-from etcdtui.ui.bindings import LEASES
+from etcdtui.ui.bindings import LEASES, Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
-from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
 
 READ_AHEAD = 40
@@ -39,6 +41,8 @@ READ_ALL_BELOW = 500
 """With up to so many leases every TTL is read, so that sorting by what is left is true."""
 TTL_EVERY = 2.0
 """Seconds between two readings of the TTLs on the screen; the list itself is read at the profile's pace."""
+WIDE = 100
+"""Columns of the terminal from which on there is room for long hints."""
 BAR = 10
 KEY_LIMIT = 120
 KEYS_LISTED = 300
@@ -56,31 +60,6 @@ def bar(left: int | None, granted: int) -> str:
         return f"[{' ' * BAR}]"
     full = min(BAR, round(BAR * left / granted))
     return f"[{'#' * full}{'.' * (BAR - full)}]"
-
-
-class LeaseDetail(LineView):
-    """The keys that go with the selected lease, and what is known of its renewal."""
-
-    DEFAULT_CSS = "LeaseDetail { height: 1fr; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[Text] = []
-        self.show_cursor = False
-
-    @property
-    def row_count(self) -> int:
-        return len(self.lines)
-
-    def render_row(self, index: int, width: int) -> Text:
-        line = self.lines[index].copy()
-        line.truncate(width, overflow="ellipsis")
-        return line
-
-    def show(self, lines: list[Text]) -> None:
-        if lines != self.lines:
-            self.lines = lines
-            self.model_changed()
 
 
 class LeasesScreen(ListScreen[LeaseRow]):
@@ -119,7 +98,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
             id="lease-table",
         )
         self.table.sort_by("left")
-        self.detail = LeaseDetail()
+        self.detail = DetailLines()
 
     def _columns(self) -> list[Column[LeaseRow]]:
         return [
@@ -222,12 +201,17 @@ class LeasesScreen(ListScreen[LeaseRow]):
     def show_status(self) -> None:
         count = len(self.book.rows)
         shown = f"{count} leases" if count != 1 else "1 lease"
-        note = Text(self.book.limited or "TTLs come from the leader; after a leader change they restart", "dim")
+        note = Text(self.book.limited or self._note(), "dim")
         if self.session.health.state is State.NO_LEADER:
             note = Text("leader unknown: TTLs unavailable", self.table.lines.tone("warn"))
         if self.problem is not None:
             note = error_line(self.problem)
         self.set_status(Text(shown), self.filter_text(), note, Text("" if self.automatic else "automatic refresh off"))
+
+    def _note(self) -> str:
+        words = "TTLs come from the leader; after a leader change they restart"
+        polled = f"   polling {TTL_EVERY:g} s, visible rows only" if self.session.profile.refresh > 0 else ""
+        return words + polled if self.automatic else words
 
     def record_of(self, row: LeaseRow) -> Record:
         keys = b" ".join(row.keys or ())
@@ -281,6 +265,16 @@ class LeasesScreen(ListScreen[LeaseRow]):
         return lines
 
     # --- actions -----------------------------------------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.actions_changed()
+
+    def available_actions(self) -> list[Action]:
+        """Where there is little room the hint for renewing is shorter, so that it stays."""
+        if self.size.width >= WIDE:
+            return super().available_actions()
+        return [replace(a, label="keep alive") if a.id == "ttl" else a for a in super().available_actions()]
 
     def why_not(self, action_id: str) -> str:
         if action_id in ("delete", "watch", "ttl") and self.table.current is None:

@@ -25,8 +25,15 @@ RowT = TypeVar("RowT")
 
 FILTER_SHOWN = 40
 TITLE_LIMIT = 200
+PLAIN_VERBS = frozenset({"add", "remove", "update", "promote", "disarm", "delete", "enable", "disable"})
 NOT_TWICE = frozenset({"write", "maintenance"})
 """Groups of work that nothing may cut short: what they send may be on its way."""
+
+
+def verb_of(action: str) -> str:
+    """``member remove`` as people say it: ``remove member``; other actions as they are."""
+    noun, _, verb = action.partition(" ")
+    return f"{verb} {noun}" if verb in PLAIN_VERBS else action
 
 
 class ListScreen(ClusterScreen, Generic[RowT]):

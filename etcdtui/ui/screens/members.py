@@ -21,10 +21,10 @@ from etcdtui.services.session import Session
 from etcdtui.ui.bindings import MEMBERS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.screens.leases import LeaseDetail
 from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.screens.members_maintenance import NAME_LIMIT, MaintenanceMixin
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
 
 URL_LIMIT = 200
@@ -59,8 +59,8 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         self.shown = cluster.view_of(session.health)
         self._alarms: tuple[Alarm, ...] | None = None
         self._limited = ""
-        self.summary = LeaseDetail()
-        self.detail = LeaseDetail()
+        self.summary = DetailLines()
+        self.detail = DetailLines()
         self.table = LineTable(
             self._columns(),
             lambda row: row.member.id,

@@ -18,7 +18,7 @@ from etcdtui.services.snapshots import save_snapshot
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
-from etcdtui.ui.screens.listing import ListScreen
+from etcdtui.ui.screens.listing import ListScreen, verb_of
 from etcdtui.ui.text import safe
 
 NAME_LIMIT = 40
@@ -35,7 +35,7 @@ class MaintenanceMixin(ListScreen[MemberRow]):
             self.session.monitor.poll_soon()
             return words
 
-        return await self.write(plan, send, verb=plan.action)
+        return await self.write(plan, send, verb=verb_of(plan.action))
 
     def action_maintenance(self) -> None:
         """The maintenance of the cluster and of the selected member, as a list."""
@@ -85,11 +85,10 @@ class MaintenanceMixin(ListScreen[MemberRow]):
         lines = [Text(f"at revision {check.revision}: {check.verdict}")]
         for row, answer in check.answers:
             told = (
-                Text(f"{answer.hash:08x}  compacted at {answer.compact_revision}")
-                if isinstance(answer, HashKV)
-                else error_line(answer)
+                Text(f"{answer.hash:08x}  {_compacted(answer)}") if isinstance(answer, HashKV) else error_line(answer)
             )
             lines.append(Text.assemble(safe(row.name, limit=NAME_LIMIT), "  ", told))
+        self.status_line.clear_flash()
         await self.app.push_screen_wait(MessageDialog(Text("do the members agree"), Text("\n").join(lines)))
 
     async def defrag(self, row: MemberRow) -> None:
@@ -148,6 +147,11 @@ class MaintenanceMixin(ListScreen[MemberRow]):
             self.flash(error_line(error), "bad")
             return
         self.flash(Text.assemble("snapshot saved and verified: ", safe(str(path), limit=200)), "good")
+
+
+def _compacted(answer: HashKV) -> str:
+    """etcd answers -1 for a history that was never compacted."""
+    return f"compacted at {answer.compact_revision}" if answer.compact_revision > 0 else "never compacted"
 
 
 def _new_file(typed: str) -> Path | None:

@@ -28,8 +28,8 @@ from etcdtui.ui.bindings import WATCH
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.auth_rows import typed_range
 from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.leases import LeaseDetail
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.tail import TailView
 
@@ -108,7 +108,7 @@ class WatchScreen(ClusterScreen):
         self._hidden = frozenset(name.lower() for name in session.profile.mask.fields)
         self.list = WatchList()
         self.tail = TailView(self._is_masked, self._hidden, id="tail")
-        self.detail = LeaseDetail()
+        self.detail = DetailLines()
         self.filter_words = ""
         self._numbers = 0
         self._painted: tuple[object, ...] = ()

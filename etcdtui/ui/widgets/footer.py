@@ -14,7 +14,7 @@ Hint = tuple[str, str]
 """A key and its label."""
 HELP: Hint = ("?", "help")
 MENU = "o"
-DROP_FIRST = ("P", "r", "s", "y", "f", "t", "H", "w", "!")
+DROP_FIRST = ("P", "r", "s", "y", "f", "H", "w", "!")
 """Keys whose hints go first when the line is too short; then the others from the right."""
 
 

@@ -24,6 +24,7 @@ Sortable = int | float | str | bytes | tuple[int | float | str | bytes, ...]
 GAP = 2
 """Blanks between columns."""
 MARKS_WIDTH = 2
+NO_MATCH = "Nothing matches the filter; esc clears it."
 MARKING = frozenset({"mark", "mark_all", "clear_marks"})
 SORTING = frozenset({"sort_next", "sort_reverse"})
 MEASURED_ROWS = 500
@@ -313,7 +314,8 @@ class TableLines(LineView, Generic[RowT]):
 
     def render_row(self, index: int, width: int) -> Text:
         if not self.table.rows:
-            text = Text.assemble(" " * MARKS_WIDTH, self.table.empty, no_wrap=True)
+            empty = Text(NO_MATCH) if self.table.all_rows else self.table.empty
+            text = Text.assemble(" " * MARKS_WIDTH, empty, no_wrap=True)
             text.truncate(width, overflow="ellipsis")
             return text
         row = self.table.rows[index]
