@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import pairwise
 
 from etcdtui.client import Client
 from etcdtui.core.errors import EtcdError, PermissionDenied
@@ -23,6 +24,8 @@ PARALLEL_READS = 8
 SAMPLES_KEPT = 120
 ONE_SHOT_TTL = 600
 """Granted seconds from which a lease that was never seen renewed is called one-shot."""
+ROUNDING = 1.5
+"""Seconds by which two answers about the time left may differ from the time that passed."""
 SCAN_KEYS = 10_000
 """Keys read to find leases where listing them is not allowed."""
 KEYS_SHOWN = 200
@@ -95,13 +98,18 @@ def state_of(samples: Sequence[tuple[float, int]], granted: int, keys: int | Non
         return LeaseState.GONE
     if keys == 0:
         return LeaseState.EMPTY
-    rose = any(later[1] > earlier[1] for earlier, later in zip(samples, list(samples)[1:], strict=False))
+    rose = any(_renewed(earlier, later) for earlier, later in pairwise(samples))
     falling = len(samples) > 1 and samples[-1][1] < samples[-2][1]
     if left * 3 < granted and (falling or len(samples) == 1) and not (rose and not falling):
         return LeaseState.DRAINING
-    if rose or (granted and granted - left <= granted // 3 and granted < ONE_SHOT_TTL and len(samples) > 1):
+    if rose:
         return LeaseState.RENEWED
     return LeaseState.ONE_SHOT if granted > ONE_SHOT_TTL else LeaseState.UNKNOWN
+
+
+def _renewed(earlier: tuple[float, int], later: tuple[float, int]) -> bool:
+    """Whether more is left than there can be without a renewal in between; etcd tells whole seconds."""
+    return later[1] > earlier[1] or later[1] > earlier[1] - (later[0] - earlier[0]) + ROUNDING
 
 
 @dataclass(slots=True)

@@ -22,7 +22,9 @@ from tests.support import Server
         ([(0, 19), (2, 17)], 60, 1, LeaseState.DRAINING),
         ([(0, 3500), (2, 3498)], 3600, 1, LeaseState.ONE_SHOT),
         ([(0, 12)], 60, 1, LeaseState.DRAINING),
-        ([(0, 50), (1, 49), (2, 48)], 60, 1, LeaseState.RENEWED),
+        ([(0, 50), (1, 49), (2, 48)], 60, 1, LeaseState.UNKNOWN),
+        ([(0, 9), (2, 9)], 10, 1, LeaseState.RENEWED),
+        ([(0, 58), (2, 57)], 60, 1, LeaseState.UNKNOWN),
         ([(0, 30), (2, 28)], 60, 1, LeaseState.UNKNOWN),
     ],
 )
