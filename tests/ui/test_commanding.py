@@ -20,6 +20,7 @@ from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.prompt import PasswordDialog, PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
+from etcdtui.ui.screens.activity import ActivityScreen
 from etcdtui.ui.screens.compare import CompareScreen
 from etcdtui.ui.screens.keys import KeysScreen
 from etcdtui.ui.screens.results import ResultsScreen
@@ -321,3 +322,24 @@ async def test_a_second_write_is_refused_while_one_is_on_its_way_and_the_first_g
         assert await etcd.get(b"/first") == b"1"
         assert await etcd.get(b"/second") is None
         assert await etcd.get(b"/seen") == b"v"
+
+
+async def test_who_comes_back_to_activity_stands_on_what_was_done_meanwhile(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        for key in ("/first", "/second"):
+            await run(app, pilot, f"put {key} v")
+            await agree(pilot)
+            await eventually(lambda: app.screen is app.shown)
+            await pilot.press("9")
+            screen = await shows(app, ActivityScreen)
+            current = eventually(lambda screen=screen: screen.table.current and screen.table.current.record.target)
+            assert await current == key.encode()
+            await pilot.press("1")
+            await shows(app, KeysScreen)
+        await pilot.press("9")
+        await eventually(lambda: app.screen is screen)
+        await pilot.press("u")
+        await agree(pilot)
+        await eventually(lambda: [row.record.action for row in screen.table.rows] == ["undo", "new key", "new key"])
+        # Still on the line that was undone, not on that of the undo: u is no toggle.
+        await eventually(lambda: screen.table.current is not None and screen.table.current.undo_word == "undone")

@@ -88,6 +88,7 @@ class ActivityScreen(ListScreen[Row]):
         self.detail = PlanView(id="detail")
         self.older: list[AuditRecord] = []
         self.reasons: dict[str, str] = {}
+        self._came_back = False
         self._shown: tuple[object, ...] = ()
 
     def _columns(self) -> list[Column[Row]]:
@@ -126,8 +127,15 @@ class ActivityScreen(ListScreen[Row]):
         if state != self._shown:
             self._shown = state
             self.table.set_rows([*reversed(now), *(Row(record, older=True) for record in self.older)])
+            if self._came_back and now:
+                self.table.go_to(now[-1].record.id)
             self._explain_current()
+        self._came_back = False
         self.show_status()
+
+    def on_screen_suspend(self) -> None:
+        """Who comes back from another screen to a new line came because of it; a dialog above is not another screen."""
+        self._came_back = self not in self.app.screen_stack
 
     async def _read_older(self) -> None:
         try:
