@@ -16,12 +16,13 @@ from etcdtui.core.steps import MAX_BYTES, Step
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
+from etcdtui.services.committing import Committed, Refused, Unknown
 from etcdtui.services.drafts import Drafts
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.formats import check_syntax
 from etcdtui.services.guard import Guard
 from etcdtui.services.kubernetes import MAGIC_BYTES, edit_refusal, other_owner
-from etcdtui.services.writes import Committed, DryRun, Refused, Unknown, Writes
+from etcdtui.services.writes import DryRun, Writes
 
 EDIT_BYTES = 256 * 1024
 EDIT_LINES = 10_000

@@ -21,13 +21,14 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
 from etcdtui.services import editing, valuediff
+from etcdtui.services.committing import Committed, Refused
 from etcdtui.services.drafts import Draft, Drafts, drafts_of
 from etcdtui.services.editing import Conflict, Editable, EditMode, Gone, NotKnown, Saved, editable, to_value
 from etcdtui.services.editor import NoEditor, edit_file, run_editor
 from etcdtui.services.kubernetes import edit_refusal
 from etcdtui.services.restore import plan_restore
 from etcdtui.services.valuediff import Hiding, Look, hiding, merge
-from etcdtui.services.writes import Committed, DryRun, Refused, Writes
+from etcdtui.services.writes import DryRun, Writes
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.lending import lend_terminal
 from etcdtui.ui.modals.ask import AskDialog

@@ -17,6 +17,7 @@ from etcdtui.core.steps import Group, Step
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.services import deleting, moving
+from etcdtui.services.committing import Unknown
 from etcdtui.services.deleting import Preview, TooLarge
 from etcdtui.services.journal import unfinished
 from etcdtui.services.restore import find_deleted, plan_undelete, undeletable
@@ -24,7 +25,7 @@ from etcdtui.services.transfer import TransferError, export_file, load_file, pla
 from etcdtui.services.trash import trash_of
 from etcdtui.services.undo import plan_undo, run_undo
 from etcdtui.services.undolog import UndoEntry
-from etcdtui.services.writes import BatchReport, Unknown, holds_kubernetes
+from etcdtui.services.writes import BatchReport, holds_kubernetes
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.prompt import ANSWER_LIMIT, PromptDialog

@@ -10,11 +10,12 @@ from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import ActionClass
 from etcdtui.core.types import WriteIntent
 from etcdtui.services import deleting
+from etcdtui.services.committing import Refused
 from etcdtui.services.deleting import plan_delete_key, plan_delete_keys, plan_delete_range, preview_prefix
 from etcdtui.services.guard import GuardPolicy
 from etcdtui.services.trash import KEEP_DAYS, Trash, trash_of
 from etcdtui.services.undo import plan_undo, run_undo
-from etcdtui.services.writes import Refused, Writes
+from etcdtui.services.writes import Writes
 from tests.services.writing_support import everything, must_get, writes_on
 from tests.support.server import Server
 

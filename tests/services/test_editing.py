@@ -13,6 +13,7 @@ import pytest
 from etcdtui.core.plan import PlanLine
 from etcdtui.core.steps import Step
 from etcdtui.core.types import KeyValue, WriteIntent
+from etcdtui.services.committing import Committed, Refused, Unknown
 from etcdtui.services.drafts import Drafts, drafts_of
 from etcdtui.services.editing import (
     Conflict,
@@ -30,7 +31,7 @@ from etcdtui.services.formats import check_syntax
 from etcdtui.services.guard import Guard, GuardPolicy
 from etcdtui.services.undo import plan_undo
 from etcdtui.services.valuediff import Hiding, Look, changes, line_diff, merge, view
-from etcdtui.services.writes import Committed, Refused, Unknown, Writes
+from etcdtui.services.writes import Writes
 from tests.services.writing_support import must_get, writes_on
 from tests.support.proxy import TcpProxy
 from tests.support.server import Server

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from etcdtui.services import deleting, moving
+from etcdtui.services.committing import Refused
 from etcdtui.services.deleting import Preview
 from etcdtui.services.journal import unfinished
 from etcdtui.services.undo import plan_undo, run_undo
-from etcdtui.services.writes import Refused, Writes
+from etcdtui.services.writes import Writes
 from tests.services.writing_support import everything, must_get, writes_on
 from tests.support.server import Server
 

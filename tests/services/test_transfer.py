@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etcdtui.core.types import KeyValue
+from etcdtui.services.committing import Committed
 from etcdtui.services.compare import compare, counts, plan_copy
 from etcdtui.services.guard import GuardPolicy
 from etcdtui.services.restore import find_deleted, plan_restore, plan_undelete
@@ -25,7 +26,6 @@ from etcdtui.services.transfer import (
     read_prefix,
     run_import,
 )
-from etcdtui.services.writes import Committed
 from tests.services.writing_support import everything, must_get, writes_on
 from tests.support.server import Server
 

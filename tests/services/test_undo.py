@@ -12,6 +12,7 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.txn_text import parse_txn
 from etcdtui.core.types import KeyValue
 from etcdtui.services import deleting, moving
+from etcdtui.services.committing import Committed
 from etcdtui.services.compare import compare, plan_copy
 from etcdtui.services.deleting import Preview
 from etcdtui.services.editing import Saved, plan_edit, save
@@ -22,7 +23,7 @@ from etcdtui.services.trash import Trash
 from etcdtui.services.txns import evaluate, plan_txn, run_txn
 from etcdtui.services.undo import plan_undo, run_undo
 from etcdtui.services.undolog import UNDO, UndoEntry, UndoLog
-from etcdtui.services.writes import Committed, Writes
+from etcdtui.services.writes import Writes
 from tests.services.writing_support import everything, must_get, writes_on
 from tests.support.server import Server
 

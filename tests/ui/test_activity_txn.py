@@ -14,9 +14,9 @@ from textual.pilot import Pilot
 
 from etcdtui.core.steps import Step
 from etcdtui.services.audit import OLDER_PAGE, Audit
+from etcdtui.services.committing import Committed
 from etcdtui.services.editing import plan_edit
 from etcdtui.services.session import Overrides, Session
-from etcdtui.services.writes import Committed
 from etcdtui.ui.screens.activity import ActivityScreen
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.txn import TxnScreen
