@@ -146,7 +146,7 @@ class MaintenanceMixin(ListScreen[MemberRow]):
         except (EtcdError, OSError) as error:
             self.flash(error_line(error), "bad")
             return
-        self.flash(Text.assemble("snapshot saved and verified: ", safe(str(path), limit=200)), "good")
+        self.flash(Text.assemble("snapshot saved and verified: ", safe(str(path.absolute()), limit=200)), "good")
 
 
 def _compacted(answer: HashKV) -> str:
