@@ -7,7 +7,6 @@ an exception, and the draft of an edit survives all of them.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,19 +17,16 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.plan import PlanLine, WritePlan, line
 from etcdtui.core.types import KeyValue
-from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
 from etcdtui.services import editing, valuediff
 from etcdtui.services.committing import Committed, Refused
 from etcdtui.services.drafts import Draft, Drafts, drafts_of
-from etcdtui.services.editing import Conflict, Editable, EditMode, Gone, NotKnown, Saved, editable, to_value
-from etcdtui.services.editor import NoEditor, edit_file, run_editor
+from etcdtui.services.editing import Conflict, Gone, NotKnown, Saved, editable
 from etcdtui.services.kubernetes import edit_refusal
 from etcdtui.services.restore import plan_restore
 from etcdtui.services.valuediff import Hiding, Look, hiding, merge
 from etcdtui.services.writes import DryRun, Writes
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.lending import lend_terminal
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.conflict import MERGE, MINE, THEIRS, ConflictDialog
 from etcdtui.ui.modals.edit import EditDialog
@@ -38,6 +34,7 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import EDIT, RUN, ReviewDialog
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
+from etcdtui.ui.writing_outside import OutsideEditor
 
 FILE_LIMIT = 8 * 1024 * 1024
 
@@ -132,7 +129,8 @@ class KeyWriting:
     async def _edit_inside(self, work: _Work) -> _Work | None:
         shown = editable(work.value)
         if shown.too_big:
-            return await self._edit_outside(work) if await self._ask_outside(len(work.value)) else None
+            wanted = await OutsideEditor(self.screen).is_wanted(len(work.value))
+            return await self._edit_outside(work) if wanted else None
         limit = editing.size_limit(self.writes.guard)[1]
         original = work.base.value if work.base else None
         dialog = EditDialog(
@@ -159,55 +157,14 @@ class KeyWriting:
 
     async def _edit_outside(self, work: _Work) -> _Work | None:
         """``$EDITOR`` on the terminal; the live parts of the program go on."""
-        shown = _for_file(work.value)
-        text = shown.text.encode() if shown.mode is not EditMode.TEXT else work.value
-        try:
-            async with edit_file(work.key, text) as path:
-                result = await lend_terminal(self.screen.app, lambda: run_editor(path, text, os.environ))
-        except NoEditor as error:
-            self.failed(error)
+        editor = OutsideEditor(self.screen)
+        value = await editor.edit(work.key, work.value, lambda left: self._store(replace(work, value=left)))
+        if value is None:
             return None
-        except OSError as error:
-            self.flash(f"the value could not be put into a file for the editor: {error.strerror}", "bad")
-            return None
-        if result.value is None:
-            kept = (
-                result.left is not None
-                and shown.mode is EditMode.TEXT
-                and self._store(replace(work, value=result.left))
-            )
-            then = "what it had saved is kept as a draft" if kept else "nothing is changed"
-            self.flash(f"{result.problem}; {then}", "warn")
-            return None
-        value = result.value
-        if result.newline_added and shown.mode is EditMode.TEXT and await self._drop_newline():
-            value = value[:-1]
-        if shown.mode is not EditMode.TEXT:
-            try:
-                value = to_value(shown.mode, value.decode("utf-8", "replace").removesuffix("\n"))
-            except ValueError as error:
-                self.flash(str(error), "bad")
-                return None
         if value == (work.base.value if work.base else None):
             self.flash("nothing is changed")
             return None
         return replace(work, value=value)
-
-    async def _ask_outside(self, size: int) -> bool:
-        """Whether a value that the editor here does not take is to be opened in the person's own."""
-        limit = f"{format_size(editing.EDIT_BYTES)}, {editing.EDIT_LINES} lines, {editing.EDIT_LINE} characters a line"
-        lines = [
-            line(f"the value has {format_size(size)}; the editor here takes at most {limit}", tone="head"),
-            line("$EDITOR opens it in a private file; what it saves is reviewed before anything is written"),
-        ]
-        title = Text("too large for the editor here")
-        return await self.screen.app.push_screen_wait(AskDialog(title, lines, [("E", "open $EDITOR")])) == "E"
-
-    async def _drop_newline(self) -> bool:
-        lines = [line("the value had no line end at its end; the editor added one")]
-        answers = [("k", "keep it as it was: none"), ("a", "add it")]
-        answer = await self.screen.app.push_screen_wait(AskDialog(Text("final line end"), lines, answers))
-        return answer != "a"
 
     def _store(self, work: _Work) -> bool:
         """Save the draft; a flash when that fails."""
@@ -406,11 +363,3 @@ def _read_some(path: Path) -> bytes:
     """The file's content, at most a byte more than is allowed."""
     with path.open("rb") as file:
         return file.read(FILE_LIMIT + 1)
-
-
-def _for_file(value: bytes) -> Editable:
-    """For a file on disk any UTF-8 text is exact; only binary values become hex."""
-    try:
-        return Editable(EditMode.TEXT, value.decode())
-    except UnicodeDecodeError:
-        return Editable(EditMode.HEX, editing.hex_text(value))

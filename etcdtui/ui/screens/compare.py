@@ -120,7 +120,7 @@ class CompareScreen(ListScreen[DiffRow]):
 
     def show_status(self) -> None:
         sides = Text.assemble(self.left.name, "  ->  ", self.right.name)
-        self.set_status(sides, self.words, self.filter_text(), Text(self._copying() if self.rows else ""))
+        self.set_status(sides, self.words, self.filter_text(), safe(self._copying() if self.rows else ""))
 
     def _copying(self) -> str:
         """What ``c`` does, and whether the other side is open for it: its title is not shown here."""
