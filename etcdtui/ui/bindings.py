@@ -176,8 +176,9 @@ _SEARCH = (
 _WATCH = (
     Action("choose", "enter", "diff", "The change, before and after.", (WATCH,), "move", footer=1),
     Action("new", "n", "new", "A new watch.", (WATCH,), "do", "watch KEY", footer=20),
-    Action("delete", "d", "drop", "End this watch.", (WATCH,), "do", footer=30),
-    Action("move", "m", "mark line", "Put a line with the time into the tail.", (WATCH,), "do", footer=40),
+    Action("delete", "d", "stop", "End this watch.", (WATCH,), "do", footer=30),
+    Action("move", "m", "mark", "Put a line with the time into the tail.", (WATCH,), "do", footer=10),
+    Action("pause", "p", "pause", "Stop drawing news; nothing is lost.", (WATCH,), "view", footer=5),
 )
 
 _LEASES = (
@@ -204,7 +205,7 @@ _MEMBERS = (
     Action("new", "n", "add", "Add a member.", (MEMBERS,), "write", "member add NAME --peer-urls U", True, footer=20),
     Action("edit", "e", "peer URLs", "Change the peer URLs.", (MEMBERS,), "write", "member update ID", True),
     Action("delete", "d", "remove", "Remove the member.", (MEMBERS,), "write", "member remove ID", True, footer=30),
-    Action("move", "m", "leader", "Make it the leader.", (MEMBERS,), "write", "move-leader ID", True, footer=40),
+    Action("move", "m", "move leader", "Make it the leader.", (MEMBERS,), "write", "move-leader ID", True, footer=40),
     Action(
         "maintenance",
         "M",
@@ -237,6 +238,7 @@ _AUTH = (
 )
 
 _TXN = (
+    Action("choose", "enter", "edit", "Edit the row; on a heading, the whole text.", (TXN,), "move"),
     Action("new", "n", "add", "Add a condition or a request to this part.", (TXN,), "write", footer=10),
     Action("edit", "e", "edit", "Edit the row; on a heading, the whole text.", (TXN,), "write", footer=20),
     Action("delete", "d", "drop", "Drop the row.", (TXN,), "write", footer=30),

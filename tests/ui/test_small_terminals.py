@@ -8,12 +8,14 @@ import pytest
 from rich.text import Text
 from textual.widget import Widget
 
+from etcdtui.services.watching import FeedState
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import ItemLines, PickerDialog
 from etcdtui.ui.screens.auth import AuthScreen
 from etcdtui.ui.screens.keys import KeysScreen
 from etcdtui.ui.screens.leases import LeasesScreen
+from etcdtui.ui.screens.watch import WatchScreen
 from etcdtui.ui.widgets.table import Column, fit_columns
 from tests.support import Server, eventually
 from tests.ui.test_shell import profile, running
@@ -127,3 +129,35 @@ async def test_lease_hints_name_what_the_keys_do(etcd: Server, tmp_path: Path) -
         await eventually(lambda: ("t", "keep alive once") in screen.footer_line.hints)
         assert ("enter", "keys") in screen.footer_line.hints
         assert not any(key == "e" for key, _ in screen.footer_line.hints), granted
+
+
+async def test_a_filter_that_leaves_nothing_says_so(etcd: Server, tmp_path: Path) -> None:
+    etcd.etcdctl("lease", "grant", "300")
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await pilot.press("3")
+        await eventually(lambda: isinstance(app.shown, LeasesScreen) and len(app.shown.table.rows) == 1)
+        screen = app.shown
+        assert isinstance(screen, LeasesScreen)
+        screen.set_filter("nosuchword")
+        assert "Nothing matches the filter; esc clears it." in screen.table.lines.render_row(0, 100).plain
+        await pilot.press("escape")
+        await eventually(lambda: len(screen.table.rows) == 1)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_titles_of_a_tail_stand_over_its_columns(etcd: Server, tmp_path: Path, size: tuple[int, int]) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path, size=size) as (app, pilot):
+        await pilot.press("2")
+        await eventually(lambda: isinstance(app.shown, WatchScreen))
+        screen = app.shown
+        assert isinstance(screen, WatchScreen)
+        screen.show_place(b"/w/")
+        await eventually(lambda: screen.list.feeds[0][1].state is FeedState.LIVE)
+        await etcd.put("/w/name", "1")
+        await eventually(lambda: screen.tail.row_count == 1)
+        width = screen.tail.scrollable_content_region.width
+        row, titles = screen.tail.render_row(0, width).plain, screen.titles.render().plain
+        name = "name" if size[0] < 100 else "/w/name"
+        for title, cell in (("OP", "NEW"), ("KEY", name)):
+            assert titles.index(title) == row.index(cell), (titles, row)
+        assert ("KEY (under /w/)" in titles) == (size[0] < 100)

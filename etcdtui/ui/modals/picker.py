@@ -79,8 +79,11 @@ class ItemLines(LineView):
         return len(self._key(item, width)) + self._label_width(width) + 2 + words > width
 
     def _label_width(self, width: int) -> int:
+        """All labels whole where nothing stands beside them, else as far as that leaves half of the row."""
         longest = max((one.label.cell_len for one in self.items), default=0)
-        return LABEL_WIDTH if width >= NARROW else min(LABEL_WIDTH, longest)
+        if not any(one.note or one.reason for one in self.items):
+            return longest
+        return min(max(longest, LABEL_WIDTH if width >= NARROW else 0), width // 2)
 
     def render_row(self, index: int, width: int) -> Text:
         item = self.items[index]
@@ -179,6 +182,7 @@ class PickerDialog(Dialog[str]):
 
     def on_resize(self) -> None:
         self._fit()
+        self.call_after_refresh(self._tell)
 
     def _fit(self) -> None:
         short = self.size.height <= SHORT

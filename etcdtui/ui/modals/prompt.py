@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from etcdtui.config.secrets import Secret
-from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.widgets.field import Field
 
 ANSWER_LIMIT = 4096
@@ -43,14 +43,15 @@ class PromptDialog(Dialog[str]):
 class PasswordDialog(Dialog[Secret]):
     """Dismisses with the password, ``None`` when closed; what is typed is neither shown nor copied.
 
-    ``notice`` is safe text: what was wrong with the last one.
+    ``notice`` is safe text: what was wrong with the last one. ``enter`` is what the key does.
     """
 
     hints = (("enter", "log in"), ("esc", "cancel"))
 
-    def __init__(self, title: Text, notice: Text | None = None) -> None:
+    def __init__(self, title: Text, notice: Text | None = None, *, enter: str = "log in") -> None:
         super().__init__()
         self._heading = title
+        self._enter = enter
         self.field = Field(password=True, max_length=ANSWER_LIMIT)
         self.notice = Static(notice or Text(), markup=False)
 
@@ -62,6 +63,7 @@ class PasswordDialog(Dialog[Secret]):
         yield self.notice
 
     def on_mount(self) -> None:
+        self.query_one(Hints).show((("enter", self._enter), ("esc", "cancel")))
         self.field.focus()
 
     def on_field_paste_cut(self) -> None:

@@ -120,7 +120,8 @@ class ReviewDialog(Dialog[str]):
 
     def title_text(self) -> Text:
         head = Text.assemble(f"{self.plan.action.upper() if self._typed else 'review: ' + self.plan.action} ")
-        head.append_text(safe(self.plan.target, "bold", limit=TITLE_LIMIT))
+        if self.plan.target != self.plan.action.encode():
+            head.append_text(safe(self.plan.target, "bold", limit=TITLE_LIMIT))
         head.append("  on  ").append_text(safe(self.guard.policy.profile or "?", "bold", limit=TITLE_LIMIT))
         return head.append(f", {self.guard.state_word}")
 

@@ -244,8 +244,12 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         for write in (False, True):
             answer = access.can(row.user, self.access, wanted, write=write)
             word = "write" if write else "read"
-            verdict = ("YES", tone("good")) if answer.allowed else ("NO", tone("bad"))
-            lines.append(Text.assemble(f"  {word:<6}", verdict, "  ", safe(answer.because, limit=160)))
+            verdict = ("YES", tone("good")) if answer.allowed else ("NO ", tone("bad"))
+            because = safe(answer.because, limit=160)
+            if self._tight:
+                lines += [Text.assemble(f"  {word:<6}", verdict), Text.assemble("    ", because)]
+            else:
+                lines.append(Text.assemble(f"  {word:<6}", verdict, "  ", because))
         self.answer, self._answered_for = lines, row.name
         self._show_detail()
 

@@ -44,11 +44,13 @@ class AuthChangeMixin(ListScreen[AccessRow]):
     async def password_for(self, name: str) -> Secret | None:
         """A new password, typed twice; ``None`` when the person gave up or the two differ."""
         first: Secret | None = await self.app.push_screen_wait(
-            PasswordDialog(Text.assemble("new password of ", safe(name, limit=40)))
+            PasswordDialog(Text.assemble("new password of ", safe(name, limit=40)), enter="ok")
         )
         if first is None:
             return None
-        second: Secret | None = await self.app.push_screen_wait(PasswordDialog(Text("the same password again")))
+        second: Secret | None = await self.app.push_screen_wait(
+            PasswordDialog(Text("the same password again"), enter="ok")
+        )
         if second is None:
             return None
         if first.reveal() != second.reveal():

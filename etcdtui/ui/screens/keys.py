@@ -134,6 +134,8 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit(event.size.width)
+        if self._started:
+            self.settle()  # other rows are visible now
 
     def _fit(self, width: int) -> None:
         self.set_class(0 < width < NARROW, "-stacked")

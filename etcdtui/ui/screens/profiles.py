@@ -148,7 +148,7 @@ class ProfilesScreen(Screen[None]):
 
         return [
             Column("name", "NAME", lambda row: safe(row.name, "bold", limit=40), lambda r: r.name, least=8, most=24),
-            Column("env", "ENV", environment, lambda r: of(r).environment, priority=2, least=6, most=18),
+            Column("env", " ENV", environment, lambda r: of(r).environment, priority=2, least=6, most=18),
             Column("endpoints", "ENDPOINTS", endpoints, priority=1, least=16, most=60, grow=True),
             Column("tls", "", lambda r: Text("TLS" if r.profile and of(r).is_tls else ""), priority=4, least=3, most=3),
             Column("user", "USER", lambda r: safe(of(r).auth.user or "-", limit=20), priority=3, most=14),

@@ -31,7 +31,7 @@ from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.lines import LineView
-from etcdtui.ui.widgets.tail import TailView
+from etcdtui.ui.widgets.tail import TailTitles, TailView
 
 TICK = 0.1
 """Seconds between two looks at the feed: the terminal is painted at most so often."""
@@ -98,7 +98,7 @@ class WatchScreen(ClusterScreen):
     WatchScreen #watch-list { border-bottom: solid $panel; }
     WatchScreen #watch-detail { height: 40%; border-top: solid $panel; display: none; }
     WatchScreen.-detail #watch-detail { display: block; }
-    WatchScreen.-over.-detail #tail { display: none; }
+    WatchScreen.-over.-detail #tail, WatchScreen.-over.-detail TailTitles { display: none; }
     WatchScreen.-over.-detail #watch-detail { height: 1fr; }
     """
 
@@ -108,6 +108,7 @@ class WatchScreen(ClusterScreen):
         self._hidden = frozenset(name.lower() for name in session.profile.mask.fields)
         self.list = WatchList()
         self.tail = TailView(self._is_masked, self._hidden, id="tail")
+        self.titles = TailTitles(self.tail)
         self.detail = DetailLines()
         self.filter_words = ""
         self._numbers = 0
@@ -118,6 +119,7 @@ class WatchScreen(ClusterScreen):
 
     def compose_body(self) -> ComposeResult:
         yield self.list
+        yield self.titles
         yield self.tail
         with Vertical(id="watch-detail"):
             yield self.detail
@@ -181,6 +183,7 @@ class WatchScreen(ClusterScreen):
         feed = current[1] if current else None
         if self.tail.feed is not feed:
             self.tail.show_feed(feed)
+            self.titles.refresh()
         self._show_detail()
         self._show_status()
 

@@ -14,6 +14,7 @@ from etcdtui.services import changes
 from etcdtui.services.watching import MarkLine, Seen, WatchFeed
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.toned import Toned
 
 NARROW = 100
 KEY_LIMIT = 300
@@ -21,6 +22,11 @@ CHANGE_LIMIT = 300
 _OP_TONES = {"NEW": "added", "PUT": "changed", "DEL": "removed", "DEL~": "warn"}
 
 Wanted = Callable[[Seen, str], bool]
+
+
+def _key_width(width: int) -> int:
+    """Cells of the key in rows of ``width`` cells."""
+    return max(16, (width - (44 if width >= NARROW else 26)) // 2)
 
 
 class TailView(LineView):
@@ -123,18 +129,31 @@ class TailView(LineView):
         line = safe(f" {words} ", limit=width).plain.center(width, "-")
         return Text(line, self.tone("warn" if isinstance(entry, Gap) else "accent"), no_wrap=True)
 
+    def titles(self) -> Text:
+        """What stands over the columns of the rows as they are now."""
+        width = self._line_width
+        spec = self.feed.spec if self.feed else None
+        cut = width < NARROW and spec is not None and spec.is_prefix and spec.key != b"\0"
+        key = Text.assemble("KEY (under ", safe(spec.key, limit=KEY_LIMIT), ")") if cut and spec else Text("KEY")
+        key.truncate(_key_width(width), overflow="ellipsis", pad=True)
+        line = Text.assemble(f" {'SEEN':<8} {'REV':<9} {'OP':<5}", key, no_wrap=True, end="")
+        if width >= NARROW:
+            line.append(f" {'SIZE':>8}")
+        line.append(" CHANGE")
+        line.truncate(width, overflow="ellipsis")
+        return line
+
     def _event_row(self, seen: Seen, width: int) -> Text:
         feed = self.feed
         kv = seen.event.kv
         op = feed.op(seen) if feed else ""
         clock = time.strftime("%H:%M:%S", time.localtime(seen.seen))
         narrow = width < NARROW
-        key_width = max(16, (width - 44) // 2)
         key = kv.key
         if narrow and feed is not None and feed.spec.is_prefix and key != feed.spec.key:
             key = key.removeprefix(feed.spec.key)
         shown = safe(key, self.tone("key"), limit=KEY_LIMIT)
-        shown.truncate(key_width, overflow="ellipsis", pad=True)
+        shown.truncate(_key_width(width), overflow="ellipsis", pad=True)
         line = Text.assemble(
             f" {clock} ",
             (f"{kv.mod_revision:<9} ", self.tone("muted")),
@@ -153,3 +172,26 @@ class TailView(LineView):
         if self._masked(seen.event.kv.key):
             return Text("(masked)", self.tone("masked"))
         return safe(changes.summary(seen.event, self._hidden), limit=CHANGE_LIMIT)
+
+
+class TailTitles(Toned):
+    """The line over a tail, once there is a watch."""
+
+    DEFAULT_CSS = "TailTitles { height: 1; width: 1fr; }"
+
+    def __init__(self, tail: TailView) -> None:
+        super().__init__()
+        self.tail = tail
+
+    def on_mount(self) -> None:
+        self.watch(self.tail, "show_vertical_scrollbar", self._again, init=False)
+
+    def _again(self) -> None:
+        self.refresh()
+
+    def render(self) -> Text:
+        if self.tail.feed is None:
+            return Text()
+        line = self.tail.titles()
+        line.stylize(self.tone("head"))
+        return line
