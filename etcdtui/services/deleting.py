@@ -140,15 +140,18 @@ def plan_delete_keys(guard: Guard, kvs: Sequence[KeyValue]) -> WritePlan:
 def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | None) -> WritePlan:
     """Delete everything in a previewed range; ``label`` is what the person asked for (the prefix)."""
     whole = found.key in (b"", b"\0") and found.end == b"\0"
+    prefix = not whole and (found.key, found.end) == prefix_range(label)
+    label = b"" if whole else label
     over = len(found.kvs) > guard.policy.delete_keys
     pages = -(-len(found.kvs) // PAGE_KEYS) if found.paged else 1
     lines = _count_lines(found.kvs, over, guard, found.revision)
+    lines += _reach_lines(found, label) if prefix else []
     if trash is not None:
         lines.append(line("before-images: saved to ", str(trash)))
     lines.append(line(f"guarded: nothing is deleted if any key changed since rev {found.revision}"))
     lines += _atomic_lines(pages)
     return WritePlan(
-        action="delete prefix",
+        action="delete every key" if whole else "delete prefix" if prefix else "delete range from",
         target=label,
         action_class=ActionClass.R4 if over or whole or not label.strip(b"/") else ActionClass.R2,
         scope=Scope(DELETING, deletes=((found.key, found.end),), listed=True),
@@ -162,6 +165,14 @@ def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | 
         changes=len(found.kvs),
         blocked=_protected(guard, found.kvs) or ("" if found.kvs else "there is no key in it"),
     )
+
+
+def _reach_lines(found: Preview, prefix: bytes) -> list[PlanLine]:
+    """A prefix that ends inside of a name takes the names beside it too: ``/a/b`` is a prefix of ``/a/bc``."""
+    if not prefix[-1:].isalnum():
+        return []
+    beside = next((kv.key for kv in found.kvs if kv.key[len(prefix) :][:1].isalnum()), None)
+    return [] if beside is None else [line("it ends inside of a name: this goes too: ", beside, tone="warn")]
 
 
 def _count_lines(kvs: Sequence[KeyValue], over: bool, guard: Guard, revision: int = 0) -> list[PlanLine]:

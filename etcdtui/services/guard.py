@@ -26,6 +26,7 @@ from etcdtui.core.plan import (
     glob_touches,
 )
 from etcdtui.core.ranges import below, contains, cut, prefix_range
+from etcdtui.core.safe_text import safe_text
 from etcdtui.core.types import WriteIntent
 from etcdtui.core.value import Value
 from etcdtui.services.kubernetes import edit_refusal, is_kubernetes, object_name
@@ -34,6 +35,8 @@ ConfirmStyle = Literal["ask-danger", "ask", "type"]
 RELOCK_AFTER = 15 * 60.0
 DELETE_KEYS_LIMIT = 100
 VALUE_SIZE_LIMIT = 512 * 1024
+KEY_SHOWN = 80
+"""Characters of a key named in a refusal."""
 
 
 class GuardPolicy(Value):
@@ -280,7 +283,8 @@ class Guard:
         if plan.scope.may_put(key) and (why := edit_refusal(self.whole(key), head)):
             return why
         if not self.policy.allow_kubernetes_writes:
-            return "a kube-apiserver's key: the profile needs allow_kubernetes_writes: true"
+            shown = safe_text(key, limit=KEY_SHOWN).text
+            return f"{shown} is a kube-apiserver's key: the profile needs allow_kubernetes_writes: true"
         return ""
 
     def confirmation(self, plan: WritePlan) -> Confirmation:

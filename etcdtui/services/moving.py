@@ -57,7 +57,8 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
     verb = "clone" if keep else "move"
     leased = sum(bool(kv.lease) for kv, _ in pairs)
     size = sum(len(kv.value) for kv, _ in pairs)
-    lines = [line(f"{len(pairs)} keys, {format_size(size)}, {leased} with a lease, which goes along", tone="head"),
+    many = f"{len(pairs)} keys" if len(pairs) != 1 else "1 key"
+    lines = [line(f"{many}, {format_size(size)}, {leased} with a lease, which goes along", tone="head"),
              line(source, "  ->  ", target)]  # fmt: skip
     if not keep:
         lines.append(line("watchers see a DELETE and a new key; versions start again at 1", tone="dim"))

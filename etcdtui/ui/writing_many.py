@@ -123,6 +123,9 @@ class ManyWriting(KeyWriting):
             else:
                 kv = await self.writes.get(source)
                 found = Preview(source, b"", (kv,) if kv else (), kv.mod_revision if kv else 0)
+                if source != target and await self.writes.get(target) is not None:
+                    self.flash(f"{escape_key(target)[:ANSWER_LIMIT]} exists already; nothing is overwritten", "warn")
+                    return
             plan = moving.plan_move(self.writes.guard, found, source, target, keep=keep)
             if not await self._agreed(plan.plan, "clone" if keep else "move", plan.groups):
                 return
@@ -308,7 +311,7 @@ class ManyWriting(KeyWriting):
         elif isinstance(report.stopped, Unknown):
             self.flash(f"{count} of {planned} {done}; of the next it is not known: {report.stopped.reason}", "bad")
         else:
-            self.flash(f"{count} of {planned} {done}; the rest was changed by somebody else and is not written", "bad")
+            self.flash(f"{count} of {planned} {done}; the rest was changed or exists and is not written", "bad")
 
 
 def path_of(name: str) -> Path:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from etcdtui.core.errors import WriteRefused
-from etcdtui.core.plan import ActionClass
+from etcdtui.core.plan import ActionClass, WritePlan
+from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import WriteIntent
 from etcdtui.services import deleting
 from etcdtui.services.committing import Refused
@@ -63,6 +64,27 @@ async def test_undo_of_a_prefix_delete_restores_values_and_leases(
         assert (await run_undo(writes, undo)).complete
         assert await everything(writes) == before
         assert (await plan_undo(writes, entry)).reason == "it is undone already"
+
+
+async def test_the_review_says_how_far_a_delete_reaches(etcd: Server, tmp_path: Path) -> None:
+    for key in (b"/a/b", b"/a/b/1", b"/a/bc", b"z"):
+        await etcd.put(key, b"v")
+    async with writes_on(etcd.endpoint, tmp_path) as writes:
+
+        async def planned(key: bytes, end: bytes, label: bytes) -> WritePlan:
+            return plan_delete_range(writes.guard, await deleting.preview(writes, key, end), label, None)
+
+        def words(plan: WritePlan) -> list[str]:
+            return ["".join(p if isinstance(p, str) else p.decode() for p in row.parts) for row in plan.lines]
+
+        cut = await planned(*prefix_range(b"/a/b"), b"/a/b")
+        assert cut.action == "delete prefix" and any("this goes too: /a/bc" in row for row in words(cut))
+        whole_name = await planned(*prefix_range(b"/a/b/"), b"/a/b/")
+        assert not any("goes too" in row for row in words(whole_name))
+        assert (await planned(b"/a/b", b"/a/bd", b"/a/b")).action == "delete range from"
+        everything = await planned(b"\0", b"\0", b"\0")
+        assert (everything.action, everything.target) == ("delete every key", b"")
+        assert everything.target_word == writes.guard.policy.profile
 
 
 async def test_a_change_since_the_preview_stops_the_delete(etcd: Server, tmp_path: Path) -> None:

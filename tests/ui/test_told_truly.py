@@ -91,6 +91,22 @@ async def test_a_dialog_on_a_key_of_a_megabyte_opens_at_once(etcd: Server) -> No
             await eventually(lambda: hands.screen.is_current)
 
 
+@pytest.mark.parametrize("key", ["m", "c"])
+async def test_a_name_that_is_taken_is_told_before_any_review(etcd: Server, key: str) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"one", b"two"], b"v")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"one")
+        await hands.press(key)
+        await eventually(lambda: isinstance(hands.app.screen, PromptDialog))
+        dialog = hands.app.screen
+        assert isinstance(dialog, PromptDialog)
+        dialog.field.value = "two"
+        await hands.press("enter")
+        line = hands.screen.status_line
+        await eventually(lambda: "two exists already; nothing is overwritten" in line.render().plain)
+
+
 async def test_a_folder_opened_on_the_last_row_shows_its_first_children(etcd: Server) -> None:
     async with reading(etcd.endpoint) as reads:
         await fill(reads.client, [b"%02d/%d" % (i, j) for i in range(40) for j in range(9)], b"v")
