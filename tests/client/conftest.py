@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,14 @@ import pytest
 
 from etcdtui.client import Client, ClientOptions, connect
 from tests.support.server import Server
+
+
+@pytest.fixture(autouse=True)
+async def nothing_runs_on() -> AsyncIterator[None]:
+    """No task of a client outlives it, whatever the test did to it."""
+    yield
+    left = [task for task in asyncio.all_tasks() if task.get_name().startswith("etcd ") and not task.done()]
+    assert not left, left
 
 
 @pytest.fixture

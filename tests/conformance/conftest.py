@@ -8,6 +8,7 @@ import pytest
 
 from etcdtui.client import Client, ClientOptions, connect
 from tests.client.conftest import client as client
+from tests.client.conftest import nothing_runs_on as nothing_runs_on
 from tests.client.conftest import unused_endpoint as unused_endpoint
 from tests.support import Server
 
