@@ -177,13 +177,15 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         return ", ".join(named) or "none"
 
     def show_status(self) -> None:
-        source = f"source: Status of each member, every {self.session.monitor.pause:g} s"
-        parts = [Text(source, "dim"), self.filter_text()]
-        if self.shown.limited:
-            parts.append(safe(self.shown.limited, self.table.lines.tone("warn"), limit=120))
+        """What is wrong first: there may be room for little more."""
+        parts = [self.filter_text()]
         down = next((row for row in self.shown.rows if row.problem is not None and not row.up), None)
         if down is not None and down.problem is not None:
-            parts.append(Text.assemble(safe(down.name, limit=NAME_LIMIT), ": ", error_line(down.problem)))
+            why = safe(plain_words(down.problem), limit=URL_LIMIT)
+            parts.append(Text.assemble(safe(down.name, limit=NAME_LIMIT), ": ", why))
+        if self.shown.limited:
+            parts.append(safe(self.shown.limited, self.table.lines.tone("warn"), limit=120))
+        parts.append(Text(f"source: Status of each member, every {self.session.monitor.pause:g} s", "dim"))
         self.set_status(*parts)
 
     def record_of(self, row: MemberRow) -> Record:
