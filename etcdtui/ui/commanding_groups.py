@@ -5,6 +5,7 @@ Nothing is skipped: a flow still asks for what the line does not say, and every 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 
@@ -32,6 +33,12 @@ READING = frozenset({("snapshot", "save"), ("endpoint", "hashkv")})
 UPKEEP = frozenset({"snapshot", "endpoint", "alarm", "compact", "compaction", "defrag"})
 NAME_LIMIT = 60
 IDS = 1 << 63
+PASSWORD = re.compile(r"\buser\s+add\s+[^\s:]*:|--(new-user-password|password|user|auth-jwt-token)\b")
+
+
+def holds_password(line: str) -> bool:
+    """Whether a line may have a password in it, and is not to be remembered."""
+    return PASSWORD.search(line) is not None
 
 
 def begin_command(screen: ClusterScreen, verb: Verb) -> bool:
@@ -200,7 +207,7 @@ def _access_flow(screen: AuthScreen, words: list[str], flags: dict[str, str]) ->
 
 
 async def _add_user(screen: AuthScreen, typed: str, flags: dict[str, str]) -> None:
-    """A password in the line is not taken: it stood on the screen, and would be in the history."""
+    """A password in the line is not taken: it stood on the screen."""
     name, _, password = typed.partition(":")
     if password or "new-user-password" in flags:
         screen.flash("the password of the line is not used; type it here", "warn")

@@ -99,10 +99,12 @@ class AppDialogs:
     async def command(self, screen: ClusterScreen) -> None:
         """Ask for a command line and run it; call it in a worker."""
         from etcdtui.ui.commanding import Commander  # all that needs a session; the first screen may be the profiles
+        from etcdtui.ui.commanding_groups import holds_password
 
         text = await self._app.push_screen_wait(CommandDialog(self._commands))
         if text:
-            self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
+            if not holds_password(text):
+                self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
             app = self._app
             commander = Commander(screen, app.show_main, app.run_action, self._connect_to, self._open_beside)
             await commander.run(text)

@@ -343,3 +343,20 @@ async def test_who_comes_back_to_activity_stands_on_what_was_done_meanwhile(etcd
         await eventually(lambda: [row.record.action for row in screen.table.rows] == ["undo", "new key", "new key"])
         # Still on the line that was undone, not on that of the undo: u is no toggle.
         await eventually(lambda: screen.table.current is not None and screen.table.current.undo_word == "undone")
+
+
+async def test_a_password_in_a_line_is_neither_used_nor_remembered(etcd: Server, tmp_path: Path) -> None:
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await run(app, pilot, "lease list")
+        await run(app, pilot, "etcdctl --user root:hunter2 user add bob:SECRET")
+        await shows(app, PasswordDialog)
+        await pilot.press("escape")
+        await eventually(lambda: app.screen is app.shown)
+        await pilot.press(":")
+        dialog = await shows(app, CommandDialog)
+        await pilot.press("up")
+        assert dialog.field.value == "lease list"
+        await pilot.press("up")
+        assert dialog.field.value == "lease list"
+        assert app.session is not None
+        assert list(app.session.audit.records) == []
