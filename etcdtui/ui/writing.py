@@ -119,8 +119,9 @@ class KeyWriting:
             if answer == EDIT:
                 continue
             if answer != RUN:
-                self._keep(work)
-                return
+                if await self._keep(work):
+                    return
+                continue
             again = await self._write(work)
             if again is None:
                 return
@@ -150,8 +151,7 @@ class KeyWriting:
         kind, value = answer
         edited = replace(work, value=value)
         if kind == "draft":
-            self._keep(edited)
-            return None
+            return None if await self._keep(edited) else await self._edit_inside(edited)
         self._store(edited)
         return edited
 
@@ -175,9 +175,19 @@ class KeyWriting:
             return False
         return True
 
-    def _keep(self, work: _Work) -> None:
+    async def _keep(self, work: _Work) -> bool:
+        """Keep it as a draft; where that fails it is a person who gives the text up. False: go on editing."""
         if self._store(work):
             self.flash("kept as a draft; e on this key offers it again")
+            return True
+        lines = [
+            line("the text cannot be kept: drafts cannot be written to", tone="warn"),
+            line("  ", str(self.drafts.folder)),
+            line("$XDG_STATE_HOME names another place, at the next start", tone="dim"),
+        ]
+        answers = [("e", "go on editing"), ("x", "throw it away")]
+        dialog = AskDialog(Text("no place for a draft"), lines, answers)
+        return await self.screen.app.push_screen_wait(dialog) == "x"
 
     # --- review and write --------------------------------------------------------------------------------
 
@@ -222,7 +232,7 @@ class KeyWriting:
             return None
         except OSError as error:
             self.flash(f"not written, because the draft could not be saved: {error.strerror}", "bad")
-            return None
+            return None if await self._keep(work) else work
         if isinstance(result, Saved):
             how = " (the answer was lost; read again: it is written)" if result.settled else ""
             self.flash(Text.assemble("saved ", safe(work.key, limit=80), f" at rev {result.revision}{how}"), "good")
@@ -253,8 +263,7 @@ class KeyWriting:
             return None
         if answer == MINE:
             return replace(work, base=theirs)
-        self._keep(work)
-        return None
+        return None if await self._keep(work) else work
 
     async def _again(self, work: _Work) -> _Work | None:
         """A merge is reviewed before it is written, and may meet the next conflict."""
@@ -263,8 +272,7 @@ class KeyWriting:
             return await self._write(work)
         if answer == EDIT:
             return work
-        self._keep(work)
-        return None
+        return None if await self._keep(work) else work
 
     # --- new and put -------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from etcdtui.services.health import HealthMonitor
 from etcdtui.services.session import Session
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.screens.leases import LeasesScreen
@@ -89,6 +90,27 @@ async def test_a_dialog_on_a_key_of_a_megabyte_opens_at_once(etcd: Server) -> No
             assert took < QUICK, key
             await hands.press("escape")
             await eventually(lambda: hands.screen.is_current)
+
+
+async def test_a_text_that_cannot_be_kept_is_given_up_by_a_person_only(
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await etcd.put(b"one", b"before")
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "a file"))
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"one")
+        await hands.press("e")
+        for answer, text in (("e", "Zbefore"), ("x", "ZZbefore")):
+            await eventually(lambda: isinstance(hands.app.screen, EditDialog))
+            dialog = hands.app.screen
+            assert isinstance(dialog, EditDialog)
+            await hands.press("Z")
+            assert dialog.area.text == text
+            await hands.press("escape")
+            await eventually(lambda: isinstance(hands.app.screen, AskDialog))
+            await hands.press(answer)
+        await eventually(lambda: hands.screen.is_current)
 
 
 @pytest.mark.parametrize("key", ["m", "c"])
