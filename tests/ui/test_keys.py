@@ -351,6 +351,8 @@ async def test_an_empty_store_tells_what_can_be_done_now(etcd: Server) -> None:
         hands.screen.refresh_chrome()
         await hands.sees("No keys in this store. n creates one.")
         await eventually(lambda: "! unlocks" not in status.render().plain)
+        facts = hands.screen.pane.facts
+        await eventually(lambda: [row.plain for row in facts.flow(42)] == ["No keys in this store.", "n creates one."])
 
 
 async def test_an_empty_store_offers_nothing_where_nothing_can_be_unlocked(etcd: Server) -> None:
@@ -359,7 +361,9 @@ async def test_an_empty_store_offers_nothing_where_nothing_can_be_unlocked(etcd:
     try:
         async with app.run_test(size=(120, 40)) as pilot:
             hands = Hands(pilot, app.keys, app)
-            await hands.sees("No keys in this store. READ-ONLY: started with --read-only.")
+            words = "No keys in this store. READ-ONLY: started with --read-only."
+            await eventually(lambda: words in app.keys.status_line.render().plain)
+            await hands.sees("No keys in this store. READ-ONLY: started")
             app.keys.go_to(b"/nothing")
             await eventually(lambda: "no such key" in app.keys.status_line.render().plain)
             assert "n creates it" not in app.keys.status_line.render().plain

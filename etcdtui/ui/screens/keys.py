@@ -279,6 +279,10 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
                 self.want_value()
         self.place_changed()
 
+    def note_changed(self) -> None:
+        self.want_value()
+        self.place_changed()
+
     def rows_changed(self) -> None:
         row = self.view.current
         identity = None if row is None else row.identity

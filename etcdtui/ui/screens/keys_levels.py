@@ -79,6 +79,9 @@ class LevelsMixin(ClusterScreen):
     def place_changed(self) -> None:
         """Words about the place have changed."""
 
+    def note_changed(self) -> None:
+        """What stands in place of a level's rows is another sentence."""
+
     def selected_key(self) -> KeyValue | None:
         """The key under the cursor, once its value is read."""
         return None
@@ -218,7 +221,7 @@ class LevelsMixin(ClusterScreen):
                     level.note = words
                     level.touch()
                     self.view.model_changed()
-                    self.place_changed()
+                    self.note_changed()
 
     def _failed(self, level: Level, error: EtcdError) -> None:
         level.state = State.FAILED

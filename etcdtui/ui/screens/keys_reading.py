@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:  # only named here
     from etcdtui.services.decoders import ValueDecoders
 
 VALUE_PAUSE = 0.06
+NOTE_PARTS = re.compile(r"(?<=[.,;]) | · ")
+"""Where a sentence in place of rows is broken for the pane."""
+NOTE_LINES = 4
 VALUE_PATIENCE = 0.4
 """Seconds after which the pane says that it waits."""
 
@@ -55,7 +59,8 @@ class ValueMixin(LevelsMixin):
         self._value_generation += 1
         if row is None or row.is_note:
             note = row.level.note if row is not None else ""
-            self.pane.show_words(safe(row.path if row is not None else b""), safe(note, limit=400))
+            pieces = [safe(piece, limit=400) for piece in NOTE_PARTS.split(note, NOTE_LINES)]
+            self.pane.show_words(safe(row.path if row is not None else b""), *pieces)
             self._shown_key = None
         elif row.is_folder:
             self.pane.show_folder(row, self._folder_note(row))

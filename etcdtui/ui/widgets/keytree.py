@@ -214,7 +214,9 @@ class KeyTreeView(LineView):
     def _note(self, row: Row, width: int) -> Text:
         tone = "bad" if row.level.state is State.FAILED else "dim"
         indent = " " * (MARKERS + INDENT * row.depth + 2)
-        return Text.assemble(indent, safe(row.level.note, self.tone(tone), limit=max(10, width)), no_wrap=True, end="")
+        line = Text.assemble(indent, safe(row.level.note, self.tone(tone), limit=max(10, width)), no_wrap=True, end="")
+        line.truncate(width, overflow="ellipsis")
+        return line
 
     # --- keys --------------------------------------------------------------------------------------------
 
