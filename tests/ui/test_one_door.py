@@ -175,10 +175,6 @@ OURS: dict[str, tuple[str, ...]] = {
         "action.label",
     ),
     "modals/message.py": ("self._body",),
-    "modals/picker.py": (
-        "f' {item.key:<10}' if any((i.key for i in self.items)) else ' '",
-        "item.reason",
-    ),
     "modals/prompt.py": ("self._explain",),
     "modals/review.py": (
         "f\"{(self.plan.action.upper() if self._typed else 'review: ' + self.plan.action)} \"",
@@ -193,7 +189,7 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "screens/auth_change.py": ("kind.name.lower()",),
     "screens/auth_rows.py": (
-        "('  ' + kind, 'dim')",
+        "('' if tight and kind == 'prefix' else '  ' + kind, 'dim')",
         "f'{permission.type.name.lower():<10} '",
     ),
     "screens/compare.py": (
@@ -215,7 +211,6 @@ OURS: dict[str, tuple[str, ...]] = {
         "(marks, tone('accent'))",
         "f' granted {row.granted}s   remaining {row.ttl}s   {_renewal(row)}'",
         "row.state.value",
-        "self.book.limited or 'TTLs come from the leader; after a leader change they restart'",
     ),
     "screens/members.py": (
         "(quorum.words(), tone(quorum_tone))",
@@ -223,7 +218,6 @@ OURS: dict[str, tuple[str, ...]] = {
         "f'   id {member.id:x}   {row.role}'",
         "row.role",
         "str(value)",
-        "words",
     ),
     "screens/members_maintenance.py": (
         "f'at revision {check.revision}: {check.verdict}'",
@@ -263,7 +257,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "line",
     ),
     "widgets/table.py": (
-        "self.table.empty",
+        "empty",
         "title",
     ),
     "widgets/tail.py": (
@@ -273,7 +267,6 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "widgets/title.py": (
         "(f' {name.plain} ', environment_style(facts.color, self.app.theme_variables))",
-        "alarm",
         "count if short else f'{count} up'",
         "f'[ {mode} ]' if wide else f'[{mode}]'",
         "left",

@@ -93,11 +93,13 @@ class ItemLines(LineView):
         label.truncate(self._label_width(width), overflow="ellipsis", pad=True)
         if off:
             label.stylize(self.tone("dim"))
-        line.append_text(label).append("  ").append_text(
-            Text.assemble(("off: ", self.tone("warn")), item.reason, "  ", (item.note.plain, self.tone("dim")))
-            if off
-            else item.note
-        )
+        line.append_text(label).append("  ")
+        if off:
+            line.append("off: ", self.tone("warn")).append_text(item.reason).append("  ")
+        note = item.note.copy()
+        if off:
+            note.stylize(self.tone("dim"))
+        line.append_text(note)
         line.truncate(width, overflow="ellipsis")
         return line
 
@@ -177,8 +179,11 @@ class PickerDialog(Dialog[str]):
         item = self.lines.items[self.lines.cursor] if self.lines.items else None
         if item is not None and not self.lines.is_cut(item, self.lines.scrollable_content_region.width):
             item = None
-        words = Text("  ").join(part for part in (item.reason, item.note) if part) if item else Text()
-        self.told.update(Text.assemble(*(("off: ", words) if item and item.reason else (words,))))
+        told = Text()
+        if item is not None:
+            told.append("off: " if item.reason else "").append_text(item.reason)
+            told.append("  " if item.reason else "").append_text(item.note)
+        self.told.update(told)
 
     def on_resize(self) -> None:
         self._fit()

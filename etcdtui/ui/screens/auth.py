@@ -169,9 +169,10 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         rows = access.effective(user, self.access)
         if not rows:
             lines.append(Text("  nothing", tone("warn")))
-        keys = [range_text(right.key, right.range_end, tight=self._tight) for right in rows]
-        wide = max((key.cell_len for key in keys), default=0)
-        for right, key in zip(rows, keys, strict=True):
+        tight = self._tight
+        wide = max((range_text(right.key, right.range_end, tight=tight).cell_len for right in rows), default=0)
+        for right in rows:
+            key = range_text(right.key, right.range_end, tight=tight)
             key.pad_right(max(0, wide - key.cell_len))
             what = " ".join(word for word, has in (("read", right.read), ("write", right.write)) if has)
             lines.append(
@@ -179,8 +180,8 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
                     "  ",
                     key,
                     "  ",
-                    (f"{what:<10}", tone("good")),
-                    ("  from ", tone("muted")),
+                    (f"{what:<11}", tone("good")),
+                    (" from ", tone("muted")),
                     safe(", ".join(right.roles), limit=80),
                 )
             )

@@ -159,7 +159,7 @@ class ConnectScreen(Screen[None]):
         """The status line: how long it has been, which attempt this is, and what comes next."""
         seconds = int(time.monotonic() - self._began)
         attempt = f"attempt {self._attempts}" if self._attempts > 1 else "connecting"
-        self.status_line.set_parts(Text(f"{attempt}, {seconds} s"), Text(self._hint))
+        self.status_line.set_parts(safe(f"{attempt}, {seconds} s"), safe(self._hint))
 
     async def _wait(self, seconds: float | None) -> None:
         """Until it is time to try again, or ``r``; with None only ``r``."""

@@ -201,7 +201,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
     def show_status(self) -> None:
         count = len(self.book.rows)
         shown = f"{count} leases" if count != 1 else "1 lease"
-        note = Text(self.book.limited or self._note(), "dim")
+        note = safe(self.book.limited or self._note(), "dim")
         if self.session.health.state is State.NO_LEADER:
             note = Text("leader unknown: TTLs unavailable", self.table.lines.tone("warn"))
         if self.problem is not None:

@@ -85,7 +85,7 @@ class MaintenanceMixin(ListScreen[MemberRow]):
         lines = [Text(f"at revision {check.revision}: {check.verdict}")]
         for row, answer in check.answers:
             told = (
-                Text(f"{answer.hash:08x}  {_compacted(answer)}") if isinstance(answer, HashKV) else error_line(answer)
+                safe(f"{answer.hash:08x}  {_compacted(answer)}") if isinstance(answer, HashKV) else error_line(answer)
             )
             lines.append(Text.assemble(safe(row.name, limit=NAME_LIMIT), "  ", told))
         self.status_line.clear_flash()

@@ -102,7 +102,7 @@ class TitleLine(Toned):
             if level < 2 or high:
                 yield Text(share if short else f"quota {share}", self.tone("warn") if high else Style())
         for alarm in health.alarms:
-            yield Text(f"ALARM {alarm}" if level < 1 else alarm, self.tone("bad"))
+            yield safe(f"ALARM {alarm}" if level < 1 else alarm, self.tone("bad"))
         if health.no_spare_member:
             yield Text("NO SPARE MEMBER" if level < 4 else "NO SPARE", self.tone("bad"))
 
