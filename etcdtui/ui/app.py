@@ -17,6 +17,7 @@ from textual.binding import BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
 from etcdtui.core.errors import EtcdError
 from etcdtui.services.cluster_health import State
@@ -216,8 +217,9 @@ class EtcdtuiApp(App[int]):
         notices = [*(self.launch.notices if first_session else ()), *session.profile.notices]
         if session.health.state is State.RESTRICTED:
             notices.insert(0, "etcd tells this user no status: leader and quota are not shown")
-        if notices:
-            screen.call_after_refresh(screen.flash, "; ".join(notices), "warn")
+        if notices:  # one line: the folder of the configuration says nothing new
+            words = "; ".join(notices).replace(f"{config_path(os.environ).parent}/", "")
+            screen.call_after_refresh(screen.flash, words, "warn")
 
     async def _follow_health(self, session: Session) -> None:
         async for health in session.health_updates():

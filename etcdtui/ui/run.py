@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -120,6 +121,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     if problems := keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
         ending.problems = [f"etcdtui: {problem}" for problem in problems]
         return BAD_LOOK
+    launch = replace(launch, notices=(*launch.notices, *(str(problem) for problem in themes.problems)))
 
     async def opener(profile: Profile, password: Secret | None) -> Session:
         from etcdtui.services.session import Overrides, Session  # gRPC and the client: after the first paint

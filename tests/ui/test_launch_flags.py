@@ -59,6 +59,14 @@ async def test_write_unlocks_at_the_start_and_production_still_asks(
         assert ("READ-ONLY" in screen) == (environment == "prod")
 
 
+async def test_a_broken_theme_file_is_told_and_stops_nothing(etcd: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "etcdtui" / "themes"
+    folder.mkdir(parents=True)
+    (folder / "mine.yaml").write_text("version: 1\nname: mine\nmuted: nocolour\n")
+    with start(etcd, tmp_path) as app:
+        app.wait_for("1/1 up", "themes/mine.yaml:")
+
+
 async def test_a_theme_that_is_not_there_and_a_log_that_cannot_be_are_refused(etcd: Server, tmp_path: Path) -> None:
     with start(etcd, tmp_path, "--theme", "drak") as app:
         assert app.wait() == 2
