@@ -234,7 +234,7 @@ async def views(rig: Rig) -> AsyncIterator[Result]:
     for name, view, target in (
         ("census of the root", census.count(reads, b"", SEPARATORS), 0.25),
         ("census with values of 50,000 secrets", census.measure(reads, secrets, SEPARATORS, bytes_per_second=0), 0.5),
-        ("history of one key", history.versions(reads, b"/zz-bench"), 0.05),
+        ("history of 500 versions of a key", history.versions(reads, b"/zz-bench"), 0.25),
     ):
         cost, before = Cost(rig), rig.cpu()
         await drained(view)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from etcdtui.core import ranges
+from etcdtui.core.cuts import Alphabet, before, common, cut_after
 
 LEAF = -1
 UNKNOWN = -2
@@ -25,14 +26,11 @@ REST_LIMIT = 500
 PIECE = 10_000
 """No piece is asked to return more keys than this."""
 
-_DIGITS = frozenset(b"0123456789")
-_LOWER = frozenset(range(ord("a"), ord("z") + 1))
-_UPPER = frozenset(range(ord("A"), ord("Z") + 1))
 SLASH = b"/"
 """Most stores have all keys behind one, whatever separates their parts."""
 _USUAL = b"a0A-./_:"
 _CROWDED = b"/registry/"
-"""Where nearly all keys of a Kubernetes store are: cut at once where only keys are wanted, it is walked in parts."""
+"""Where nearly all keys of a Kubernetes store are: cut at once, so that a server walks its parts side by side."""
 _COARSE = b"-./0:A[_abcdefghijklmnopqrstuvwxyz{"
 """Where the whole store is cut at its first byte, so that the opening fits one transaction."""
 
@@ -98,6 +96,16 @@ class _Tally:
     waiting: int
 
 
+@dataclass(slots=True)
+class _Sum:
+    """A folder known by its name from the start, whose count is found by adding up its parts."""
+
+    name: bytes
+    waiting: int
+    count: int = 0
+    sample: bytes = b""
+
+
 @dataclass(slots=True, order=True)
 class Span:
     """A piece ``[start, end)`` not asked for yet; ``limit`` is how many keys to ask for, ``count`` what is known."""
@@ -107,6 +115,7 @@ class Span:
     limit: int = field(compare=False)
     count: int = field(compare=False, default=UNKNOWN)
     tally: _Tally | None = field(compare=False, default=None)
+    sum: _Sum | None = field(compare=False, default=None)
     first: bool = field(compare=False, default=False)
 
 
@@ -116,92 +125,6 @@ class Delta:
 
     rows: list[Child] = field(default_factory=list)
     counts: list[tuple[bytes, int]] = field(default_factory=list)
-
-
-def _before(key: bytes, end: bytes) -> bool:
-    return end == ranges.FROM_KEY or key < end
-
-
-def _lower_end(a: bytes, b: bytes) -> bytes:
-    if a == ranges.FROM_KEY:
-        return b
-    return a if b == ranges.FROM_KEY else min(a, b)
-
-
-def _common(a: bytes, b: bytes) -> int:
-    size = min(len(a), len(b))
-    for index in range(size):
-        if a[index] != b[index]:
-            return index
-    return size
-
-
-def _shared(start: bytes, end: bytes) -> int:
-    """How many leading bytes all keys of ``[start, end)`` have in common."""
-    if end == ranges.FROM_KEY:
-        return 0
-    same = _common(start, end)
-    return same + 1 if same < len(start) and len(end) == same + 1 and start[same] + 1 == end[same] else same
-
-
-class Alphabet:
-    """Where to cut at one byte position: around every byte value of the classes seen in names so far."""
-
-    def __init__(self, seen: Iterable[int] = ()) -> None:
-        self._seen: set[int] = set()
-        self.cuts: list[int] = []
-        self.learn(bytes(seen))
-
-    def learn(self, text: bytes) -> None:
-        new = set(text) - self._seen
-        if not new:
-            return
-        for byte in new:
-            kind = next((k for k in (_DIGITS, _LOWER, _UPPER) if byte in k), frozenset((byte,)))
-            self._seen |= kind
-        self.cuts = sorted({c for byte in self._seen for c in (byte, byte + 1) if c <= 255})
-
-    def split(self, stem: bytes, start: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
-        """``[start, end)`` cut at every ``stem`` + byte that lies inside it."""
-        pieces = []
-        low = start
-        for cut in self.cuts:
-            at = stem + bytes((cut,))
-            if at <= low:
-                continue
-            if not _before(at, end):
-                break
-            pieces.append((low, at))
-            low = at
-        pieces.append((low, end))
-        return pieces
-
-
-def cut_after(
-    name: bytes, start: bytes, end: bytes, alphabet: Alphabet, *, deep: int, fine: int = 2
-) -> list[tuple[bytes, bytes]]:
-    """``[start, end)``, all of it behind ``name``, in pieces ordered along the bytes of ``name``.
-
-    The outermost ``fine`` byte positions, and every position up to ``deep``, are cut by the alphabet; none of the
-    cuts falls inside a folder of the level ``name`` belongs to.
-    """
-    pieces: list[tuple[bytes, bytes]] = []
-    low = start
-    zone = _shared(start, end)
-    for position in range(len(name), zone - 1, -1):
-        high = _lower_end(ranges.prefix_end(name[:position]), end)
-        if not _before(low, high) or low == ranges.FROM_KEY:
-            continue
-        if position < len(name) and (position < zone + fine or position <= deep):
-            pieces += alphabet.split(name[:position], low, high)
-        else:
-            pieces.append((low, high))
-        low = high
-        if high in (end, ranges.FROM_KEY):
-            return pieces
-    if low != ranges.FROM_KEY and _before(low, end):
-        pieces.append((low, end))
-    return pieces
 
 
 class Survey:
@@ -237,7 +160,7 @@ class Survey:
         if end == b"":
             end = ranges.next_key(low)
         low = max(low, start)
-        if not _before(low, end):
+        if not before(low, end):
             self.total = 0
             return
         self._open(low, end, known_count)
@@ -248,6 +171,8 @@ class Survey:
         else:
             pieces, limit = self._buckets(low, end), FIRST_LIMIT
         self.pending = [Span(a, b, limit, first=True) for a, b in pieces]
+        if not self.prefix and len(pieces) > 1:
+            self._cut_crowded()
         self._alphabet = Alphabet(self.prefix)
 
     def _buckets(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
@@ -260,15 +185,24 @@ class Survey:
         for a, b in pieces:
             leading = (a == SLASH or a in self.separators) and b == bytes((a[0] + 1,)) if len(a) == 1 else False
             split += self._alphabet.split(a, a, b) if leading else [(a, b)]
-        return split if self._want_rows else [part for a, b in split for part in self._uncrowded(a, b)]
+        return split
 
-    def _uncrowded(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
-        """The piece of the whole store that holds ``_CROWDED`` in pieces; rows of the root would be cut in two."""
+    def _cut_crowded(self) -> None:
+        """Cut the piece that holds all of ``_CROWDED``: where rows are wanted, only if it is a row, by adding up."""
         behind = ranges.prefix_end(_CROWDED)
-        if not (low <= _CROWDED and (end == ranges.FROM_KEY or behind <= end)):
-            return [(low, end)]
-        parts = [(low, _CROWDED), *self._alphabet.split(_CROWDED, _CROWDED, behind), (behind, end)]
-        return [(a, b) for a, b in parts if a != b]
+        is_row = child_of(_CROWDED + b"x", self.separators) == (_CROWDED, True)
+        if self._want_rows and not is_row:
+            return
+        for at, span in enumerate(self.pending):
+            if span.start <= _CROWDED and (span.end == ranges.FROM_KEY or behind <= span.end):
+                inside = self._alphabet.split(_CROWDED, _CROWDED, behind)
+                added = _Sum(_CROWDED, len(inside)) if self._want_rows else None
+                limit = 1 if added is not None else span.limit
+                around = ((span.start, _CROWDED), (behind, span.end))
+                spans = [Span(a, b, span.limit, first=True) for a, b in around if a != b]
+                spans += [Span(a, b, limit, sum=added, first=True) for a, b in inside]
+                self.pending[at : at + 1] = sorted(spans)
+                return
 
     def take(self, ops: int, budget: int = PIECE, *, from_end: bool = False, unsure: int = 1) -> list[Span]:
         """Up to ``ops`` spans in key order, expected to return at most about ``budget`` keys (but at least one).
@@ -310,6 +244,9 @@ class Survey:
             self.total = max(0, self.total) + count
         if span.tally is not None:
             self._settle(span.tally, count, delta)
+        if span.sum is not None:
+            self._add_up(span.sum, keys, count, delta)
+            return delta
         if not keys:
             return delta
         self.keys_seen += len(keys)
@@ -356,7 +293,7 @@ class Survey:
         else:
             name = self.prefix + last.name
             start = ranges.prefix_end(name)
-        if start == ranges.FROM_KEY or not _before(start, span.end):
+        if start == ranges.FROM_KEY or not before(start, span.end):
             if last is not None:
                 delta.rows[-1] = Child(last.name, last.count + rest, last.sample)
             return
@@ -381,11 +318,20 @@ class Survey:
         first = keys[0]
         child, folder = child_of(first[len(self.prefix) :], self.separators)
         first = self.prefix + child if folder else first
-        deep = _common(first, name) if first != name else -1
+        deep = common(first, name) if first != name else -1
         fine = (1 if deep >= 0 else 2) if flat else 2
         pieces = cut_after(name, start, span.end, self._alphabet, deep=deep, fine=fine)
         limit = PROBE_LIMIT if flat else 1
         return [Span(a, b, limit) for a, b in pieces]
+
+    def _add_up(self, added: _Sum, keys: Sequence[bytes], count: int, delta: Delta) -> None:
+        added.count += count
+        added.waiting -= 1
+        self.keys_seen += len(keys)
+        self.greatest = max((self.greatest, *keys[:1]))
+        added.sample = min(filter(None, (added.sample, *keys[:1])), default=b"")
+        if added.count and not added.waiting:
+            delta.rows.append(Child(added.name, added.count, added.sample))
 
     @staticmethod
     def _settle(tally: _Tally, count: int, delta: Delta) -> None:

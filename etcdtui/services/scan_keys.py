@@ -15,7 +15,7 @@ from etcdtui.core.listing import UNKNOWN, Span, Survey
 from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import Throttle
 
-AT_ONCE = 3
+AT_ONCE = 4
 """Requests in flight."""
 KEYS_AT_ONCE = 10_000
 """Keys one request is expected to return at most: about a hundredth of a second for the server."""

@@ -53,11 +53,14 @@ def odd_store(seed: int) -> Store:
         keys += [b"/f/" + folder + b"/%03d" % n for n in range(rng.randrange(1, 400))]
         keys.append(b"/f/" + folder)
     keys += [b"/f/" + bytes(rng.choices(b"/\x00a\xff", k=rng.randint(1, 6))) for _ in range(60)]
-    return Store([*keys, b"/f", b"/g"])
+    crowd = [
+        b"/registry/" + bytes(rng.choices(b"/\x00apz\xff", k=rng.randint(0, 3))) for _ in range(rng.choice((0, 1, 90)))
+    ]
+    return Store([*keys, *crowd, b"/f", b"/g", *rng.sample((b"/registry", b"/registry0", b"/registrx/"), 2)])
 
 
 @pytest.mark.parametrize("seed", range(12))
-@pytest.mark.parametrize("prefix", [b"", b"/f/"])
+@pytest.mark.parametrize("prefix", [b"", b"/", b"/f/", b"/registry/"])
 def test_any_cutting_of_the_stream_gives_the_same_level(seed: int, prefix: bytes) -> None:
     rng = random.Random(seed)
     store = odd_store(seed)
