@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -9,9 +11,12 @@ from typing import TypeVar
 import pytest
 from textual.pilot import Pilot
 
+from etcdtui.client import Compare, Op
+from etcdtui.client.kv import KV
 from etcdtui.config.schema import Auth, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.plan import ConfirmKind
+from etcdtui.core.types import TxnResult
 from etcdtui.services.session import Overrides, Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.modals.command import CommandDialog
@@ -26,7 +31,7 @@ from etcdtui.ui.screens.keys import KeysScreen
 from etcdtui.ui.screens.results import ResultsScreen
 from etcdtui.ui.screens.watch import WatchScreen
 from tests.conftest import ServerFactory
-from tests.support import Server, TcpProxy, eventually
+from tests.support import Server, eventually
 from tests.ui.agreeing import agree
 from tests.ui.test_shell import profile, running
 
@@ -295,33 +300,47 @@ async def _with_password(wanted: Profile, password: Secret | None) -> Session:
 
 
 async def test_a_second_write_is_refused_while_one_is_on_its_way_and_the_first_goes_on(
-    etcd: Server, tmp_path: Path
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await etcd.put(b"/seen", b"v")
-    async with TcpProxy(etcd.endpoint) as proxy:
-        async with running(profile("here", "dev", proxy.endpoint), tmp_path=tmp_path) as (app, pilot):
-            assert app.session is not None
-            app.session.guard.hook = lambda intent: proxy.black_hole()
-            await run(app, pilot, "put /first 1")
-            await agree(pilot)
-            await eventually(lambda: app.screen is app.shown)
-            for second in ("put /second 2", "del /seen", "recover"):
-                await run(app, pilot, second)
-                await eventually(lambda: flashed(app, "another write is still open"))
-                assert app.shown is not None
-                app.shown.flash("waiting")
-            for key in ("n", "d", "u"):
-                await pilot.press(key)
-                await eventually(lambda: flashed(app, "another write is still open"))
-                assert app.screen is app.shown
-                assert app.shown is not None
-                app.shown.flash("waiting")
-            await proxy.heal()
-            await eventually(lambda: flashed(app, "saved /first"), timeout=20)
-            assert [record.result[:4] for record in app.session.audit.records] == ["rev "]
-        assert await etcd.get(b"/first") == b"1"
-        assert await etcd.get(b"/second") is None
-        assert await etcd.get(b"/seen") == b"v"
+    go = asyncio.Event()
+    send = KV.txn
+
+    async def later(
+        self: KV,
+        compare: Sequence[Compare] = (),
+        success: Sequence[Op] = (),
+        failure: Sequence[Op] = (),
+        timeout: float | None = None,
+    ) -> TxnResult:
+        """Transactions with conditions, which are those that write, wait; the others read for the screen."""
+        if compare:
+            await go.wait()
+        return await send(self, compare, success, failure, timeout)
+
+    monkeypatch.setattr(KV, "txn", later)
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        assert app.session is not None
+        await run(app, pilot, "put /first 1")
+        await agree(pilot)
+        await eventually(lambda: app.screen is app.shown)
+        for second in ("put /second 2", "del /seen", "recover"):
+            await run(app, pilot, second)
+            await eventually(lambda: flashed(app, "another write is still open"))
+            assert app.shown is not None
+            app.shown.flash("waiting")
+        for key in ("n", "d", "u"):
+            await pilot.press(key)
+            await eventually(lambda: flashed(app, "another write is still open"))
+            assert app.screen is app.shown
+            assert app.shown is not None
+            app.shown.flash("waiting")
+        go.set()
+        await eventually(lambda: flashed(app, "saved /first"), timeout=20)
+        assert [record.result[:4] for record in app.session.audit.records] == ["rev "]
+    assert await etcd.get(b"/first") == b"1"
+    assert await etcd.get(b"/second") is None
+    assert await etcd.get(b"/seen") == b"v"
 
 
 async def test_who_comes_back_to_activity_stands_on_what_was_done_meanwhile(etcd: Server, tmp_path: Path) -> None:
