@@ -20,6 +20,8 @@ _CONNECTING = re.compile(
     re.IGNORECASE,
 )
 """What gRPC says before the reason; the address is told beside it anyway."""
+_BROKEN_OFF = re.compile(r"applyTxn: failed \w+: .*: (context (?:deadline exceeded|canceled))")
+"""A transaction of reads that was given up while the server worked on it, in the words of 3.5.7 and later."""
 MAX_TEXT = 2000
 """Characters of a server's message that are kept."""
 
@@ -181,6 +183,8 @@ def to_error(text: str, *, code: str = "", endpoint: str = "") -> e.EtcdError:
 def classify(code: str, details: str, endpoint: str = "") -> Failure:
     """Maps a status (gRPC's code name and its details) for a call that may be a write."""
     bare = strip(details)
+    if broken := _BROKEN_OFF.fullmatch(bare):
+        bare = broken[1]
     known = e.NoElectionLeader if details.endswith("election: no leader") else BY_TEXT.get(bare.lower())
     if known is not None:
         applied = _MAYBE if bare.lower() in _FATE_UNKNOWN or known is e.NoSpace else _NO

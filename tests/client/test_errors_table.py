@@ -33,6 +33,12 @@ def test_real_spellings() -> None:
         ("INVALID_ARGUMENT", "etcdserver: authentication failed, invalid user ID or password", e.AuthFailed),
         ("OUT_OF_RANGE", "etcdserver: too large lease TTL", e.LeaseTtlTooLarge),
         ("UNKNOWN", "context deadline exceeded", e.DeadlineExceeded),
+        (
+            "UNKNOWN",
+            "applyTxn: failed Range: rangeKeys: context cancelled: context deadline exceeded",
+            e.DeadlineExceeded,
+        ),
+        ("UNKNOWN", "applyTxn: failed Range: rangeKeys: context cancelled: context canceled", e.Unavailable),
         ("UNKNOWN", "election: no leader", e.NoElectionLeader),
         ("UNIMPLEMENTED", "unknown method AuthStatus for service etcdserverpb.Auth", e.NotSupported),
         ("UNIMPLEMENTED", "unknown service etcdserverpb.KV", e.NotSupported),
