@@ -7,9 +7,11 @@ Members without a leader and learners serve only when nobody better is there.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Generic, TypeVar
+
+from etcdtui.core.value import record
 
 FIRST_PENALTY, MAX_PENALTY = 0.5, 5.0
 """Seconds an endpoint rests after its first failure in a row, and at most."""
@@ -31,7 +33,7 @@ class Tier(IntEnum):
     BAD = 4
 
 
-@dataclass(slots=True, eq=False)
+@record(frozen=False, eq=False)
 class Slot(Generic[T]):
     """One endpoint's standing."""
 
@@ -43,7 +45,7 @@ class Slot(Generic[T]):
     failed_at: float = float("-inf")
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Balancer(Generic[T]):
     """``pick`` gives the next usable slot or ``None``; ``due`` those that a probe should look at again."""
 

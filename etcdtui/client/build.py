@@ -13,7 +13,7 @@ from etcdtui.core.types import Event, EventType, KeyValue, ResponseHeader, Watch
 
 
 class _KeyValue:
-    __slots__ = KeyValue.__slots__
+    __slots__ = KeyValue.__match_args__
 
     def __init__(
         self, key: bytes, value: bytes, create_revision: int, mod_revision: int, version: int, lease: int
@@ -28,7 +28,7 @@ class _KeyValue:
 
 
 class _Event:
-    __slots__ = Event.__slots__
+    __slots__ = Event.__match_args__
 
     def __init__(self, kind: EventType, kv: KeyValue, prev_kv: KeyValue | None) -> None:
         self.type = kind
@@ -38,7 +38,7 @@ class _Event:
 
 
 class _ResponseHeader:
-    __slots__ = ResponseHeader.__slots__
+    __slots__ = ResponseHeader.__match_args__
 
     def __init__(self, cluster_id: int, member_id: int, revision: int, raft_term: int) -> None:
         self.cluster_id = cluster_id
@@ -49,7 +49,7 @@ class _ResponseHeader:
 
 
 class _WatchBatch:
-    __slots__ = WatchBatch.__slots__
+    __slots__ = WatchBatch.__match_args__
 
     def __init__(self, revision: int, events: Sequence[Event], header: ResponseHeader) -> None:
         self.revision = revision

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, unknown_fields
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from etcdtui.core.errors import ConfigError
+from etcdtui.core.value import record
 
 MAX_SET = 16 * 1024 * 1024
 MAX_DEPTH = 64
@@ -17,7 +17,7 @@ MAX_LINES = 200_000
 HIDDEN = "********"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Reading:
     """``lines`` in the manner of YAML; ``unknown`` of ``fields`` fields are not in the schema and show as ``#n``.
 

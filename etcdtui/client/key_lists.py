@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from etcdtui.client import methods
 from etcdtui.client.calls import Calls
 from etcdtui.client.requests import range_request
 from etcdtui.client.server_streams import messages
+from etcdtui.core.value import record
 from etcdtui.pb import rpc_pb2
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class KeyRange:
     """``[start, end)``, of which the first ``limit`` keys are wanted (0: all); an empty ``end`` is the single key."""
 
@@ -22,7 +22,7 @@ class KeyRange:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class KeyList:
     """The first keys of one range, and how many keys it holds whatever the limit was."""
 
@@ -30,7 +30,7 @@ class KeyList:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class KeyLists:
     """One list for each range asked for, all of one revision; ``revision`` is the store's when it answered."""
 

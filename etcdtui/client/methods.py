@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 from etcdtui.pb import election_pb2, lock_pb2, rpc_pb2
 
 Req = TypeVar("Req")
@@ -30,7 +29,7 @@ class Effect(Enum):
     WRITE = "write"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Method(Generic[Req, Resp]):
     """One RPC. ``name`` is the short form used in messages and write intents, as ``"KV/Put"``."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from etcdtui.core.errors import ConfigError
+from etcdtui.core.value import record
 
 MAX_FILE = 1024 * 1024
 """Bytes of a configuration file."""
@@ -17,7 +18,7 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Source:
     """Keyword arguments for ``ClientOptions``, and for ``TlsOptions`` when TLS was asked for."""
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from etcdtui.client.endpoints import parse_endpoint, parse_endpoints
 from etcdtui.client.option_sources import Source, read_env, read_yaml
 from etcdtui.core.errors import ConfigError
+from etcdtui.core.value import record
 
 MIN_KEEPALIVE = 10.0
 """Seconds. etcd answers pings closer than 5 s with GOAWAY too_many_pings; a shorter interval is raised to this."""
 MAX_MESSAGE = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class TlsOptions:
     """How to trust a server and who we are. Each of CA, certificate and key comes as a file or as PEM bytes.
 
@@ -45,7 +46,7 @@ class TlsOptions:
             raise ConfigError("tls: a client certificate and its key must be given together")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ClientOptions:
     """Settings as in etcd's own client. Durations are seconds, sizes bytes; 0 means "no limit" for the two timeouts,
     "off" for ``keepalive_time`` and ``auto_sync_interval``.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.client.grpc_errors import Failure
 from etcdtui.client.methods import Effect
 from etcdtui.core import errors as e
+from etcdtui.core.value import record
 
 MAX_PAUSE = 1.0
 """Seconds; no pause between attempts is longer."""
@@ -39,7 +39,7 @@ def decide(failure: Failure, effect: Effect, *, can_login: bool, logins: int, re
     return Action.ROTATE if retry_writes else Action.RAISE
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Backoff:
     """Pauses of one call: none until every endpoint had its turn, then doubling with full jitter."""
 

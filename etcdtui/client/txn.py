@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from etcdtui.client import requests
 from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.ranges import key_range, lease_id
 from etcdtui.core.types import WriteIntent
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 from etcdtui.pb import rpc_pb2
 
 Operator = Literal["=", "!=", "<", ">"]
@@ -91,7 +90,7 @@ def _compare(target: Any, key: KeyLike, op: str, range_end: KeyLike | None, pref
     return rpc_pb2.Compare(result=_RESULTS[op], target=target, key=start, range_end=end)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Op:
     """One operation of a transaction. Made by ``get``, ``put``, ``delete`` and ``txn`` with the arguments of the calls
     of the same names; arguments that do not belong to an operation are a ``ValueError``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.config.strict_yaml import Items, Node, Scalar, Section
 from etcdtui.config.units import parse_duration, parse_size
 from etcdtui.core.safe_text import safe_text
+from etcdtui.core.value import record
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -33,7 +34,7 @@ class Refused(Exception):
     """A value that cannot be used; the message never quotes a secret."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Reader:
     """What reading needs beside the node: where problems go, the variables for paths, the folder paths start from."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from etcdtui.config.report import nearest, shown
+from etcdtui.core.value import record
 
 NAMED_KEYS = frozenset(
     """
@@ -24,7 +24,7 @@ NEVER = {
 """Chords a terminal cannot tell from the key named."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class CheckedKeymap:
     """``keys`` is action id to keys, ready for the UI; ``problems`` are sentences about entries left out."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -30,6 +30,7 @@ from etcdtui.config.schema import (
     Profile,
 )
 from etcdtui.config.strict_yaml import MAX_BYTES, Items, Node, Scalar, Section, YamlRefused, read
+from etcdtui.core.value import record
 
 MAX_INCLUDED = 64
 MAX_NAME = 64
@@ -47,7 +48,7 @@ def read_config(file: Path, environ: Mapping[str, str], *, required: bool) -> Co
     return loader.config(str(file) if present else "")
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Loader:
     """Gathers what the main file and the included ones say."""
 

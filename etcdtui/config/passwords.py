@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.config.files import FileRefused, chmod_hint, read_owned, readable_by_others
@@ -17,6 +16,7 @@ from etcdtui.config.schema import Auth
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.safe_text import safe_text
+from etcdtui.core.value import record
 
 MAX_OUTPUT = 64 * 1024
 MAX_STDERR_SHOWN = 200
@@ -110,7 +110,7 @@ def _status(code: int) -> str:
     return f"exit code {code}" if code > 0 else f"signal {-code}"
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Output:
     stdout: bytes = b""
     stderr: bytes = b""

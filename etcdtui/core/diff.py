@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Final, Literal, TypeGuard
 
 from etcdtui.core.tree import Path, Tree, format_path
+from etcdtui.core.value import record
 
 MAX_MATCHED_LINES: Final = 4000
 """Lines a side, after the common start and end, up to which a minimal difference is looked for."""
@@ -21,7 +21,7 @@ Block = tuple[int, int, int, int]
 """A differing region: lines ``[a0, a1)`` of one side became ``[b0, b1)`` of the other."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class DiffLine:
     """One line without its line feed; ``before`` and ``after`` are its numbers from 1, 0 where it is absent."""
 
@@ -31,14 +31,14 @@ class DiffLine:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Skipped:
     """Equal lines that are left out."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class LineDiff:
     """``final_newline`` tells for each side whether its last line ends with a line feed."""
 
@@ -166,7 +166,7 @@ def line_diff(before: bytes, after: bytes) -> LineDiff:
     return LineDiff(tuple(lines), added, removed, (before.endswith(b"\n"), after.endswith(b"\n")))
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ByteChange:
     """Bytes at ``before_at`` of the old value became other bytes at ``after_at`` of the new one."""
 
@@ -211,7 +211,7 @@ class Absent:
 ABSENT: Final = Absent()
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class FieldChange:
     """``before`` or ``after`` is ``ABSENT`` where the field was added or removed."""
 

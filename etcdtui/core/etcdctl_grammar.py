@@ -6,12 +6,13 @@ Nothing is run here: a line becomes a value. Global flags of etcdctl are never o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TypeAlias
 
 from etcdtui.core.ranges import FROM_KEY, prefix_range
 from etcdtui.core.shell_words import WordsError, split_words
+from etcdtui.core.value import record
 
 GLOBAL_FLAGS = {
     "endpoints", "cacert", "cert", "key", "user", "password", "auth-jwt-token", "insecure-transport",
@@ -35,7 +36,7 @@ VERBS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Get:
     """``end`` as in etcd's ranges."""
 
@@ -48,7 +49,7 @@ class Get:
     order: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Put:
     """``value`` ``None`` with a ``file``: the value is that file's content, ``-`` asks for it in the editor."""
 
@@ -59,20 +60,20 @@ class Put:
     ignore_lease: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Del:
     key: bytes
     end: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Txn:
     """``text`` is what followed, to be read as transaction text; empty opens the builder."""
 
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class WatchKeys:
     key: bytes
     end: bytes = b""
@@ -80,7 +81,7 @@ class WatchKeys:
     prev_kv: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Verb:
     """A verb of ours (``go``, ``profile``, ``rev``, ...) or a group of etcdctl's that a screen answers."""
 
@@ -95,7 +96,7 @@ class Verb:
 Command: TypeAlias = Get | Put | Del | Txn | WatchKeys | Verb
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Parsed:
     """A line understood, or an ``error`` in a sentence; ``notices`` tell what was ignored."""
 
@@ -104,7 +105,7 @@ class Parsed:
     error: str = ""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Words:
     flags: dict[str, str] = field(default_factory=dict)
     rest: list[bytes] = field(default_factory=list)

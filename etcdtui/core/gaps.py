@@ -6,11 +6,11 @@ Neighbouring leaves are re-read as one bounded range, so the cost follows what i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.core import ranges
 from etcdtui.core.listing import LEAF, UNKNOWN, Child, child_end
+from etcdtui.core.value import record
 
 GAP_LIMIT = 50
 """New keys expected in a place that was empty; more than this and the level is listed again."""
@@ -22,7 +22,7 @@ class Kind(Enum):
     SAMPLE = "sample"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Check:
     """Ask for up to ``limit`` keys of ``[start, end)``; an empty ``end`` is the single key ``start``."""
 
@@ -33,7 +33,7 @@ class Check:
     name: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Region:
     """What ``[start, end)`` holds now, as rows; ``seen`` gives each leaf's mod revision and version."""
 

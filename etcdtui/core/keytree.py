@@ -8,13 +8,14 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from etcdtui.core import ranges
 from etcdtui.core.gaps import Region
 from etcdtui.core.listing import LEAF, UNKNOWN, Child, child_end
 from etcdtui.core.types import Event, EventType
+from etcdtui.core.value import record
 
 CHANGED_KEPT = 10_000
 """Change marks a level keeps at most."""
@@ -28,7 +29,7 @@ class State(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Row:
     """One visible row: a child, or (``index`` -1) the level's note about what is missing or wrong."""
 
@@ -61,7 +62,7 @@ class Row:
         return (self.level.prefix, self.level.within, None if self.index < 0 else self.name)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Root:
     """A start place of a limited user: how it is called, where its level starts, and the range it may read."""
 
@@ -71,7 +72,7 @@ class Root:
     readable: bool = True
 
 
-@dataclass(slots=True, eq=False)
+@record(frozen=False, eq=False)
 class Level:
     """The children of ``prefix`` inside ``within``, sorted by name.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from etcdtui.core import ranges
 from etcdtui.core.cuts import Alphabet, before, common, cut_after
+from etcdtui.core.value import record
 
 LEAF = -1
 UNKNOWN = -2
@@ -19,6 +20,8 @@ UNKNOWN = -2
 READ_ALL = 5_000
 """A range known to hold no more keys than this is read in one piece."""
 FIRST_LIMIT = 64
+SMALL_LIMIT = 1_000
+"""Keys asked of the whole range at first where walking it is cheap: most small levels are complete with them."""
 PROBE_LIMIT = 200
 END_LIMIT = 8
 """Keys asked of a span of unknown size while the end of a listing is looked for."""
@@ -78,7 +81,7 @@ def folders_of(path: bytes, separators: Sequence[bytes]) -> list[bytes]:
         found.append(above)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Child:
     """One row of a listing: ``count`` is LEAF, UNKNOWN or the exact number of keys below; ``sample`` a known key."""
 
@@ -87,7 +90,7 @@ class Child:
     sample: bytes
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Tally:
     """A folder's count while it is found by subtracting what lies behind it."""
 
@@ -96,7 +99,7 @@ class _Tally:
     waiting: int
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Sum:
     """A folder known by its name from the start, whose count is found by adding up its parts."""
 
@@ -106,20 +109,23 @@ class _Sum:
     sample: bytes = b""
 
 
-@dataclass(slots=True, order=True)
+@record(frozen=False, eq=False)
 class Span:
     """A piece ``[start, end)`` not asked for yet; ``limit`` is how many keys to ask for, ``count`` what is known."""
 
     start: bytes
-    end: bytes = field(compare=False)
-    limit: int = field(compare=False)
-    count: int = field(compare=False, default=UNKNOWN)
-    tally: _Tally | None = field(compare=False, default=None)
-    sum: _Sum | None = field(compare=False, default=None)
-    first: bool = field(compare=False, default=False)
+    end: bytes
+    limit: int
+    count: int = UNKNOWN
+    tally: _Tally | None = None
+    sum: _Sum | None = None
+    first: bool = False
+
+    def __lt__(self, other: Span) -> bool:
+        return self.start < other.start
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Delta:
     """What one answer added: ``rows`` are sorted neighbours, ``counts`` are folders whose count became exact."""
 
@@ -131,7 +137,8 @@ class Survey:
     """The state of one listing of the children of ``prefix``, within ``[low, end)`` when that is narrower.
 
     ``take`` gives spans to ask the server for, ``answer`` digests one reply; when ``pending`` is empty and nothing
-    is out any more, the listing is complete and every folder's count is exact. No separators: every key is a row;
+    is out any more, the listing is complete and every folder's count is exact. ``small`` says that the whole range is
+    cheap to walk, and makes one piece of it. No separators: every key is a row;
     without ``rows`` answers are digested for their keys alone, for whoever wants those and no children.
     """
 
@@ -142,6 +149,7 @@ class Survey:
         *,
         within: tuple[bytes, bytes] = ranges.ALL,
         known_count: int = UNKNOWN,
+        small: bool = False,
         start: bytes = b"",
         rows: bool = True,
     ) -> None:
@@ -163,11 +171,13 @@ class Survey:
         if not before(low, end):
             self.total = 0
             return
-        self._open(low, end, known_count)
+        self._open(low, end, known_count, small)
 
-    def _open(self, low: bytes, end: bytes, known_count: int) -> None:
+    def _open(self, low: bytes, end: bytes, known_count: int, small: bool) -> None:
         if 0 <= known_count <= READ_ALL:
             pieces, limit = [(low, end)], READ_ALL
+        elif small:
+            pieces, limit = [(low, end)], SMALL_LIMIT
         else:
             pieces, limit = self._buckets(low, end), FIRST_LIMIT
         self.pending = [Span(a, b, limit, first=True) for a, b in pieces]

@@ -8,17 +8,17 @@ both sides meant.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from etcdtui.core.decoding import json_spans
 from etcdtui.core.diff import ABSENT, Absent, FieldChange, changed_blocks, field_diff, is_list, same
 from etcdtui.core.tree import Path, Tree
+from etcdtui.core.value import record
 
 Parse = Callable[[bytes], Tree]
 """Parses a value or raises ``ValueError``."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Merged:
     """``how`` is ``lines`` or ``fields``."""
 
@@ -26,7 +26,7 @@ class Merged:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Collision:
     """Both sides changed the same place: ``paths`` when the fields are known, otherwise lines of ``ours``."""
 

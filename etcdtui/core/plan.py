@@ -7,14 +7,14 @@ sent for it (``scope``). Words are ours; keys and values inside lines are raw ``
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, IntEnum
 from functools import lru_cache
 from typing import Literal
 
 from etcdtui.core import ranges
 from etcdtui.core.types import WriteIntent
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 
 Tone = Literal["plain", "add", "remove", "warn", "dim", "head"]
 Range = tuple[bytes, bytes]
@@ -73,7 +73,7 @@ class _Reach(Value):
         return (not end and key in self.keys) or any(ranges.contains(r, wanted) for r in self.wide)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Scope:
     """The most that a permit allows: RPC names (``"KV/Txn"``) and what they may touch.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
+
+from etcdtui.core.value import record
 
 T = TypeVar("T")
 
@@ -14,7 +15,7 @@ DEFAULT_ITEMS = 20_000
 DEFAULT_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Gap:
     """A place where events are missing, or may be; ``lost`` is how many when that is known."""
 
@@ -22,7 +23,7 @@ class Gap:
     lost: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Slice(Generic[T]):
     """``items`` start at sequence number ``start``; ``missed`` were asked for and are no longer held."""
 

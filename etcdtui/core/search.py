@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.core.safe_regex import PatternError, compile_pattern
 from etcdtui.core.units import parse_duration, parse_size
+from etcdtui.core.value import record
 
 TEXT = "text"
 """The record's field that plain words, fuzzy words and regular expressions look at."""
@@ -198,7 +198,7 @@ def _bytes_finder(needle: bytes, ignore_case: bool) -> Finder:
     return find
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@record()
 class KeyGlob:
     """A pattern over whole keys: ``*`` and ``?`` stay within one ``/`` part, ``**`` alone is any number of parts.
 

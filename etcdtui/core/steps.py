@@ -7,9 +7,9 @@ delete) form a group that is never split; groups are packed into batches that et
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 
 MAX_OPS = 128
 """Operations in one transaction (the server's default ``--max-txn-ops``)."""
@@ -19,7 +19,7 @@ STEP_OVERHEAD = 64
 """Bytes of framing counted for each step beside its keys and value."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Step:
     """``before`` is the state the key must still be in (``None``: it must not exist); ``value`` ``None`` deletes it.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.quoting import txn_quote
 from etcdtui.core.ranges import FROM_KEY, prefix_range
 from etcdtui.core.shell_words import WordsError, split_words
+from etcdtui.core.value import record
 
 Target = Literal["mod", "create", "version", "value", "lease"]
 Sign = Literal["=", "!=", "<", ">"]
@@ -32,7 +32,7 @@ class TxnSyntaxError(ValueError):
     """The text is not a transaction; the message is a sentence that names the line."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class CompareSpec:
     """``operand`` is ``bytes`` for ``value`` and ``int`` for all others."""
 
@@ -42,7 +42,7 @@ class CompareSpec:
     operand: int | bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class OpSpec:
     """``kind`` is get, put or del; ``end`` as in etcd's ranges (``b""``: one key)."""
 
@@ -58,7 +58,7 @@ class OpSpec:
         return len(self.key) + len(self.end) + len(self.value)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class TxnSpec:
     """IF all of ``compares`` THEN ``success`` ELSE ``failure``."""
 

@@ -7,14 +7,14 @@ Keys and values are ``bytes`` everywhere below the UI. Revisions, lease and memb
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, IntEnum
 from pathlib import Path
 
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ResponseHeader:
     """Who answered and how far that member's store was when it answered."""
 
@@ -24,7 +24,7 @@ class ResponseHeader:
     raft_term: int
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class KeyValue:
     """One key. ``version`` counts puts since the last creation; ``lease`` is 0 when none is attached."""
 
@@ -41,7 +41,7 @@ class EventType(Enum):
     DELETE = "DELETE"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Event:
     """One change. A DELETE event's ``kv`` carries only the key and the ``mod_revision`` of the deletion."""
 
@@ -54,7 +54,7 @@ class Event:
         return self.type is EventType.PUT and self.kv.version == 1
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class WatchBatch:
     """Events of one or more whole revisions, in order; or a ``created`` / ``progress`` notice without events.
 
@@ -68,7 +68,7 @@ class WatchBatch:
     header: ResponseHeader | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class RangeResult:
     """``count`` is the number of keys in the whole range, whatever ``limit`` or filters said."""
 
@@ -238,14 +238,14 @@ class Permission(Value):
     range_end: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class User:
     name: str
     roles: tuple[str, ...] = ()
     header: ResponseHeader | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Role:
     name: str
     permissions: tuple[Permission, ...] = ()

@@ -6,8 +6,9 @@ import importlib.util
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from etcdtui.core.value import record
 
 OLDEST = (3, 4, 0)
 VERSION_TIMEOUT = 10.0
@@ -20,7 +21,7 @@ class NoEtcd(Exception):
     """No usable etcd binary; ``str()`` is one sentence that says what to install."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Binary:
     """One etcd, the etcdctl beside it (``None`` when there is none) and its version."""
 

@@ -11,11 +11,11 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from etcdtui.core.value import record
 from etcdtui.demo.binary import Binary, find_binary
 from etcdtui.demo.process import Keeper, Process, ProcessError
 
@@ -38,7 +38,7 @@ class PortTaken(ClusterError):
     """Somebody else took a port between its choice and the start of the member."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ServerTls:
     """PEM files for the client port; with ``ca`` the server asks for client certificates signed by it."""
 

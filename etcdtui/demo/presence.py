@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from etcdtui.client import Client, Op
 from etcdtui.core.errors import EtcdError, LeaseNotFound
 from etcdtui.core.ranges import prefix_range
+from etcdtui.core.value import record
 
 SERVICE_TTL = 15
 LOCK_TTL = 20
@@ -17,7 +17,7 @@ LOCK = b"/locks/deploy/"
 ELECTION = b"/elections/scheduler/"
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Presence:
     """Some keys on one lease of ``ttl`` seconds; an empty name stands for the lease's ID, as in etcd's recipes."""
 

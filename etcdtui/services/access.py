@@ -7,7 +7,6 @@ whole of it is covered. The role named ``root`` is everything.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from etcdtui.client import Client
 from etcdtui.core import ranges
@@ -15,6 +14,7 @@ from etcdtui.core.errors import AuthManagement, EtcdError, NotSupported, Permiss
 from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, line
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.types import Permission, PermissionType, Role, User
+from etcdtui.core.value import record
 
 PARALLEL_READS = 8
 ROOT = "root"
@@ -22,7 +22,7 @@ ROOT = "root"
 Range = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class AccessView:
     """What may be seen of users and roles. ``enabled`` is ``None`` when it could not be found out.
 
@@ -106,7 +106,7 @@ async def _own(client: Client, me: str, enabled: bool | None, revision: int, err
 # -- what rights add up to -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Effective:
     """A range with the rights on all of it and the roles they come from."""
 
@@ -117,7 +117,7 @@ class Effective:
     roles: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Answer:
     """May it be done? ``because`` names roles and ranges in words of ours; ``covering`` are the grants that matter."""
 

@@ -19,12 +19,12 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
 from etcdtui.core.int64 import int64
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 
 MEMORY_LIMIT = 1000
 """Records kept in memory."""
@@ -137,7 +137,7 @@ def text_or_b64(data: bytes) -> str | dict[str, str]:
         return {"b64": base64.b64encode(data).decode()}
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Audit:
     """The audit of one opened profile. ``problem`` holds the last failure to write, for the status line."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import gaps, ranges
@@ -18,6 +18,7 @@ from etcdtui.core.flow import Flow
 from etcdtui.core.gaps import Check, Kind, Region
 from etcdtui.core.listing import END_LIMIT, LEAF, UNKNOWN, Child, Delta, Span, Survey
 from etcdtui.core.types import KeyValue, RangeResult
+from etcdtui.core.value import record
 from etcdtui.services.reading import Reads, Want
 
 AT_ONCE = 4
@@ -43,7 +44,7 @@ DETAIL_BYTES = 4 * 1024 * 1024
 """Values read for the details of visible rows in one pass; rows beyond it show their size when looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Page:
     """News of one listing. ``rows`` are groups of neighbours, ``hole`` the first key not listed yet.
 
@@ -90,7 +91,21 @@ class Listing:
         self._rows_seen = 0
 
     def _new_survey(self) -> Survey:
-        return Survey(self._prefix, self._separators, within=self._within, known_count=self._known_count)
+        return Survey(
+            self._prefix,
+            self._separators,
+            within=self._within,
+            known_count=self._known_count,
+            small=self._reads.small_store,
+        )
+
+    def begin(self) -> None:
+        """Send the first requests before ``pages`` are asked for; if they never are, ``drop`` it."""
+        self._start()
+
+    async def drop(self) -> None:
+        """Cancel what is in flight."""
+        await self._cancel()
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """Pages until the level is complete. Raises what a read raises; a compacted revision restarts the level."""
@@ -237,7 +252,7 @@ async def children(
     return [found[name] for name in sorted(found)]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Refresh:
     """What a check of shown rows found; ``relist`` when so much is new that listing again is cheaper."""
 
@@ -311,7 +326,7 @@ async def _folders(reads: Reads, prefix: bytes, doubtful: Sequence[Check], area:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Detail:
     """What a row shows beside its name, from a full read (keys-only answers of etcd 3.7 carry no lease)."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from etcdtui.core import ranges
 from etcdtui.core.listing import LEAF, Child, child_of
+from etcdtui.core.value import record
 from etcdtui.services.browse import Listing
 from etcdtui.services.reading import Reads
 from etcdtui.services.scan import Throttle, scan
@@ -17,7 +18,7 @@ MAX_ROWS = 20_000
 """Children counted one by one; ``beyond`` says how many keys further ones hold."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Entry:
     """One child. ``size`` sums keys and values in bytes, ``versions`` all puts since creation: churn."""
 
@@ -30,7 +31,7 @@ class Entry:
     largest_key: bytes = b""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Census:
     """A count so far. ``measured`` of ``keys`` were read for their size; ``done`` when nothing is missing."""
 

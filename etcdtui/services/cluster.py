@@ -10,7 +10,6 @@ import asyncio
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from etcdtui.client import Client
 from etcdtui.core.errors import EtcdError
@@ -18,6 +17,7 @@ from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, line
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.types import Alarm, AlarmType, EndpointStatus, HashKV, Member
 from etcdtui.core.units import format_size
+from etcdtui.core.value import record
 from etcdtui.services.health import ClusterHealth, EndpointHealth
 
 LAG_LIMIT = 1_000
@@ -25,7 +25,7 @@ LAG_LIMIT = 1_000
 DISARM_SHARE = 0.8
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Quorum:
     """Voting members only. ``spare`` is how many more may fail; negative means no quorum now.
 
@@ -61,7 +61,7 @@ class Quorum:
         return f"QUORUM {self.needed} of {self.voters} needed, {self.up} up: can lose {self.spare} more"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MemberRow:
     """One member. ``status`` is ``None`` when it did not answer or may not be asked; sizes in bytes, lag in entries."""
 
@@ -109,7 +109,7 @@ class MemberRow:
         return "DOWN"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ClusterView:
     """The members screen as data. ``limited`` is a sentence when the server did not allow all of it."""
 
@@ -168,7 +168,7 @@ async def read_alarms(client: Client) -> tuple[tuple[Alarm, ...] | None, str]:
         return None, f"alarms: {error.title}"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class HashCheck:
     """Agreement of the members at one revision. ``answers`` holds a hash or the reason why there is none."""
 

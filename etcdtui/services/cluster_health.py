@@ -14,6 +14,10 @@ if TYPE_CHECKING:  # only named here; these values are on the way to the first p
 WARN_QUOTA = 0.8
 
 
+LEAST_BYTES_A_KEY = 40
+"""What the smallest record of a revision takes in the database: etcd's 17 bytes of revision, bbolt's 16, the rest."""
+
+
 class State(Enum):
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -47,6 +51,7 @@ class ClusterHealth(Value):
 
     ``members_total`` counts the members behind our endpoints, ``members_listed`` all members of the cluster (0 when
     unknown). ``leader_name`` is empty when there is none, ``revision`` 0 when unknown, ``quota_used`` a share or None.
+    ``db_size`` and ``db_in_use`` are bytes of the largest member, 0 when unknown.
     """
 
     state: State = State.CONNECTING
@@ -60,12 +65,18 @@ class ClusterHealth(Value):
     alarms: tuple[str, ...] = ()
     quota_used: float | None = None
     db_size: int = 0
+    db_in_use: int = 0
     cluster_id: int = 0
     version: str = ""
     endpoints: tuple[EndpointHealth, ...] = ()
     members: tuple[Member, ...] = ()
     as_of: float = 0.0
     rtt: float = 0.0
+
+    @property
+    def most_keys(self) -> int:
+        """More keys than this cannot be in the store, of all revisions that are kept; 0 when unknown."""
+        return self.db_in_use // LEAST_BYTES_A_KEY
 
     @property
     def answering(self) -> bool:

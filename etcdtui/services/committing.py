@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from etcdtui.client import Client, Compare, Op
 from etcdtui.core.errors import Compacted, EtcdError, FutureRevision, NoSpace
 from etcdtui.core.steps import Batch, Step
 from etcdtui.core.types import KeyValue, RangeResult, TxnResult
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 
 RESOLVE_FOR = 15.0
 """Seconds in which a lost answer is settled before it is called unknown."""
@@ -48,7 +47,7 @@ class Unknown(Value):
 Outcome: TypeAlias = Committed | Refused | Unknown
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Committing:
     """``resolve_for`` is how many seconds of ``clock`` a lost answer is asked for again."""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.transfer import Export
 
 SHOWN_KEYS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class DiffRow:
     """One name below both prefixes. Only key and value are compared; leases and revisions differ by nature."""
 

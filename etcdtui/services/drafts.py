@@ -12,12 +12,11 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.core.int64 import int64, seconds
 from etcdtui.core.types import KeyValue
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 from etcdtui.services.files import write_private
 from etcdtui.services.writes import Writes
 
@@ -36,7 +35,7 @@ class Draft(Value):
     time: float = 0.0
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Drafts:
     """The drafts of one cluster, seen from one profile."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Literal
 
@@ -28,7 +28,7 @@ from etcdtui.core.plan import (
 from etcdtui.core.ranges import below, contains, cut, prefix_range
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.types import WriteIntent
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 from etcdtui.services.kubernetes import edit_refusal, is_kubernetes, object_name
 
 ConfirmStyle = Literal["ask-danger", "ask", "type"]
@@ -122,7 +122,7 @@ def actions_of(intent: WriteIntent) -> frozenset[str]:
     return frozenset(wanted or ({"delete"} if name == "DeleteRange" else {"put"}))
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Permit:
     guard: Guard
     plan: WritePlan
@@ -132,7 +132,7 @@ class _Permit:
 _permit: ContextVar[_Permit | None] = ContextVar("etcdtui_write_permit", default=None)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Guard:
     """READ-ONLY or WRITES ON for one opened profile. ``clock`` is monotonic seconds; ``hook`` sees granted intents."""
 

@@ -81,8 +81,8 @@ class HealthMonitor:
         answers = await asyncio.gather(*(self._ask(endpoint) for endpoint in self._client.endpoints))
         self._seen = {answer.endpoint: answer for answer in answers}
         if any(answer.up for answer in answers):
-            await self._read_members([answer.status for answer in answers if answer.status])
-            await self._see_login()
+            statuses = [answer.status for answer in answers if answer.status]
+            await asyncio.gather(self._read_members(statuses), self._see_login())
         self.health = self._judge(list(answers))
         return self.health
 
@@ -192,6 +192,7 @@ class HealthMonitor:
             alarms=alarm_words(statuses),
             quota_used=self._quota_used(statuses),
             db_size=max((status.db_size for status in statuses), default=known.db_size),
+            db_in_use=max((status.db_size_in_use for status in statuses), default=known.db_in_use),
             cluster_id=next((s.header.cluster_id for s in statuses if s.header), known.cluster_id),
             version=min((status.version for status in statuses), key=version_order, default=known.version),
             endpoints=tuple(answers),

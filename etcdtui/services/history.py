@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import scan
 
@@ -37,7 +37,7 @@ class Mark(Enum):
     LIMIT = "limit"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Version:
     """One version that still exists in history; ``current`` when it is the key's value now."""
 
@@ -45,7 +45,7 @@ class Version:
     current: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Break:
     """A line between or after versions. ``revision`` is where; ``missing`` how many older versions are gone."""
 
@@ -155,7 +155,7 @@ async def _first_kept(reads: Reads, compacted: int, kept: int) -> int:
     return kept
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Reach:
     """How far back the tree can be shown: ``oldest`` is the lowest revision that can be read, ``head`` the newest."""
 
@@ -180,7 +180,7 @@ async def reach(reads: Reads) -> Reach:
     return Reach(1, head)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Drop:
     """Revision ``revision`` left ``lost`` keys fewer below a prefix than there were just before."""
 
@@ -230,7 +230,7 @@ class Change(Enum):
     NEW = "new"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class KeyChange:
     """One key that differs between two revisions; 0 stands for "did not exist"."""
 
@@ -242,7 +242,7 @@ class KeyChange:
     new_version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Since:
     """All changes below a prefix between two revisions; ``complete`` is False when it was cut at the limit."""
 

@@ -11,16 +11,16 @@ import binascii
 import json
 import secrets
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.core.int64 import int64, seconds
+from etcdtui.core.value import record
 from etcdtui.services.files import write_private
 
 MAX_PAIRS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Pair:
     """One key on its way: ``mod`` is the source's revision when planned, ``sha`` the SHA-256 of its value."""
 
@@ -31,7 +31,7 @@ class Pair:
     sha: str
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MoveJournal:
     path: Path
     profile: str

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ from etcdtui.core.errors import EtcdError, PermissionDenied
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, line
 from etcdtui.core.ranges import ALL
 from etcdtui.core.types import LeaseTimeToLive
+from etcdtui.core.value import record
 
 PARALLEL_READS = 8
 SAMPLES_KEPT = 120
@@ -41,7 +42,7 @@ class LeaseState(Enum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class LeaseRow:
     """One lease. ``ttl`` and ``granted`` in seconds, ``None`` until read; ``keys`` as far as they may be read.
 
@@ -112,7 +113,7 @@ def _renewed(earlier: tuple[float, int], later: tuple[float, int]) -> bool:
     return later[1] > earlier[1] or later[1] > earlier[1] - (later[0] - earlier[0]) + ROUNDING
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class LeaseBook:
     """Reads and remembers leases of one cluster. ``limited`` says why the list is not complete, empty when it is."""
 

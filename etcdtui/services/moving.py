@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.core.keypath import escape_key
@@ -19,6 +18,7 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Batch, Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
+from etcdtui.core.value import record
 from etcdtui.services.deleting import Preview, preview, preview_prefix
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.guard import Guard
@@ -29,7 +29,7 @@ from etcdtui.services.writes import BatchReport, Writes
 SHOWN_KEYS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MovePlan:
     """``pairs`` are source keys as seen and their target names; ``keep`` leaves the source (a clone)."""
 
@@ -137,7 +137,7 @@ def journal_of(writes: Writes, move: MovePlan, folder: Path) -> MoveJournal:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MoveState:
     """Where every pair of a cut move stands. ``odd`` pairs are neither: somebody else touched them since."""
 

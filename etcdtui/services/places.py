@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from etcdtui.config.state import load_places, save_places
 from etcdtui.core.keypath import KeySyntaxError, parse_key
+from etcdtui.core.value import record
 
 RECENT_KEPT = 50
 KEPT_BYTES = 1024
 """The longest name that is kept between runs."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Places:
     """``bookmarks`` by name, those of the profile in ``fixed``; ``trail`` is what ``[`` and ``]`` walk along, ``at``
     the place shown now; ``earlier`` are places of earlier runs, newest first."""

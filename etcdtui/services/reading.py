@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.client.shelter import breaks_off_badly
 from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps
 from etcdtui.core.types import RangeResult
+from etcdtui.core.value import record
 
 MAX_OPS = 120
 """Operations of one transaction; servers allow 128 unless told otherwise."""
@@ -32,11 +32,13 @@ SPREAD = 4
 """Requests that the first, long walk over large ranges is spread over."""
 BUSY_FOR = 60.0
 """Seconds for which it is not spread after others wrote in between, and a part had to be read again."""
+SMALL_STORE = 100_000
+"""Keys that a server walks in about 20 ms; where more cannot be, a range is asked for as one."""
 STALE_FOR = 5.0
 """Seconds for which reads stay serializable after a read found no leader."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Want:
     """One range to read; an empty ``end`` is the single key. Without ``values`` only the keys come.
 
@@ -80,6 +82,7 @@ class Reads:
         *,
         leaderless: Callable[[], bool] = lambda: False,
         version: Callable[[], str] = lambda: "",
+        most_keys: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
@@ -88,6 +91,7 @@ class Reads:
         self.deadline = max(READ_DEADLINE, allowed) if allowed else 0.0
         self._leaderless = leaderless
         self._version = version
+        self._most_keys = most_keys
         self._clock = clock
         self._stale_until = float("-inf")
         self._alone_until = float("-inf")
@@ -99,6 +103,11 @@ class Reads:
     def stale(self) -> bool:
         """Whether reads are answered by one member from what it has, perhaps behind the others."""
         return self._leaderless() or self._clock() < self._stale_until
+
+    @property
+    def small_store(self) -> bool:
+        """Whether so few keys can be in the store that walking all of them holds up nobody."""
+        return 0 < self._most_keys() <= SMALL_STORE
 
     @property
     def streams(self) -> bool:

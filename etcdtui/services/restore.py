@@ -7,7 +7,6 @@ server read every revision of every key.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 from etcdtui.core.errors import Compacted, FutureRevision, PermissionDenied
 from etcdtui.core.keypath import escape_key
@@ -16,6 +15,7 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
+from etcdtui.core.value import record
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.guard import Guard
 from etcdtui.services.writes import Writes
@@ -26,7 +26,7 @@ SEARCH_READS = 200
 SHOWN_KEYS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Undelete:
     """Keys that lived at ``revision`` and do not exist now. ``compacted``: older deletions cannot be seen."""
 
@@ -37,7 +37,7 @@ class Undelete:
     compacted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class RestorePlan:
     plan: WritePlan
     groups: tuple[Group, ...]

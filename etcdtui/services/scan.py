@@ -9,11 +9,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
 
 from etcdtui.core import ranges
 from etcdtui.core.listing import PIECE, UNKNOWN, Span, Survey
 from etcdtui.core.types import KeyValue, RangeResult
+from etcdtui.core.value import record
 from etcdtui.services.reading import Reads, Want
 
 AT_ONCE = 3
@@ -25,7 +25,7 @@ VALUE_BYTES = 2 * 1024 * 1024
 """Bytes of values one transaction should return."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Batch:
     """Some keys, all behind those of the batch before; ``total`` is the number of keys of the whole scan."""
 
@@ -88,7 +88,7 @@ async def scan(
 ) -> AsyncGenerator[Batch, None]:
     """Batches in key order until all is read. ``throttle`` counts keys, or bytes of values when they are read."""
     start = ranges.next_key(after) if after else b""
-    survey = Survey(prefix, (), within=within, start=start, rows=False)
+    survey = Survey(prefix, (), within=within, small=reads.small_store, start=start, rows=False)
     order = _Order()
     running: deque[tuple[list[Span], asyncio.Task[list[RangeResult]]]] = deque()
     keys_at_once = VALUES_AT_ONCE if values else KEYS_AT_ONCE

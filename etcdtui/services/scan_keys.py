@@ -6,12 +6,12 @@ import asyncio
 from bisect import insort
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
 from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.listing import UNKNOWN, Span, Survey
+from etcdtui.core.value import record
 from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import Throttle
 
@@ -26,7 +26,7 @@ UNSURE = 4
 """Of pieces of unknown size most are empty or short: they are expected to return this part of what they may."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Names:
     """Some names, all behind those of the batch before.
 
@@ -38,12 +38,15 @@ class Names:
     revision: int
 
 
-@dataclass(slots=True, order=True)
+@record(frozen=False, eq=False)
 class _Piece:
     """Names that wait until everything before them has arrived."""
 
     start: bytes
-    keys: list[bytes] = field(compare=False)
+    keys: list[bytes]
+
+    def __lt__(self, other: _Piece) -> bool:
+        return self.start < other.start
 
 
 async def scan_keys(
@@ -88,7 +91,9 @@ async def _counted(
     after: bytes,
 ) -> AsyncGenerator[Names, None]:
     """Those behind ``after`` in small counted ranges, several requests in flight."""
-    survey = Survey(prefix, (), within=within, start=ranges.next_key(after) if after else b"", rows=False)
+    survey = Survey(
+        prefix, (), within=within, small=reads.small_store, start=ranges.next_key(after) if after else b"", rows=False
+    )
     ready: list[_Piece] = []
     running: dict[asyncio.Task[KeyLists], list[Span]] = {}
     pinned = revision

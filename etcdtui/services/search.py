@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from enum import Enum
 
 from etcdtui.core import ranges
 from etcdtui.core.search import TEXT, Field, FilterError, Finder, compile_filter, finder
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 from etcdtui.services.reading import Reads, Want
 from etcdtui.services.scan import Throttle, scan
 from etcdtui.services.scan_keys import scan_keys
@@ -40,7 +40,7 @@ class How(Enum):
     FILTER = "filter"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Query:
     """What to look for below ``prefix``; lower-case patterns ignore the case of letters."""
 
@@ -80,7 +80,7 @@ def query_of(
     return Query(text, how, prefix, values, within)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Cost:
     """What a search will read: ``keys`` exact, ``value_bytes`` estimated from a few keys (0 without values)."""
 
@@ -89,7 +89,7 @@ class Cost:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Hit:
     """``in_value`` tells where; ``preview`` is a piece of the value around the match, ``span`` the match in it."""
 
@@ -99,7 +99,7 @@ class Hit:
     preview: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Progress:
     """New hits since the last one; ``full`` when the search ended because the list holds no more.
 

@@ -14,7 +14,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from etcdtui.core.errors import EtcdError, LeaseExists
@@ -25,6 +25,7 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
+from etcdtui.core.value import record
 from etcdtui.services.files import create_private
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.writes import BatchReport, Writes
@@ -41,7 +42,7 @@ class TransferError(Exception):
     """The file cannot be used; the message is a sentence that names the line."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Header:
     """``leases`` maps lease ID to granted TTL in seconds."""
 
@@ -51,7 +52,7 @@ class Header:
     leases: dict[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Export:
     header: Header
     kvs: tuple[KeyValue, ...]
@@ -195,7 +196,7 @@ def load_file(path: Path) -> Export:
         return decode_lines(file)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Difference:
     """How one wanted key stands against the cluster: new, changed, lease (only that differs) or same."""
 
@@ -204,7 +205,7 @@ class Difference:
     now: KeyValue | None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ImportPlan:
     """The dry run of an import. ``regrant`` are leases to be granted again with the same ID and TTL."""
 

@@ -10,11 +10,11 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 from etcdtui.services.files import write_private
 from etcdtui.services.transfer import Header, decode_lines, encode_lines
 from etcdtui.services.writes import Writes
@@ -23,7 +23,7 @@ KEEP_DAYS = 7
 MAX_FILE_BYTES = 1024 * 1024 * 1024
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Trash:
     """The trash of one profile. ``now`` is Unix seconds."""
 

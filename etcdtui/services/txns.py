@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from etcdtui.client import Compare, Op
 from etcdtui.core.errors import EtcdError
@@ -13,6 +12,7 @@ from etcdtui.core.steps import MAX_BYTES, MAX_OPS
 from etcdtui.core.txn_text import CompareSpec, OpSpec, TxnSpec, compare_text, op_text
 from etcdtui.core.types import DeleteResult, KeyValue, PutResult, TxnResult
 from etcdtui.core.units import format_size
+from etcdtui.core.value import record
 from etcdtui.services.etcdctl import txn_command
 from etcdtui.services.formats import check_syntax
 from etcdtui.services.kubernetes import MAGIC_BYTES
@@ -23,7 +23,7 @@ BEFORE_KEYS = 1000
 """Before-images kept for the undo of one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Evaluated:
     """A transaction against the cluster as it is now: each compare with the present value and whether it holds."""
 
@@ -126,7 +126,7 @@ def _broken(spec: TxnSpec, seen: Evaluated) -> list[PlanLine]:
     return out
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class TxnRun:
     """``lost`` says that the answer did not arrive: it may have run or not (a free transaction cannot be settled)."""
 

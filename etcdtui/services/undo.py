@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 from etcdtui.services.etcdctl import steps_command
 from etcdtui.services.kubernetes import MAGIC_BYTES
 from etcdtui.services.restore import live_lease
@@ -21,7 +21,7 @@ READ_CHUNK = 50
 SHOWN_KEYS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class UndoPlan:
     """What an undo would do. ``reason`` says why it is not possible; then ``groups`` is empty."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 
 ENTRIES_LIMIT = 500
 BYTES_LIMIT = 64 * 1024 * 1024
@@ -15,7 +16,7 @@ UNDO = "undo"
 """The action of an undo itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Change:
     """One key: ``before`` is its former state, ``after`` its value now (``None``: deleted), at ``revision``."""
 
@@ -29,7 +30,7 @@ class Change:
         return len(self.key) + len(self.before.value if self.before else b"") + len(self.after or b"")
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class UndoEntry:
     """One action. ``trash`` is the file with its before-images, ``never`` why it cannot be undone, ``granted`` are
     leases that were granted for it."""
@@ -49,7 +50,7 @@ class UndoEntry:
         return sum(c.size for c in self.changes)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class UndoLog:
     """Newest last. Entries that no longer fit keep their line but lose their before-images, and say so."""
 

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from etcdtui.client import Client
@@ -25,6 +25,7 @@ from etcdtui.core.errors import (
 )
 from etcdtui.core.ring import Ring
 from etcdtui.core.types import Event, EventType, KeyValue
+from etcdtui.core.value import record
 
 RING_EVENTS = 10_000
 RING_BYTES = 64 * 1024 * 1024
@@ -43,7 +44,7 @@ class FeedState(Enum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class WatchSpec:
     """What is watched: a range, from ``start_revision`` (0 is now)."""
 
@@ -56,7 +57,7 @@ class WatchSpec:
         return self.range_end != b""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Seen:
     """One event and when it was seen (Unix seconds); ``group`` is how many events its batch held at its revision."""
 
@@ -69,7 +70,7 @@ class Seen:
         return self.event.kv.mod_revision
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class MarkLine:
     """A line that a person put into the tail."""
 
@@ -88,7 +89,7 @@ def entry_size(entry: Entry) -> int:
     return 256 + len(kv.key) + len(kv.value) + (len(prev.value) if prev else 0)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class WatchFeed:
     """One watch. ``run`` until cancelled; ``changed`` is called (often) when there is something new to paint."""
 

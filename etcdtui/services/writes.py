@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from etcdtui.client import Client
@@ -13,7 +13,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import WritePlan
 from etcdtui.core.steps import Batch, Group, Step, pack
 from etcdtui.core.types import KeyValue
-from etcdtui.core.value import Value
+from etcdtui.core.value import Value, record
 from etcdtui.services.audit import Audit, AuditRecord
 from etcdtui.services.committing import RESOLVE_FOR, Committed, Committing, Outcome, Refused, Unknown, as_expected
 from etcdtui.services.guard import Guard
@@ -56,7 +56,7 @@ class BatchReport(Value):
         return self.written[-1][1] if self.written else 0
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Writes:
     """Everything one opened profile needs to change keys."""
 

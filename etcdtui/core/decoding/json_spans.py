@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from etcdtui.core.decoding.json_text import TOKEN, is_json
 from etcdtui.core.diff import Absent, FieldChange
 from etcdtui.core.tree import Path
+from etcdtui.core.value import record
 
 Span = tuple[int, int]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Level:
     path: Path
     is_object: bool

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from etcdtui.core.value import record
 
 MAX_DEPTH = 64
 _WORDS = ("true", "false", "null")
@@ -27,13 +28,13 @@ _FIXEXT = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 _EXT = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Extension:
     code: int
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Pairs:
     """A map in its own order, repeated keys included."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Union
+
+from etcdtui.core.value import record
 
 MAX_DEPTH = 32
 MAX_NUMBER = 4000
@@ -18,7 +19,7 @@ MAX_FIELDS = 200_000
 Node = Union[int, str, bytes, "Message"]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class FieldValue:
     """``wire`` is the wire type: 0 varint, 1 eight bytes, 2 delimited, 5 four bytes. ``raw`` for delimited ones."""
 
@@ -28,7 +29,7 @@ class FieldValue:
     raw: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Message:
     fields: tuple[FieldValue, ...]
 

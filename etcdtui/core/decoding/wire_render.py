@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from etcdtui.core.decoding.msgpack import quote
 from etcdtui.core.decoding.result import HIDDEN
 from etcdtui.core.decoding.scalars import epoch
 from etcdtui.core.decoding.wire import FieldValue, Message, as_text, grouped
+from etcdtui.core.value import record
 
 _QUANTITY = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[numkMGTPE]|[KMGTPE]i|e\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Schema:
     """Names of fields by number, what their messages are, and the numbers whose content is secret."""
 
@@ -29,7 +30,7 @@ class Schema:
 EMPTY = Schema({})
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Renderer:
     """``hidden`` are field names (lower case) that show no content; ``hide_secrets`` does so for the schema's own."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
+from etcdtui.core.value import record
 from etcdtui.ui.bindings import GROUP_TITLES, GROUPS, Action, key_words, keys_of
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.widgets.field import Field
@@ -24,7 +24,7 @@ ETCDCTL_COLUMN = 60
 """Columns a help sentence may fill before the etcdctl line starts."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class HelpRow:
     """A heading, a sentence, or an action with its keys; a blank row has nothing."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.search import TEXT, Field, Record
+from etcdtui.core.value import record
 from etcdtui.services.audit import AuditRecord
 from etcdtui.services.files import create_private
 from etcdtui.services.session import Session
@@ -37,7 +37,7 @@ OLDER_KEPT = 20_000
 """Lines of earlier runs that are listed at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Row:
     """One action. ``older`` ones are of an earlier run; ``reason`` is why an undo was found to be impossible."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.text import Text
 
 from etcdtui.core import ranges
 from etcdtui.core.keypath import parse_key
 from etcdtui.core.types import Permission, Role, User
+from etcdtui.core.value import record
 from etcdtui.services import access
 from etcdtui.ui.text import safe
 
@@ -16,7 +15,7 @@ NAME_LIMIT = 60
 KEY_LIMIT = 160
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class AccessRow:
     """A user or a role in the list on the left."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,6 +13,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.units import format_size
+from etcdtui.core.value import record
 from etcdtui.services.compare import DiffRow, compare, counts, plan_copy
 from etcdtui.services.guard import UnlockKind
 from etcdtui.services.session import Session
@@ -33,7 +33,7 @@ SIGNS = {"left": "only left", "right": "only right", "differs": "differs", "same
 TONES = {"left": "good", "right": "bad", "differs": "warn"}
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Side:
     """A prefix of an opened profile."""
 

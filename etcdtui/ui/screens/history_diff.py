@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.text import Text
 
 from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
 from etcdtui.services.valuediff import full_diff
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
@@ -15,7 +14,7 @@ DIFF_LINES = 4_000
 """Lines of each version compared; the rest is not."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class DiffLine:
     """``tone`` is ``add``, ``remove``, ``dim`` or empty."""
 

@@ -73,9 +73,11 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
             session.client,
             leaderless=lambda: session.health.state is ClusterState.NO_LEADER,
             version=lambda: session.health.version,
+            most_keys=lambda: session.health.most_keys,
         )
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
         self._listings: dict[int, Listing] = {}
+        self._begun: dict[int, Listing] = {}
         self.places = Places.from_profile(profile.name, profile.bookmarks)
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
         self.pane = ValuePane(first_view=session.first_view, id="value-pane")
@@ -88,6 +90,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         self._value_for: object = None
         self.start_words = ""
         self._started = False
+        self._first_look = asyncio.create_task(self._look_first())
 
     def compose_body(self) -> ComposeResult:
         with Container(id="panes"):
@@ -109,14 +112,25 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         self.app.app_suspend_signal.subscribe(self, lambda _: self.hide_secrets())
         self.run_worker(self._start(), group="start", exclusive=True, exit_on_error=False)
 
-    async def _start(self) -> None:
-        """Decide where the tree starts, then list it."""
+    async def _look_first(self) -> roots.Start:
+        """Decide where the tree starts, and ask for its first rows while the screen is still being built."""
         profile = self.session.profile
         given = tuple(text.encode() for text in profile.start or ())
-        try:
-            start = await roots.start_of(self.session.client, profile.auth.user or "", given)
-        except EtcdError as error:
-            start = roots.Start((), str(error))
+        start = await roots.start_of(self.session.client, profile.auth.user or "", given)
+        if not start.roots:
+            root = self.model.root
+            self._begun[id(root)] = listing = self.new_listing(root)
+            listing.begin()
+        return start
+
+    async def on_unmount(self) -> None:
+        self._first_look.cancel()
+        for listing in self._begun.values():
+            await listing.drop()
+
+    async def _start(self) -> None:
+        """Show the tree from where it starts."""
+        start = await self._first_look
         self.start_words = start.words
         if start.words and not start.roots:
             self.flash(start.words, "warn")

@@ -58,6 +58,8 @@ class LevelsMixin(ClusterScreen):
     changes_seen: int = 0
     last_read: float = 0.0
     _listings: dict[int, Listing]
+    _begun: dict[int, Listing]
+    """Those whose first requests were sent before their level is shown."""
     _settle_timer: Timer | None = None
     _live_level: Level | None = None
     _placed: bool = False
@@ -120,17 +122,19 @@ class LevelsMixin(ClusterScreen):
         generation = level.generation
         self.run_worker(self._load(level, generation), group=f"level-{id(level)}", exclusive=True, exit_on_error=False)
 
-    async def _load(self, level: Level, generation: int) -> None:
-        known = level.total if level.state is State.NEW else UNKNOWN
-        listing = Listing(
+    def new_listing(self, level: Level) -> Listing:
+        return Listing(
             self.reads,
             level.prefix,
             level.separators,
             within=level.within,
-            known_count=known,
+            known_count=level.total if level.state is State.NEW else UNKNOWN,
             revision=self.at_revision,
             page_keys=self.session.profile.page_size,
         )
+
+    async def _load(self, level: Level, generation: int) -> None:
+        listing = self._begun.pop(id(level), None) or self.new_listing(level)
         level.state = State.LOADING
         level.note = "loading…"
         level.touch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +21,7 @@ from etcdtui import __version__
 from etcdtui.config.load import load
 from etcdtui.config.schema import BrokenProfile, Config, Profile
 from etcdtui.core.errors import EtcdError
+from etcdtui.core.value import record
 from etcdtui.services.editor import NoEditor, editor_command
 from etcdtui.ui.bindings import PROFILES, actions_for, bindings_for, key_words
 from etcdtui.ui.errors import error_line
@@ -40,7 +41,7 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
 CELL_LIMIT = 200
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ProfileRow:
     """A profile of the file or found on this host, or a broken one; ``seen`` is how the last try went."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -29,6 +29,7 @@ from etcdtui.core.txn_text import (
 )
 from etcdtui.core.types import RangeResult, TxnResult
 from etcdtui.core.units import format_size
+from etcdtui.core.value import record
 from etcdtui.services.etcdctl import txn_command
 from etcdtui.services.files import create_private
 from etcdtui.services.session import Session
@@ -54,7 +55,7 @@ IF, THEN, ELSE = "IF", "THEN", "ELSE"
 PARTS = (IF, THEN, ELSE)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class TxnRow:
     """A heading (``index`` -1) or one compare or request of a part."""
 

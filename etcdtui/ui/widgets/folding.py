@@ -10,13 +10,13 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
 from rich.cells import cell_len
 
 from etcdtui.core.safe_text import safe_text
+from etcdtui.core.value import record
 
 LONG_LINE = 2000
 """Characters beyond which a line is never drawn as a whole."""
@@ -30,7 +30,7 @@ _NARROW = re.compile(f"[{_LATIN}]*")
 _WIDE = re.compile(f"[{_LATIN}{_EAST_ASIAN}]*")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Measured:
     """Lines with their lengths in characters and the greatest number of cells a character of each can take."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from rich.text import Text
@@ -14,6 +13,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
+from etcdtui.core.value import record
 from etcdtui.ui.bindings import TABLE, bindings_for
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.toned import Toned
@@ -31,7 +31,7 @@ MEASURED_ROWS = 500
 """Rows looked at to find how wide a column has to be."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Column(Generic[RowT]):
     """One column. ``cell`` gives safe text. ``priority`` 0 always stays; the largest drops out first.
 
