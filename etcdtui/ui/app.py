@@ -118,6 +118,9 @@ class EtcdtuiApp(App[int]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULT_VARIABLES
 
+    def delay_update(self, delay: float = 0.0) -> None:
+        """Paint at once. Textual would hold back what a new screen paints for 50 ms, though it is painted whole."""
+
     def refresh_css(self, animate: bool = True) -> None:
         """Every rule is parsed again for another theme only, and not twice more for each screen that is first shown."""
         if self.theme == self._parsed_theme:

@@ -53,7 +53,6 @@ class PlanView(LineView):
     def on_resize(self, event: events.Resize) -> None:
         if self.size.width and self.size.width != self._rows_width:
             self._rows, self._rows_width = None, self.size.width
-        super().on_resize(event)
 
     def render_row(self, index: int, width: int) -> Text:
         at, start, end = self._folded()[index]

@@ -151,7 +151,6 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
         return 0 < self.detail.size.width < NARROW
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
         self.set_class(event.size.width < STACKED, "-stacked")
         self.call_after_refresh(self._show_detail)
 

@@ -93,6 +93,7 @@ class ClusterScreen(Screen[None]):
         self.status_line = StatusLine()
         self.footer_line = FooterLine()
         self.keymap: Mapping[str, str] = {}
+        self._is_shown = False
 
     # --- what a subclass gives ---------------------------------------------------------------------------
 
@@ -113,6 +114,9 @@ class ClusterScreen(Screen[None]):
 
     def health_changed(self, health: ClusterHealth) -> None:
         """The cluster's health is another; called on the shown screen only, and again when a screen is shown."""
+
+    def came_on_show(self) -> None:
+        """The screen is shown, or no other is above it any more."""
 
     def go_back(self) -> bool:
         """Esc: clear the filter or close what is open; False when there was nothing."""
@@ -170,9 +174,17 @@ class ClusterScreen(Screen[None]):
         self.set_interval(1.0, self.refresh_title)
         self.refresh_chrome()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        if self._is_shown:  # Textual tells a new mode's screen twice, and would style and paint all of it again
+            event.prevent_default()
+            return
+        self._is_shown = True
         self.refresh_chrome()
         self.health = self.session.health
+        self.came_on_show()
+
+    def on_screen_suspend(self) -> None:
+        self._is_shown = False
 
     def watch_health(self, health: ClusterHealth) -> None:
         self.refresh_chrome()

@@ -97,7 +97,6 @@ class CensusScreen(PlaceScreen):
             yield self.state
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.table.lines.focus()
         self.table.sort_by("keys", reverse=True)
         self._count()

@@ -158,7 +158,6 @@ class HistoryScreen(PlaceScreen):
         return [action for action in super().available_actions() if action.id not in off]
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.app.app_suspend_signal.subscribe(self, lambda _: self._hide_secrets())
         self.set_class(self.folder, "-folder")
         self.table.lines.focus()

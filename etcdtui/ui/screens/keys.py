@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
@@ -39,6 +40,8 @@ from etcdtui.ui.widgets.lines import LineView
 NARROW = 60
 """Below this width the panes are stacked instead of side by side."""
 TTL_EVERY = 5.0
+FIRST_ROWS = 0.03
+"""Seconds that the first level gets to be in the first picture: else the screen is painted without it, and again."""
 
 
 class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, ClusterScreen):
@@ -78,6 +81,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
         self._listings: dict[int, Listing] = {}
         self._begun: dict[int, Listing] = {}
+        self.has_rows = asyncio.Event()
         self.places = Places.from_profile(profile.name, profile.bookmarks)
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
         self.pane = ValuePane(first_view=session.first_view, id="value-pane")
@@ -103,14 +107,19 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
             yield self.pane
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.view.focus()
         self.set_interval(TTL_EVERY, self.refresh_ttl)
         if self.session.profile.refresh > 0:
             self.set_interval(self.session.profile.refresh, self.poll)
         self._fit(self.size.width)
         self.app.app_suspend_signal.subscribe(self, lambda _: self.hide_secrets())
+
+    @on(events.Mount)
+    async def start(self) -> None:
+        """Show the first level, in the first picture if it is there soon."""
         self.run_worker(self._start(), group="start", exclusive=True, exit_on_error=False)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.has_rows.wait(), FIRST_ROWS)
 
     async def _look_first(self) -> roots.Start:
         """Decide where the tree starts, and ask for its first rows while the screen is still being built."""

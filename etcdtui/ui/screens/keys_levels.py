@@ -58,6 +58,7 @@ class LevelsMixin(ClusterScreen):
     changes_seen: int = 0
     last_read: float = 0.0
     _listings: dict[int, Listing]
+    has_rows: asyncio.Event
     _begun: dict[int, Listing]
     """Those whose first requests were sent before their level is shown."""
     _settle_timer: Timer | None = None
@@ -140,7 +141,8 @@ class LevelsMixin(ClusterScreen):
         level.touch()
         self.view.model_changed()
         self._listings[id(level)] = listing
-        painted = started = time.perf_counter()
+        started = time.perf_counter()
+        painted = float("-inf")
         fresh = True
         try:
             async with aclosing(listing.pages()) as pages:
@@ -167,6 +169,7 @@ class LevelsMixin(ClusterScreen):
             if level.generation == generation:
                 self._paint()
                 self.place_changed()
+                self.has_rows.set()
 
     def _place_cursor(self, level: Level) -> None:
         """The cursor starts on the first name that can be read and typed; binary ones sort before it."""

@@ -139,7 +139,6 @@ class LeasesScreen(ListScreen[LeaseRow]):
     # --- reading -----------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        super().on_mount()
         if self.session.profile.refresh > 0:
             self.set_interval(TTL_EVERY, self._tick_ttls)
 
@@ -267,7 +266,6 @@ class LeasesScreen(ListScreen[LeaseRow]):
     # --- actions -----------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
         self.actions_changed()
 
     def available_actions(self) -> list[Action]:

@@ -69,13 +69,11 @@ class ListScreen(ClusterScreen, Generic[RowT]):
     # --- reading -----------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.table.lines.focus()
         if self.session.profile.refresh > 0:
             self._beat = self.set_interval(max(self.every, self.session.profile.refresh), self._tick)
 
-    def on_screen_resume(self) -> None:
-        super().on_screen_resume()
+    def came_on_show(self) -> None:
         self.read_again()
 
     def _tick(self) -> None:

@@ -140,7 +140,6 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         self.show_status()
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
         self._show()
 
     def _summary_lines(self) -> list[Text]:

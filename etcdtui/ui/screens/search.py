@@ -87,7 +87,6 @@ class SearchScreen(PlaceScreen):
             yield self.table
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._tell()
         if self.field.value:
             self._price()

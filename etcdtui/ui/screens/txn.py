@@ -117,7 +117,6 @@ class TxnScreen(ClusterScreen):
             yield self.command
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.lines.focus()
         self._show()
 

@@ -125,13 +125,11 @@ class WatchScreen(ClusterScreen):
             yield self.detail
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(TICK, self._tick)
         self.tail.focus()
         self._fit()
 
     def on_resize(self, event: events.Resize) -> None:
-        super().on_resize(event)
         self._fit()
 
     def _fit(self) -> None:

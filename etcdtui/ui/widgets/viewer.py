@@ -142,7 +142,6 @@ class ValueViewer(LineView):
 
     def on_resize(self, event: events.Resize) -> None:
         self._refold()
-        super().on_resize(event)
 
     def watch_wrap(self) -> None:
         self._refold()
