@@ -80,7 +80,7 @@ class Listing:
         self._separators = separators
         self._within = within
         self._known_count = known_count
-        self._asked_revision = revision
+        self.revision_asked = revision
         self._page_keys = page_keys
         self.from_end = False
         self.revision = revision
@@ -125,7 +125,7 @@ class Listing:
                     deltas = self._digest(min(done, key=lambda task: self._running[task][0].start))
                 except Compacted:
                     restarts += 1
-                    if self._asked_revision or restarts > RESTARTS:
+                    if self.revision_asked or restarts > RESTARTS:
                         raise
                     await self._cancel()
                     self.revision = 0

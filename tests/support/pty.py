@@ -24,6 +24,8 @@ READ_SIZE = 65536
 SHELL = "/bin/sh"
 PRIVATE = re.compile(rb"\x1b\[[<=>][0-9;]*[a-zA-Z]")
 UNFINISHED = re.compile(rb"\x1b(\[([<=>][0-9;]*)?)?$")
+HALF_A_FRAME = 0.03
+"""Seconds in which the rest of a frame follows."""
 KEPT_ENV = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "VIRTUAL_ENV")
 KEYS = {
     "enter": "\r",
@@ -163,12 +165,21 @@ class PtyApp:
         return self._terminal
 
     def wait_for(self, *words: str, timeout: float = 10.0, gone: Sequence[str] = ()) -> str:
-        """Wait until all ``words`` are on the screen and none of ``gone`` is; returns the screen."""
+        """Wait until all ``words`` are on the screen and none of ``gone`` is; returns the screen.
+
+        What is gone must still be gone a moment later: half a frame may have been drawn over it.
+        """
         deadline = time.monotonic() + timeout
+        drawn = False
         while True:
             screen = self.text()
             if all(w in screen for w in words) and not any(g in screen for g in gone):
-                return screen
+                if drawn or not gone:
+                    return screen
+                self.read(HALF_A_FRAME)
+                drawn = True
+                continue
+            drawn = False
             if time.monotonic() > deadline or (not self.running and not self.read(0)):
                 state = "running" if self.running else f"ended with {self._process.returncode}"
                 raise AssertionError(f"not on the screen: {words!r} (gone: {gone!r}); program {state}:\n{screen}")

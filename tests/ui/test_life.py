@@ -176,7 +176,9 @@ def test_after_ctrl_z_and_fg_the_whole_screen_is_painted_again(app: PtyApp) -> N
     app.wait_for(*UP)
     shown = app.lines()[0]
     app.keys("ctrl+z")
-    wait_until(lambda: Path(f"/proc/{app.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    wait_until(
+        lambda: not app.read(0) and Path(f"/proc/{app.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    )
     app.read(0)
     app.screen().reset()
     assert not app.text().strip()

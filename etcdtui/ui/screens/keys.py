@@ -80,7 +80,6 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         )
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
         self._listings: dict[int, Listing] = {}
-        self._begun: dict[int, Listing] = {}
         self.has_rows = asyncio.Event()
         self.places = Places.from_profile(profile.name, profile.bookmarks)
         self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
@@ -127,15 +126,15 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         given = tuple(text.encode() for text in profile.start or ())
         start = await roots.start_of(self.session.client, profile.auth.user or "", given)
         if not start.roots:
-            root = self.model.root
-            self._begun[id(root)] = listing = self.new_listing(root)
+            listing = self.new_listing(self.model.root)
             listing.begin()
+            self._begun = self.model.root, listing
         return start
 
     async def on_unmount(self) -> None:
         self._first_look.cancel()
-        for listing in self._begun.values():
-            await listing.drop()
+        if self._begun is not None:
+            await self._begun[1].drop()
 
     async def _start(self) -> None:
         """Show the tree from where it starts."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.worker import WorkerError
 
 from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
@@ -71,6 +73,10 @@ class GoMixin(LevelsMixin):
         self.run_worker(write(), group="places", exit_on_error=False)
 
     async def _go(self, path: bytes) -> None:
+        for worker in list(self.workers):
+            if worker.group == "revision":  # the place is wanted as it was then
+                with contextlib.suppress(WorkerError):
+                    await worker.wait()
         level = self._root_for(path)
         if level is None:
             self.flash("that place is outside of what you may read", "warn")

@@ -59,8 +59,8 @@ class LevelsMixin(ClusterScreen):
     last_read: float = 0.0
     _listings: dict[int, Listing]
     has_rows: asyncio.Event
-    _begun: dict[int, Listing]
-    """Those whose first requests were sent before their level is shown."""
+    _begun: tuple[Level, Listing] | None = None
+    """A listing whose first requests were sent before its level was shown."""
     _settle_timer: Timer | None = None
     _live_level: Level | None = None
     _placed: bool = False
@@ -134,8 +134,18 @@ class LevelsMixin(ClusterScreen):
             page_keys=self.session.profile.page_size,
         )
 
+    async def _take_begun(self, level: Level) -> Listing | None:
+        """What was begun, if it is the listing that ``level`` needs now; else it is dropped."""
+        if self._begun is None:
+            return None
+        (of, listing), self._begun = self._begun, None
+        if of is level and listing.revision_asked == self.at_revision:
+            return listing
+        await listing.drop()
+        return None
+
     async def _load(self, level: Level, generation: int) -> None:
-        listing = self._begun.pop(id(level), None) or self.new_listing(level)
+        listing = await self._take_begun(level) or self.new_listing(level)
         level.state = State.LOADING
         level.note = "loading…"
         level.touch()
