@@ -68,7 +68,7 @@ class ClusterScreen(Screen[None]):
     }
     """
 
-    health: reactive[ClusterHealth] = reactive(ClusterHealth(), init=False)
+    health: reactive[ClusterHealth] = reactive(ClusterHealth(), init=False, repaint=False)
 
     class GoTo(Message):
         """Show another screen; ``place`` is what it should show there: a key, a prefix, a lease ID in hex."""
