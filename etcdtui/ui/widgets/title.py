@@ -43,7 +43,15 @@ class TitleLine(Toned):
 
     DEFAULT_CSS = "TitleLine { height: 1; width: 1fr; background: $panel; }"
 
-    facts: reactive[TitleFacts] = reactive(TitleFacts())
+    facts: reactive[TitleFacts] = reactive(TitleFacts(), repaint=False)
+    _words: Text | None = None
+
+    def watch_facts(self) -> None:
+        """Every health poll brings other facts, few of them other words."""
+        words = self.render()
+        if words != self._words:
+            self._words = words
+            self.refresh()
 
     def render(self) -> Text:
         width = self.size.width
