@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etcdtui.client import Client, ClientOptions, TlsOptions
 from etcdtui.config.folders import state_folder
@@ -21,7 +22,11 @@ from etcdtui.core.value import Value
 from etcdtui.services.audit import Audit
 from etcdtui.services.guard import Guard, policy_of
 from etcdtui.services.health import ClusterHealth, HealthMonitor, State
+from etcdtui.services.reading import Reads
 from etcdtui.services.writes import Writes
+
+if TYPE_CHECKING:  # it is made of a session
+    from etcdtui.services.first_look import FirstLook
 
 OPEN_MARGIN = 3.0
 """Seconds on top of the profile's dial timeout that opening may take, logins included."""
@@ -136,6 +141,14 @@ class Session:
         self.first_view = "hex" if hex_first else ""
         self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
+        self.first_look: FirstLook | None = None
+        self.separators = tuple(s.encode() for s in profile.separators if s)
+        self.reads = Reads(
+            client,
+            leaderless=lambda: self.health.state is State.NO_LEADER,
+            version=lambda: self.health.version,
+            most_keys=lambda: self.health.most_keys,
+        )
 
     @property
     def health(self) -> ClusterHealth:
@@ -201,6 +214,8 @@ class Session:
             yield health
 
     async def aclose(self) -> None:
+        if self.first_look is not None:
+            await self.first_look.close()
         await self.client.aclose()
 
 

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -23,18 +24,21 @@ from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
+from etcdtui.core.errors import EtcdError
 from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
 from etcdtui.ui.hangup import hup_when_terminal_goes
 from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, log_requests, open_log, terminal_apart
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
-    from etcdtui.services.session import Session
+    from etcdtui.services.session import Overrides, Session
 
 FAILED = 1
 NO_TERMINAL = 4
 BAD_LOOK = 2
 LEAVE = 0.001
 """Seconds for the first requests to leave: a task asks each member, so one turn of the loop is not enough."""
+NEAR = 0.01
+"""Seconds in which a cluster nearby has answered: then its keys are asked for before the screen is imported."""
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -114,7 +118,7 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
     from etcdtui.ui.app import EtcdtuiApp  # what takes time: Textual; not needed to refuse a start
-    from etcdtui.ui.bindings import keymap_problems
+    from etcdtui.ui.bindings import KEYS, keymap_problems
     from etcdtui.ui.keyboard import tolerate_bad_bytes
 
     themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
@@ -124,19 +128,25 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     launch = replace(launch, notices=(*launch.notices, *(str(problem) for problem in themes.problems)))
 
     async def opener(profile: Profile, password: Secret | None) -> Session:
-        from etcdtui.services.session import Overrides, Session  # gRPC and the client: after the first paint
+        from etcdtui.services.session import Overrides  # gRPC and the client: after the first paint
 
         used[:] = [one for one in (password, profile.auth.password, profile.auth.jwt_token) if one is not None]
         overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
-        opening = asyncio.create_task(Session.open(profile, overrides))
-        await asyncio.sleep(LEAVE)  # the first requests leave, and the screen is imported while they travel
-        app.screen_types[app.first_number()].load()
-        if app.session is None:  # afterwards it would keep the screens of a session that is left for ever
-            leave_out_what_is_loaded()
+        first = app.screen_types[app.first_number()]
+        opening = asyncio.create_task(_opened(profile, overrides, look=first.screen_name == KEYS))
         try:
-            return await opening
+            await asyncio.sleep(LEAVE)  # the first requests leave, and what is wanted next is imported meanwhile
+            import_module("etcdtui.services.first_look")
+            await asyncio.wait({opening}, timeout=NEAR)
+            await asyncio.sleep(LEAVE)
+            first.load()
+            if app.session is None:  # afterwards it would keep the screens of a session that is left for ever
+                leave_out_what_is_loaded()
+            return await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.cancel()
+            with contextlib.suppress(EtcdError, asyncio.CancelledError):
+                await (await opening).aclose()
             raise
 
     app = EtcdtuiApp(
@@ -154,6 +164,18 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         if app.session is not None:
             await app.session.aclose()
     return app.return_code or ending.code or 0
+
+
+async def _opened(profile: Profile, overrides: Overrides, *, look: bool) -> Session:
+    """The session, with its first look begun when it opens on the keys."""
+    from etcdtui.services.session import Session
+
+    session = await Session.open(profile, overrides)
+    if look:
+        from etcdtui.services.first_look import FirstLook
+
+        session.first_look = FirstLook(session)
+    return session
 
 
 def _loose_end(app: _Stoppable, context: Mapping[str, object]) -> None:

@@ -16,12 +16,11 @@ from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count, format_latency
-from etcdtui.services import roots
 from etcdtui.services.browse import Listing
+from etcdtui.services.first_look import FirstLook
 from etcdtui.services.health import ClusterHealth
 from etcdtui.services.health import State as ClusterState
 from etcdtui.services.places import Places
-from etcdtui.services.reading import Reads
 from etcdtui.services.session import Session
 from etcdtui.ui.bindings import KEYS, find
 from etcdtui.ui.screens.base import ClusterScreen
@@ -71,13 +70,10 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         profile = session.profile
-        self.separators = tuple(s.encode() for s in profile.separators if s)
-        self.reads = Reads(
-            session.client,
-            leaderless=lambda: session.health.state is ClusterState.NO_LEADER,
-            version=lambda: session.health.version,
-            most_keys=lambda: session.health.most_keys,
-        )
+        self.separators = session.separators
+        self.reads = session.reads
+        self.first_look = session.first_look or FirstLook(session)
+        session.first_look = None
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
         self._listings: dict[int, Listing] = {}
         self.has_rows = asyncio.Event()
@@ -93,7 +89,6 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         self._value_for: object = None
         self.start_words = ""
         self._started = False
-        self._first_look = asyncio.create_task(self._look_first())
 
     def compose_body(self) -> ComposeResult:
         with Container(id="panes"):
@@ -120,25 +115,12 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.has_rows.wait(), FIRST_ROWS)
 
-    async def _look_first(self) -> roots.Start:
-        """Decide where the tree starts, and ask for its first rows while the screen is still being built."""
-        profile = self.session.profile
-        given = tuple(text.encode() for text in profile.start or ())
-        start = await roots.start_of(self.session.client, profile.auth.user or "", given)
-        if not start.roots:
-            listing = self.new_listing(self.model.root)
-            listing.begin()
-            self._begun = self.model.root, listing
-        return start
-
     async def on_unmount(self) -> None:
-        self._first_look.cancel()
-        if self._begun is not None:
-            await self._begun[1].drop()
+        await self.first_look.close()
 
     async def _start(self) -> None:
         """Show the tree from where it starts."""
-        start = await self._first_look
+        start = await self.first_look.start()
         self.start_words = start.words
         if start.words and not start.roots:
             self.flash(start.words, "warn")

@@ -16,6 +16,7 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count
 from etcdtui.services import browse
 from etcdtui.services.browse import Listing, Page
+from etcdtui.services.first_look import FirstLook
 from etcdtui.services.guard import UnlockKind
 from etcdtui.services.reading import Reads
 from etcdtui.ui.collector import leave_out_names
@@ -59,8 +60,7 @@ class LevelsMixin(ClusterScreen):
     last_read: float = 0.0
     _listings: dict[int, Listing]
     has_rows: asyncio.Event
-    _begun: tuple[Level, Listing] | None = None
-    """A listing whose first requests were sent before its level was shown."""
+    first_look: FirstLook
     _settle_timer: Timer | None = None
     _live_level: Level | None = None
     _placed: bool = False
@@ -123,7 +123,13 @@ class LevelsMixin(ClusterScreen):
         generation = level.generation
         self.run_worker(self._load(level, generation), group=f"level-{id(level)}", exclusive=True, exit_on_error=False)
 
-    def new_listing(self, level: Level) -> Listing:
+    async def _listing_of(self, level: Level) -> Listing:
+        """The one that was begun before the screen was built, if that is what is wanted now, or another."""
+        begun = self.first_look.take_listing() if level.parent is None else None
+        if begun is not None and not self.at_revision:
+            return begun
+        if begun is not None:
+            await begun.drop()
         return Listing(
             self.reads,
             level.prefix,
@@ -134,18 +140,8 @@ class LevelsMixin(ClusterScreen):
             page_keys=self.session.profile.page_size,
         )
 
-    async def _take_begun(self, level: Level) -> Listing | None:
-        """What was begun, if it is the listing that ``level`` needs now; else it is dropped."""
-        if self._begun is None:
-            return None
-        (of, listing), self._begun = self._begun, None
-        if of is level and listing.revision_asked == self.at_revision:
-            return listing
-        await listing.drop()
-        return None
-
     async def _load(self, level: Level, generation: int) -> None:
-        listing = await self._take_begun(level) or self.new_listing(level)
+        listing = await self._listing_of(level)
         level.state = State.LOADING
         level.note = "loading…"
         level.touch()
