@@ -101,12 +101,11 @@ class _Tally:
 
 @record(frozen=False)
 class _Sum:
-    """A folder known by its name from the start, whose count is found by adding up its parts."""
+    """A folder known by its name from the start: a row with its first key, counted by adding up its parts."""
 
     name: bytes
     waiting: int
     count: int = 0
-    sample: bytes = b""
 
 
 @record(frozen=False, eq=False)
@@ -339,9 +338,10 @@ class Survey:
         added.waiting -= 1
         self.keys_seen += len(keys)
         self.greatest = max((self.greatest, *keys[:1]))
-        added.sample = min(filter(None, (added.sample, *keys[:1])), default=b"")
+        if keys and added.count == count:
+            delta.rows.append(Child(added.name, UNKNOWN, keys[0]))
         if added.count and not added.waiting:
-            delta.rows.append(Child(added.name, added.count, added.sample))
+            delta.counts.append((added.name, added.count))
 
     @staticmethod
     def _settle(tally: _Tally, count: int, delta: Delta) -> None:

@@ -48,7 +48,8 @@ DETAIL_BYTES = 4 * 1024 * 1024
 class Page:
     """News of one listing. ``rows`` are groups of neighbours, ``hole`` the first key not listed yet.
 
-    ``total`` counts all keys of the level (UNKNOWN before the first answer). ``restarted`` drops what came before.
+    ``total`` counts all keys of the level, UNKNOWN until it is walked: then rows are missing all over it. ``restarted``
+    drops what came before.
     """
 
     rows: tuple[list[Child], ...]
@@ -86,6 +87,9 @@ class Listing:
         self.revision = revision
         self.survey = self._new_survey()
         self._running: dict[asyncio.Task[KeyLists], list[Span]] = {}
+        self._newest: set[asyncio.Task[KeyLists]] = set()
+        """Those that were sent before the revision was known; the first to come tells it."""
+        self._counting = True
         self._flow: Flow | None = None
         self._streams_left = STREAMS
         self._rows_seen = 0
@@ -130,9 +134,12 @@ class Listing:
                     await self._cancel()
                     self.revision = 0
                     self.survey = self._new_survey()
+                    self._counting = True
                     yield self._page([], restarted=True)
                     continue
-                yield self._page(deltas)
+                page = self._page(deltas)
+                if deltas or page.total >= 0:
+                    yield page
         finally:
             await self._cancel()
 
@@ -169,24 +176,35 @@ class Listing:
         return deltas
 
     def _start(self) -> None:
-        """Fill the free slots; before the revision is known there is one."""
+        """Fill the free slots, once everything was walked."""
         if self.from_end and self.revision and self._end_known():
             self.from_end = False
-        most = 1 if not self.revision else END_AT_ONCE if self.from_end else AT_ONCE
-        free = most - len(self._running)
-        while free > 0 and self.survey.pending:
-            share = -(-len(self.survey.pending) // free) if self.revision else len(self.survey.pending)
-            size = self._reads.max_ops if not self.revision else max(8, min(self._reads.max_ops, share))
-            if self.from_end and self.revision:
+        if self._newest:
+            return
+        if not self.revision:
+            self._first_walk()
+            return
+        most = END_AT_ONCE if self.from_end else AT_ONCE
+        while self.survey.pending and (free := most - len(self._running)) > 0:
+            if self.from_end:
                 spans = self.survey.take(END_OPS, END_OPS * END_LIMIT, from_end=True)
             else:
-                spans = self.survey.take(size if self.revision else 10_000, self._page_keys)
-            wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
-            large = not self.revision and not 0 <= self._known_count <= SPREAD_FROM
-            read = self._reads.first_keys(wanted) if large else self._reads.keys(wanted, self.revision)
-            task = asyncio.create_task(read)
-            self._running[task] = spans
-            free -= 1
+                share = -(-len(self.survey.pending) // free)
+                spans = self.survey.take(max(8, min(self._reads.max_ops, share)), self._page_keys)
+            self._send(spans)
+
+    def _first_walk(self) -> None:
+        """Ask for everything, which the server has to walk: in several requests that it answers side by side."""
+        spans = self.survey.take(len(self.survey.pending), 10_000)
+        large = not 0 <= self._known_count <= SPREAD_FROM
+        for group in self._reads.side_by_side(spans) if large else [spans]:
+            self._newest.add(self._send(group))
+
+    def _send(self, spans: list[Span]) -> asyncio.Task[KeyLists]:
+        wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
+        task = asyncio.create_task(self._reads.keys(wanted, self.revision))
+        self._running[task] = spans
+        return task
 
     def _end_known(self) -> bool:
         running = max((spans[-1].start for spans in self._running.values()), default=b"")
@@ -199,6 +217,12 @@ class Listing:
         except BaseException:
             self.survey.give_back(spans)
             raise
+        newest = task in self._newest
+        self._newest.discard(task)
+        if newest and self.revision and answer.revision != self.revision:
+            self._reads.others_write()
+            self.survey.give_back(spans)
+            return []
         self.revision = self.revision or answer.revision
         deltas = []
         for span, found in zip(spans, answer.lists, strict=True):
@@ -208,22 +232,27 @@ class Listing:
         return self._counted_rows(deltas)
 
     def _page(self, deltas: list[Delta], *, restarted: bool = False) -> Page:
-        running = [spans[0].start for spans in self._running.values() if spans]
+        running = list(self._running.values())
+        if self._counting:
+            waiting = [*self.survey.pending, *(span for spans in running for span in spans)]
+            self._counting = any(span.first for span in waiting)
         flowing = self._flow.hole if self._flow is not None else None
-        holes = [hole for hole in (self.survey.hole, flowing) if hole is not None] + running
+        holes = [self.survey.hole, flowing, *(spans[0].start for spans in running if spans)]
+        hole = min((hole for hole in holes if hole is not None), default=None)
         return Page(
             rows=tuple(delta.rows for delta in deltas if delta.rows),
             counts=tuple(pair for delta in deltas for pair in delta.counts),
-            total=self.survey.total,
+            total=UNKNOWN if self._counting else self.survey.total,
             keys_seen=self.survey.keys_seen,
             revision=self.revision,
-            hole=min(holes, default=None),
-            done=not holes,
+            hole=hole,
+            done=hole is None,
             restarted=restarted,
         )
 
     async def _cancel(self) -> None:
         running, self._running = self._running, {}
+        self._newest.clear()
         for task in running:
             task.cancel()
         if running:

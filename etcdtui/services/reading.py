@@ -28,7 +28,7 @@ READ_DEADLINE = 10.0
 """Seconds that a page of keys gets even where the profile allows less to one request."""
 ALONE_FOR = 10.0
 """Seconds for which no transactions are tried after one was refused because the database is full."""
-SPREAD = 4
+SPREAD = 8
 """Requests that the first, long walk over large ranges is spread over."""
 BUSY_FOR = 60.0
 """Seconds for which it is not spread after others wrote in between, and a part had to be read again."""
@@ -54,6 +54,7 @@ class Want:
 
 
 Answer = TypeVar("Answer")
+Piece = TypeVar("Piece")
 
 
 async def _some_at_once(reads: Sequence[Callable[[], Awaitable[Answer]]]) -> list[Answer]:
@@ -164,22 +165,34 @@ class Reads:
             self._stale_until = self._clock() + STALE_FOR
             return await self._keys(wanted, revision, True)
 
-    async def first_keys(self, wanted: Sequence[KeyRange]) -> KeyLists:
-        """The same at the newest revision where ranges may be huge: the server walks them on several processors.
+    def side_by_side(self, pieces: Sequence[Piece]) -> list[list[Piece]]:
+        """Large pieces to read at the newest revision in groups, each for one request: servers walk them in parallel.
 
-        What comes back of another revision than the oldest is read again at that one.
+        One group where that is of no use. An answer of another revision than the first has to be read again at that
+        one; say so with ``others_write``.
         """
-        groups = [wanted[i::SPREAD] for i in range(SPREAD)]
-        if len(wanted) < SPREAD or self._size() < len(groups[0]) or self._clock() < self._busy_until:
-            return await self.keys(wanted)
+        groups = [list(pieces[i::SPREAD]) for i in range(SPREAD)]
+        if len(pieces) < SPREAD or self._size() < len(groups[0]) or self._clock() < self._busy_until:
+            return [list(pieces)]
+        return groups
+
+    def others_write(self) -> None:
+        """A part had to be read again: for a while first walks are one request."""
+        self._busy_until = self._clock() + BUSY_FOR
+
+    async def first_keys(self, wanted: Sequence[KeyRange]) -> KeyLists:
+        """All of them at the newest revision, of one and the same, where ranges may be huge."""
+        groups = self.side_by_side(wanted)
         answers = await _some_at_once([partial(self.keys, group) for group in groups])
         revision = min(answer.revision for answer in answers)
         for index, answer in enumerate(answers):
             if answer.revision != revision:
-                self._busy_until = self._clock() + BUSY_FOR
+                self.others_write()
                 answers[index] = await self.keys(groups[index], revision)
-        lists = [answers[i % SPREAD].lists[i // SPREAD] for i in range(len(wanted))]
-        return KeyLists(tuple(lists), revision)
+        found: dict[KeyRange, KeyList] = {}
+        for group, answer in zip(groups, answers, strict=True):
+            found |= zip(group, answer.lists, strict=True)
+        return KeyLists(tuple(found[one] for one in wanted), revision)
 
     async def _keys(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
         if len(wanted) > self._size():

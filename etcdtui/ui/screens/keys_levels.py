@@ -196,15 +196,14 @@ class LevelsMixin(ClusterScreen):
         level.settle(page.counts)
         level.total = page.total
         level.revision = page.revision
-        level.hole = page.hole
+        level.hole = page.hole if page.total >= 0 else None
         if page.done:
             level.state = State.READY
             level.hole = None
             level.note = "" if level.names else self._empty_words(level)
         else:
-            level.note = (
-                f"{format_count(page.keys_seen)} of about {format_count(max(0, page.total))} keys read  esc stops"
-            )
+            total = f"about {format_count(page.total)}" if page.total >= 0 else "more"
+            level.note = f"{format_count(page.keys_seen)} of {total} keys read  esc stops"
         level.touch()
 
     def _empty_words(self, level: Level) -> str:
