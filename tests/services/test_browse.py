@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import pytest
 
+from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted
 from etcdtui.core.keytree import Level, State
@@ -315,3 +316,54 @@ async def test_a_compaction_under_a_stream_starts_the_level_again(etcd: Server) 
         again = pages[[page.restarted for page in pages].index(True) :]
         found = {row.name for page in again for rows in page.rows for row in rows}
         assert found == set(expected(FLAT, b"/flat/", SEPARATORS))
+
+
+class Held(Reads):
+    """What asks for ``held`` is not sent before ``release``."""
+
+    held = b"/registry/p"
+
+    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0) -> KeyLists:
+        if any(one.start <= self.held < one.end for one in wanted):
+            await self.release.wait()
+        return await super().keys(wanted, revision)
+
+    release: asyncio.Event
+
+
+async def test_names_are_there_while_a_large_folder_is_still_counted(etcd: Server) -> None:
+    keys = [b"/registry/%s/%04d" % (kind, n) for kind in (b"leases", b"pods", b"events") for n in range(60)]
+    keys += [b"/app/one", b"/zoo", b"plain"]
+    async with reading(etcd.endpoint) as plain:
+        await fill(plain.client, keys)
+        reads = Held(plain.client)
+        reads.release = asyncio.Event()
+        rows: dict[bytes, int] = {}
+        early: dict[bytes, int] = {}
+        async for page in Listing(reads, b"", SEPARATORS).pages():
+            rows.update({row.name: row.count for part in page.rows for row in part} | dict(page.counts))
+            if not reads.release.is_set():
+                assert page.total == UNKNOWN and not page.done
+                early = dict(rows)
+                if b"/registry/" in rows and len(rows) > 2:
+                    reads.release.set()
+        assert early[b"/registry/"] == UNKNOWN, "its parts are not all counted yet"
+        assert rows == {b"/registry/": 180, b"/app/": 1, b"/zoo": LEAF, b"plain": LEAF}
+        assert page.done and page.total == len(keys)
+
+
+async def test_a_store_known_to_be_small_takes_one_request(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as plain:
+        keys = odd_keys(3, 400)
+        await fill(plain.client, keys)
+        reads = Reads(plain.client, most_keys=lambda: 5_000)
+        found = await browse.children(reads, b"", SEPARATORS)
+        assert as_counts(found) == expected(keys, b"", SEPARATORS)
+        assert reads.requests == 1
+        for prefix in folders(keys, SEPARATORS):
+            assert as_counts(await browse.children(reads, prefix, SEPARATORS)) == expected(keys, prefix, SEPARATORS)
+        more = [b"/flat/%05d" % n for n in range(3_000)] + [b"/deep/%d/%d" % (n % 7, n) for n in range(2_000)]
+        await fill(plain.client, more)
+        for prefix in (b"", b"/flat/", b"/deep/"):
+            found = await browse.children(reads, prefix, SEPARATORS)
+            assert as_counts(found) == expected(sorted({*keys, *more}), prefix, SEPARATORS), prefix

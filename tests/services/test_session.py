@@ -15,9 +15,11 @@ from etcdtui.config.schema import ENVIRONMENTS, Auth, Environment, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import ConfigError, EtcdError, WriteRefused
 from etcdtui.core.types import EndpointStatus, ResponseHeader
+from etcdtui.services.first_look import FirstLook
 from etcdtui.services.health import ClusterHealth, State, alarm_words, leader_of, version_order
+from etcdtui.services.reading import SMALL_STORE
 from etcdtui.services.session import Overrides, Session, read_credentials
-from tests.support import Server
+from tests.support import Server, eventually
 
 
 def profile_of(server: Server, **changes: object) -> Profile:
@@ -171,3 +173,37 @@ def test_the_oldest_version_is_found_by_its_numbers() -> None:
 def test_alarms_are_read_from_what_members_say() -> None:
     assert alarm_words([status(1, 1, 1, "memberID:10501334649042878790 alarm:NOSPACE ")]) == ("NOSPACE",)
     assert alarm_words([status(1, 1, 1)]) == ()
+
+
+async def test_health_bounds_the_keys_that_can_be_in_the_store(etcd: Server) -> None:
+    async with opened(profile_of(etcd)) as session:
+        for n in range(300):
+            await etcd.put(b"k%03d" % n, b"")
+        health = await session.monitor.poll()
+        assert health.db_in_use > 0
+        assert 300 <= health.most_keys <= health.db_in_use // 40
+        assert session.reads.small_store is (health.most_keys <= SMALL_STORE)
+
+
+async def test_a_first_look_has_asked_before_it_is_taken_and_leaves_nothing(etcd: Server) -> None:
+    await etcd.put(b"/app/one", b"1")
+    before = asyncio.all_tasks()
+    async with opened(profile_of(etcd)) as session:
+        session.first_look = look = FirstLook(session)
+        assert (await look.start()).roots == ()
+        listing = look.take_listing()
+        assert listing is not None and look.take_listing() is None
+        await etcd.put(b"/later/one", b"1")
+        names = [row.name async for page in listing.pages() for rows in page.rows for row in rows]
+        assert b"/app/" in names
+        session.first_look = FirstLook(session)
+        await session.first_look.start()
+    await eventually(lambda: asyncio.all_tasks() <= before)
+
+
+async def test_a_profile_that_says_where_to_start_is_not_looked_at_as_a_whole(etcd: Server) -> None:
+    async with opened(profile_of(etcd, start=("/app/",))) as session:
+        look = FirstLook(session)
+        assert [root.prefix for root in (await look.start()).roots] == [b"/app/"]
+        assert look.take_listing() is None
+        await look.close()
