@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import TypeVar
@@ -16,7 +16,7 @@ from typing import TypeVar
 from etcdtui.client import Client, Op
 from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.client.shelter import breaks_off_badly
-from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps
+from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps, Unavailable
 from etcdtui.core.types import RangeResult
 from etcdtui.core.value import record
 
@@ -34,6 +34,8 @@ BUSY_FOR = 60.0
 """Seconds for which it is not spread after others wrote in between, and a part had to be read again."""
 SMALL_STORE = 100_000
 """Keys that a server walks in about 20 ms; where more cannot be, a range is asked for as one."""
+LOOK_UP = 0.25
+"""Seconds after which a read under way looks whether there is still a leader to answer it."""
 STALE_FOR = 5.0
 """Seconds for which reads stay serializable after a read found no leader."""
 
@@ -145,25 +147,34 @@ class Reads:
 
     async def many(self, wants: Sequence[Want], revision: int = 0) -> list[RangeResult]:
         """The answers in order. At ``revision`` 0 all are of one and the same revision, the newest."""
-        stale = self.stale
-        try:
-            return await self._many(wants, revision, stale)
-        except (NoLeader, DeadlineExceeded) as error:
-            if stale or (isinstance(error, DeadlineExceeded) and not self._leaderless()):
-                raise
-            self._stale_until = self._clock() + STALE_FOR
-            return await self._many(wants, revision, True)
+        return await self._or_stale(lambda stale: self._many(wants, revision, stale))
 
     async def keys(self, wanted: Sequence[KeyRange], revision: int = 0) -> KeyLists:
         """Names and counts alone, in order and all of one revision: nothing is built for a key but its bytes."""
-        stale = self.stale
+        return await self._or_stale(lambda stale: self._keys(wanted, revision, stale))
+
+    async def _or_stale(self, read: Callable[[bool], Coroutine[None, None, Answer]]) -> Answer:
+        """The answer of the cluster, or of one member when there is no leader or it is lost while the read waits."""
+        if self.stale:
+            return await read(True)
+        asking = asyncio.create_task(read(False))
         try:
-            return await self._keys(wanted, revision, stale)
-        except (NoLeader, DeadlineExceeded) as error:
-            if stale or (isinstance(error, DeadlineExceeded) and not self._leaderless()):
-                raise
-            self._stale_until = self._clock() + STALE_FOR
-            return await self._keys(wanted, revision, True)
+            while not (await asyncio.wait({asking}, timeout=LOOK_UP))[0]:
+                if self._leaderless():
+                    break
+            else:
+                try:
+                    return asking.result()
+                except NoLeader:
+                    pass
+                except (DeadlineExceeded, Unavailable):
+                    if not self._leaderless():
+                        raise
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        self._stale_until = self._clock() + STALE_FOR
+        return await read(True)
 
     def side_by_side(self, pieces: Sequence[Piece]) -> list[list[Piece]]:
         """Large pieces to read at the newest revision in groups, each for one request: servers walk them in parallel.

@@ -219,6 +219,20 @@ async def test_without_a_leader_reads_go_on_serializably_and_say_stale(cluster3:
         assert as_counts(await browse.children(from_one, b"", SEPARATORS)) == {b"/a/": 2, b"/b": LEAF}
 
 
+async def test_a_read_under_way_when_the_leader_is_lost_does_not_wait_for_its_deadline(cluster3: Server) -> None:
+    async with reading(cluster3.members[0].endpoint) as reads:
+        await fill(reads.client, [b"/a/1", b"/b"])
+        for member in cluster3.members[1:]:
+            await member.kill()
+        from_one = type(reads)(reads.client, leaderless=lambda: waiting.done())
+        from_one.deadline = 60.0
+        waiting = asyncio.create_task(asyncio.sleep(0.5))  # until health finds out
+        async with asyncio.timeout(20):
+            found = await browse.children(from_one, b"", SEPARATORS)
+        assert as_counts(found) == {b"/a/": 1, b"/b": LEAF}
+        assert from_one.stale
+
+
 async def test_such_a_server_is_read_by_single_ranges_at_one_revision(etcd: Server) -> None:
     async with reading(etcd.endpoint) as plain:
         keys = [b"/k/%d/%d" % (n % 9, n) for n in range(200)]
