@@ -13,7 +13,7 @@ from rich.text import Text
 
 from etcdtui.core.etcdctl_grammar import Verb
 from etcdtui.services import access
-from etcdtui.services.cluster import MemberRow
+from etcdtui.services.cluster_view import MemberRow
 from etcdtui.services.leases import LeaseRow, lease_hex, parse_lease_id
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.picker import Item, PickerDialog

@@ -6,8 +6,8 @@ import pytest
 
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.types import Alarm, AlarmType, EndpointStatus, Member, ResponseHeader
-from etcdtui.services import cluster
-from etcdtui.services.cluster import ClusterView, MemberRow, Quorum
+from etcdtui.services import cluster, cluster_view
+from etcdtui.services.cluster_view import ClusterView, MemberRow, Quorum
 from etcdtui.services.health import ClusterHealth, EndpointHealth, HealthMonitor
 from tests.support import Server, eventually
 
@@ -74,7 +74,7 @@ def test_members_out_of_sight_are_neither_up_nor_a_lost_quorum() -> None:
 def test_rows_come_by_name_with_numbers_by_their_size() -> None:
     names = ["etcd-10", "etcd-2", "", "etcd-1", "b"]
     members = tuple(Member(9 - i, name, (), (f"http://c{i}",)) for i, name in enumerate(names))
-    rows = cluster.view_of(ClusterHealth(members=members)).rows
+    rows = cluster_view.view_of(ClusterHealth(members=members)).rows
     assert [known.member.name for known in rows] == ["b", "etcd-1", "etcd-2", "etcd-10", ""]
 
 
@@ -99,7 +99,7 @@ def test_no_spare_member_is_said_when_one_more_failure_takes_the_majority(
 
 def test_how_long_a_member_is_down_has_the_unit_that_reads_best() -> None:
     down = MemberRow(row(1).member, "c1", False, since=1000.0)
-    told = [cluster.down_words(down, 1000.0 + age) for age in (5, 65, 7300, 200_000)]
+    told = [cluster_view.down_words(down, 1000.0 + age) for age in (5, 65, 7300, 200_000)]
     assert told == ["DOWN 5s", "DOWN 1m", "DOWN 2h", "DOWN 2d"]
 
 
@@ -124,7 +124,7 @@ async def test_rows_of_a_real_cluster_follow_a_killed_member(cluster3: Server) -
         monitor = HealthMonitor(client)
 
         async def shown() -> ClusterView:
-            return cluster.view_of(await monitor.poll())
+            return cluster_view.view_of(await monitor.poll())
 
         async def all_known() -> bool:
             rows = (await shown()).rows

@@ -13,8 +13,8 @@ from textual.containers import Vertical
 from etcdtui.core.search import Field, Record
 from etcdtui.core.types import Alarm
 from etcdtui.core.units import format_latency, format_size
-from etcdtui.services import cluster
-from etcdtui.services.cluster import ClusterView, MemberRow
+from etcdtui.services import cluster, cluster_view
+from etcdtui.services.cluster_view import ClusterView, MemberRow
 from etcdtui.services.dialing import plain_words
 from etcdtui.services.health import ClusterHealth, State
 from etcdtui.services.session import Session
@@ -56,7 +56,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.shown = cluster.view_of(session.health)
+        self.shown = cluster_view.view_of(session.health)
         self._alarms: tuple[Alarm, ...] | None = None
         self._limited = ""
         self.summary = DetailLines()
@@ -100,7 +100,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         return Text(row.role, self.table.lines.tone(tone))
 
     def _state(self, row: MemberRow) -> Text:
-        words = cluster.down_words(row)
+        words = cluster_view.down_words(row)
         if row.problem is not None and not row.up:
             words += f": {plain_words(row.problem)}"
         tone = "good" if row.state == "ok" else "bad" if row.state == "DOWN" else "warn"
@@ -132,7 +132,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
         self._show()
 
     def _show(self) -> None:
-        self.shown = cluster.view_of(self.session.health, self._alarms, self._limited)
+        self.shown = cluster_view.view_of(self.session.health, self._alarms, self._limited)
         self.table.set_rows(self.shown.rows)
         self.summary.show(self._summary_lines())
         self.summary.styles.height = len(self.summary.lines)

@@ -13,7 +13,7 @@ from etcdtui.core.plan import WritePlan
 from etcdtui.core.types import Alarm, HashKV
 from etcdtui.core.units import format_size
 from etcdtui.services import cluster
-from etcdtui.services.cluster import ClusterView, MemberRow
+from etcdtui.services.cluster_view import ClusterView, MemberRow
 from etcdtui.services.snapshots import save_snapshot
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.message import MessageDialog
