@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -26,30 +24,13 @@ from etcdtui.ui.screens.leases import LeasesScreen
 from tests.conformance.fake import FakeEtcd
 from tests.conftest import ServerFactory
 from tests.services.looking_support import fill, reading
-from tests.support import PtyApp, Server, eventually
+from tests.support import Server, eventually
+from tests.ui.conftest import Start
 from tests.ui.test_keys import on_screen, profile_of
 
-PROGRAM = Path(sys.executable).with_name("etcdtui")
-Start = Callable[..., PtyApp]
 BIG_KEY = b"/big/" + b"k" * 1_000_000
 QUICK = 2.0
 """Seconds within which a dialog has to open."""
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the program on some endpoints; ended after the test."""
-    running: list[PtyApp] = []
-
-    def begin(server: Server, *arguments: str, size: tuple[int, int] = (120, 40)) -> PtyApp:
-        homes = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
-        app = PtyApp.start([PROGRAM, "--endpoints", ",".join(server.endpoints), *arguments], env=homes, size=size)
-        running.append(app)
-        return app
-
-    yield begin
-    for app in running:
-        app.close()
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
