@@ -144,8 +144,8 @@ class Listing:
             await self._cancel()
 
     def _worth_a_stream(self) -> bool:
-        if self._running or not self.revision or self.from_end or not self._streams_left or not self._reads.streams:
-            return False
+        if self._running or self._counting or self.from_end or not self._streams_left or not self._reads.streams:
+            return False  # nothing is counted in a stream: what was not walked yet is asked for in ranges
         seen = self.survey.keys_seen
         return self.survey.total - seen >= STREAM_FROM and self._rows_seen * STREAM_KEYS_A_ROW >= seen
 

@@ -332,6 +332,32 @@ async def test_a_compaction_under_a_stream_starts_the_level_again(etcd: Server) 
         assert found == set(expected(FLAT, b"/flat/", SEPARATORS))
 
 
+class WrittenMeanwhile(PagedStream):
+    """What holds most keys is answered first, and somebody adds a key after every answer."""
+
+    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0) -> KeyLists:
+        if not any(one.start <= FLAT[0] < one.end for one in wanted):
+            await self.first.wait()
+        answer = await super().keys(wanted, revision)
+        await self.client.kv.put(b"/flat/zz%05d" % self.requests, b"")
+        self.first.set()
+        return answer
+
+    first: asyncio.Event
+
+
+async def test_a_stream_begins_when_all_is_counted_also_while_others_write(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as plain:
+        await fill(plain.client, FLAT)
+        reads = WrittenMeanwhile(plain.client)
+        reads.first = asyncio.Event()
+        pages = [page async for page in Listing(reads, b"/flat/", SEPARATORS).pages()]
+        assert {page.total for page in pages} <= {UNKNOWN, len(FLAT)}
+        assert pages[-1].total == len(FLAT)
+        names = {row.name for page in pages for rows in page.rows for row in rows}
+        assert names == set(expected(FLAT, b"/flat/", SEPARATORS))
+
+
 class Held(Reads):
     """What asks for ``held`` is not sent before ``release``."""
 
