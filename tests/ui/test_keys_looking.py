@@ -11,6 +11,7 @@ from etcdtui.config.schema import Auth
 from etcdtui.config.secrets import Secret
 from etcdtui.core.decoding.result import Decoded
 from etcdtui.core.keytree import State
+from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
 from etcdtui.services.history import NEAR
@@ -311,3 +312,58 @@ async def test_history_says_where_a_short_earlier_life_can_be_missed(etcd: Serve
         assert "Only version 1." in history.state.render().plain
         hints = history.footer_line.hints
         assert ("space", "mark two") in hints and not any(key == "s" for key, _ in hints), "no column has an order"
+
+
+async def test_reading_again_takes_no_row_away_and_the_pane_tells_the_count_of_now(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/d/%03d/x" % n for n in range(300)])
+    async with on_screen(profile_of(etcd, page_size=10)) as hands:
+        await hands.at(b"/d/")
+        await hands.press("right")
+        level = hands.screen.model.root.opened[b"/d/"]
+        await eventually(lambda: len(level.names) == 300 and level.state is State.READY and "300 keys" in facts(hands))
+        view, seen = hands.screen.view, set[int]()
+        changed = view.model_changed
+
+        def noted() -> None:
+            seen.add(view.row_count)
+            changed()
+
+        view.model_changed = noted  # type: ignore[method-assign]  # every picture of it is looked at
+        read = hands.screen.last_read
+        await hands.press("r")
+        await eventually(lambda: hands.screen.last_read != read and level.state is State.READY)
+        assert seen == {301}
+        await etcd.put("/d/000/y", "new")
+        await eventually(lambda: "301 keys" in facts(hands))
+
+
+async def test_the_footer_tells_what_keys_do_now(etcd: Server) -> None:
+    revision = await etcd.put("/a", "1")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/a")
+
+        def hints() -> list[str]:
+            return [label for _, label in hands.screen.footer_line.hints]
+
+        await eventually(lambda: "edit" in hints() and "find" in hints())
+        await hands.press("slash")
+        await eventually(lambda: hints() == ["done", "leave"])
+        assert hands.screen.go_back()
+        await eventually(lambda: "edit" in hints() and "find" in hints())
+        hands.screen.show_revision(revision)
+        await eventually(lambda: "find" in hints() and "edit" not in hints())
+        assert hands.screen.go_back()
+        await eventually(lambda: "edit" in hints())
+
+
+async def test_a_filter_tells_no_number_of_what_was_not_counted(etcd: Server) -> None:
+    await etcd.put("/a", "1")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/a")
+        hands.screen.model.root.total = UNKNOWN  # as when esc stops the first walk
+        await hands.press("slash")
+        await hands.type("a")
+        await eventually(lambda: hands.screen.view.filtered is not None)
+        filtered = hands.screen.view.filtered
+        assert filtered is not None and "1 of 1 loaded; the rest is not loaded" in filtered.words

@@ -31,6 +31,7 @@ from etcdtui.ui.bindings import (
     key_words,
     keys_of,
 )
+from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.footer import FooterLine, Hint
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
@@ -41,6 +42,8 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 TOO_SMALL = "terminal too small: 40x10 at least"
+TYPING: tuple[Hint, ...] = (("enter", "done"), ("esc", "leave"))
+"""Hints while a line of input has the focus."""
 STORING = frozenset({*((KEYS, name) for name in ("edit", "edit_external", "new", "clone", "move")), (LEASES, "new")})
 """Actions that a full database refuses."""
 
@@ -111,6 +114,10 @@ class ClusterScreen(Screen[None]):
             health = self.session.health
             return health.why_no_puts if (self.screen_name, action_id) in STORING else health.why_no_writes
         return ""
+
+    def offers_writes(self) -> bool:
+        """Whether the footer has hints for what writes."""
+        return self.session.guard.writable
 
     def health_changed(self, health: ClusterHealth) -> None:
         """The cluster's health is another; called on the shown screen only, and again when a screen is shown."""
@@ -186,6 +193,10 @@ class ClusterScreen(Screen[None]):
     def on_screen_suspend(self) -> None:
         self._is_shown = False
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if self._is_shown:
+            self.actions_changed()
+
     def watch_health(self, health: ClusterHealth) -> None:
         self.refresh_chrome()
         if self.is_current:
@@ -223,11 +234,14 @@ class ClusterScreen(Screen[None]):
             self.actions_changed()
 
     def _hints(self) -> Iterator[Hint]:
-        locked = not self.session.guard.writable
-        shown = [action for action in self.available_actions() if action.footer and not (action.mutating and locked)]
+        if isinstance(self.focused, Field):  # letters are typed into it
+            yield from TYPING
+            return
+        writes = self.offers_writes()
+        shown = [action for action in self.available_actions() if action.footer and (writes or not action.mutating)]
         for action in sorted(shown, key=lambda action: action.footer):
             yield key_words(keys_of(action, self.keymap).split(",")[0]), action.label
-        if locked and not self.session.guard.policy.forced_read_only:
+        if not self.session.guard.writable and not self.session.guard.policy.forced_read_only:
             yield "!", "unlock"
 
     # --- actions -----------------------------------------------------------------------------------------

@@ -152,6 +152,9 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
                 return
         self.add_class("-zoom-value" if self.pane.viewer.has_focus else "-zoom-tree")
 
+    def offers_writes(self) -> bool:
+        return not self.at_revision and super().offers_writes()
+
     def why_not(self, action_id: str) -> str:
         action = find(action_id, self.screen_name)
         if self.at_revision and action is not None and action.mutating:
@@ -289,9 +292,9 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
 
     def rows_changed(self) -> None:
         row = self.view.current
-        identity = None if row is None else row.identity
-        if identity != self._value_for:
-            self._value_for = identity
+        seen = None if row is None else (row.identity, row.count)  # the pane tells the count of a folder
+        if seen != self._value_for:
+            self._value_for = seen
             self.want_value()
 
     # --- look again --------------------------------------------------------------------------------------
@@ -299,6 +302,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
     def action_refresh(self) -> None:
         self.view.details.clear()
         self.changes_seen = 0
+        self._live_level = None  # what it tells while a level is read is lost: it starts again after that
         for level in self.model.root.walk():
             level.changed.clear()
         self._shown_key = None

@@ -6,7 +6,7 @@ import asyncio
 
 from etcdtui.core import ranges
 from etcdtui.core.keytree import Level, Row
-from etcdtui.core.listing import LEAF
+from etcdtui.core.listing import LEAF, UNKNOWN
 from etcdtui.core.search import TEXT, FilterError, Predicate, Record
 from etcdtui.core.units import format_count
 from etcdtui.ui.screens.keys_levels import LevelsMixin
@@ -64,7 +64,7 @@ class FilterMixin(LevelsMixin):
             return
         event.stop()
         words = event.value.strip()
-        if words and self._missing() > 0:
+        if words and self._missing():
             self.open_search(words)
         else:
             self.view.focus()
@@ -78,10 +78,10 @@ class FilterMixin(LevelsMixin):
         self.visit(self.above.search(self.session, self.reads, prefix, words, within=within))
 
     def _missing(self) -> int:
-        """Keys below what is shown that are not loaded as rows."""
+        """Keys below what is shown that are not loaded as rows; UNKNOWN when they were not counted."""
         root = self.model.root
         loaded = sum(1 for level in root.walk() for count in level.counts if count == LEAF)
-        return max(0, root.total - loaded) if root.total >= 0 else 1
+        return max(0, root.total - loaded) if root.total >= 0 else UNKNOWN
 
     async def _filter(self, words: str) -> None:
         if not words:
@@ -109,7 +109,9 @@ class FilterMixin(LevelsMixin):
                 break
         missing = self._missing()
         told = f"{words}   {format_count(len(rows))} of {format_count(loaded)} loaded"
-        told += f"; {format_count(missing)} keys not loaded: enter asks the server" if missing else ""
+        if missing:
+            many = f"{format_count(missing)} {'key' if missing == 1 else 'keys'}" if missing > 0 else "the rest is"
+            told += f"; {many} not loaded: enter asks the server"
         rows.sort(key=lambda row: row.path)
         self.view.filtered = Filtered(told, tuple(rows[:ROWS_SHOWN]), loaded)
         self.view.model_changed()

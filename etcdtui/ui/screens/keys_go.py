@@ -376,7 +376,10 @@ class GoMixin(LevelsMixin):
     def _reread(self) -> None:
         self._live_level = None
         self.workers.cancel_group(self, "live")
+        self.keeps_rows = False  # those of another time
         self.action_refresh()
+        self.keeps_rows = True
+        self.actions_changed()
         self.place_changed()
 
     def action_refresh(self) -> None:

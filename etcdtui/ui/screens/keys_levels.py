@@ -38,6 +38,8 @@ WAIT_STEP = 0.02
 WAIT_STEPS = 3_000
 """How long going to a key waits for its level: one minute."""
 READABLE = 200
+KEPT_ROWS = 5_000
+"""Rows of a level that stay, all of them, until it is read again; more would be held twice for long."""
 
 
 def is_readable(name: bytes) -> bool:
@@ -64,6 +66,8 @@ class LevelsMixin(ClusterScreen):
     _settle_timer: Timer | None = None
     _live_level: Level | None = None
     _placed: bool = False
+    keeps_rows: bool = True
+    """Whether rows stay while their level is read again."""
 
     @property
     def model(self) -> KeyTree:
@@ -116,12 +120,13 @@ class LevelsMixin(ClusterScreen):
     # --- listing -----------------------------------------------------------------------------------------
 
     def load_level(self, level: Level) -> None:
-        """List a level again; its rows stay until the first page arrives."""
+        """List a level again; its rows stay until all others are there, those of a long one until the first are."""
         if level.roots:
             return
         level.generation += 1
-        generation = level.generation
-        self.run_worker(self._load(level, generation), group=f"level-{id(level)}", exclusive=True, exit_on_error=False)
+        keep = self.keeps_rows and level.state is State.READY and 0 < len(level.names) <= KEPT_ROWS
+        work = self._load(level, level.generation, keep=keep)
+        self.run_worker(work, group=f"level-{id(level)}", exclusive=True, exit_on_error=False)
 
     async def _listing_of(self, level: Level) -> Listing:
         """The one that was begun before the screen was built, if that is what is wanted now, or another."""
@@ -140,25 +145,31 @@ class LevelsMixin(ClusterScreen):
             page_keys=self.session.profile.page_size,
         )
 
-    async def _load(self, level: Level, generation: int) -> None:
+    async def _load(self, level: Level, generation: int, *, keep: bool) -> None:
         listing = await self._listing_of(level)
         level.state = State.LOADING
-        level.note = "loading…"
+        level.note = "" if keep else "loading…"
         level.touch()
         self.view.model_changed()
         self._listings[id(level)] = listing
         started = time.perf_counter()
         painted = float("-inf")
         fresh = True
+        held: list[Page] = []
         try:
             async with aclosing(listing.pages()) as pages:
                 async for page in pages:
                     if level.generation != generation:
                         return
-                    if fresh or page.restarted:
-                        level.clear()
-                        fresh = False
-                    self._apply_page(level, page)
+                    if keep and not page.done and sum(len(rows) for one in held for rows in one.rows) <= KEPT_ROWS:
+                        held.append(page)
+                        continue
+                    for news in (*held, page):
+                        if fresh or news.restarted:
+                            level.clear()
+                            fresh = False
+                        self._apply_page(level, news)
+                    held, keep = [], False
                     if not self._placed:
                         self._place_cursor(level)
                     now = time.perf_counter()
@@ -202,8 +213,8 @@ class LevelsMixin(ClusterScreen):
             level.hole = None
             level.note = "" if level.names else self._empty_words(level)
         else:
-            total = f"about {format_count(page.total)}" if page.total >= 0 else "more"
-            level.note = f"{format_count(page.keys_seen)} of {total} keys read  esc stops"
+            total = f" of about {format_count(page.total)}" if page.total >= 0 else ""
+            level.note = f"{format_count(page.keys_seen)}{total} keys read  esc stops"
         level.touch()
 
     def _empty_words(self, level: Level) -> str:
@@ -282,8 +293,9 @@ class LevelsMixin(ClusterScreen):
             if level.state is State.LOADING:
                 level.generation += 1
                 self.workers.cancel_group(self, f"level-{id(level)}")
-                level.state = State.STOPPED
-                level.note = f"stopped: {format_count(len(level.names))} rows loaded · r reads on"
+                level.state = State.STOPPED if level.note else State.READY  # without a note all its rows have stayed
+                if level.note:
+                    level.note = f"stopped: {format_count(len(level.names))} rows loaded · r reads on"
                 level.touch()
                 stopped = True
         if stopped:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
-
 from etcdtui.ui.screens.base import ClusterScreen
 
 
@@ -13,6 +11,3 @@ class PlaceScreen(ClusterScreen):
     chosen: bytes = b""
     marks: frozenset[bytes] = frozenset()
     """Keys to mark in the tree."""
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.actions_changed()
