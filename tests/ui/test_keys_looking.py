@@ -367,3 +367,37 @@ async def test_a_filter_tells_no_number_of_what_was_not_counted(etcd: Server) ->
         await eventually(lambda: hands.screen.view.filtered is not None)
         filtered = hands.screen.view.filtered
         assert filtered is not None and "1 of 1 loaded; the rest is not loaded" in filtered.words
+
+
+async def test_a_filter_shows_the_value_of_its_first_row_and_tells_what_it_could_not_look_into(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, [b"/a%02d" % n for n in range(60)])
+        await reads.client.kv.put(b"/z", b"the last")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/a00")
+        await hands.value("v")
+        await hands.press("slash")
+        await hands.type("z")
+        await hands.at(b"/z")
+        await hands.value("the last")
+        await hands.press("backspace")
+        await hands.type("size:9")
+        await eventually(lambda: (f := hands.screen.view.filtered) is not None and "not looked into yet" in f.words)
+        await hands.press("enter")
+        search = hands.app.screen
+        assert isinstance(search, SearchScreen)
+        await eventually(lambda: search.field.value == "size:9")
+
+
+async def test_other_words_for_a_search_that_costs_the_same_start_with_one_enter(etcd: Server) -> None:
+    await etcd.put("/one", "v")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/one")
+        hands.screen.open_search("value:zzz")
+        await eventually(lambda: isinstance(hands.app.screen, SearchScreen))
+        search = hands.app.screen
+        assert isinstance(search, SearchScreen)
+        await eventually(lambda: search.confirmed and search.field.has_focus)
+        search.field.value = "value:v"
+        await hands.press("enter")
+        await eventually(lambda: [hit.key for hit in search.hits] == [b"/one"])

@@ -24,6 +24,8 @@ class FilterMixin(LevelsMixin):
     separators: tuple[bytes, ...]
     filter_field: Field
     filter_problem: str = ""
+    _untested: int = 0
+    """Keys whose size, lease, version and revision are not read, when the filter asks for such."""
 
     def action_filter(self) -> None:
         """Open the filter line."""
@@ -49,6 +51,7 @@ class FilterMixin(LevelsMixin):
         self.view.model_changed()
         if row is not None and (at := self.model.index_of(row.identity)) is not None:
             self.view.cursor = at
+        self.rows_changed()
         self.view.focus()
         self.place_changed()
         return True
@@ -64,7 +67,7 @@ class FilterMixin(LevelsMixin):
             return
         event.stop()
         words = event.value.strip()
-        if words and self._missing():
+        if words and (self._missing() or self._untested):
             self.open_search(words)
         else:
             self.view.focus()
@@ -88,6 +91,7 @@ class FilterMixin(LevelsMixin):
             self.filter_problem = ""
             self.view.filtered = None
             self.view.model_changed()
+            self.rows_changed()
             self.place_changed()
             return
         try:
@@ -98,12 +102,14 @@ class FilterMixin(LevelsMixin):
             return
         self.filter_problem = ""
         rows: list[Row] = []
-        loaded = 0
+        loaded = self._untested = 0
+        asks = any(f"{name}:" in words.lower() for name in self.above.filter_fields)
         for level in list(self.model.root.walk()):
             for first in range(0, len(level.names), CHUNK):
                 last = min(first + CHUNK, len(level.names))
                 rows += self._matching(level, first, last, wanted)
                 loaded += last - first
+                self._untested += self._unread(level, first, last) if asks else 0
                 await asyncio.sleep(0)
             if len(rows) >= ROWS_SHOWN:
                 break
@@ -111,12 +117,21 @@ class FilterMixin(LevelsMixin):
         told = f"{words}   {format_count(len(rows))} of {format_count(loaded)} loaded"
         if missing:
             many = f"{format_count(missing)} {'key' if missing == 1 else 'keys'}" if missing > 0 else "the rest is"
-            told += f"; {many} not loaded: enter asks the server"
+            told += f"; {many} not loaded"
+        told += f"; {format_count(self._untested)} not looked into yet" if self._untested else ""
+        told += ": enter asks the server" if missing or self._untested else ""
         rows.sort(key=lambda row: row.path)
         self.view.filtered = Filtered(told, tuple(rows[:ROWS_SHOWN]), loaded)
         self.view.model_changed()
         self.settle()
+        self.rows_changed()
         self.place_changed()
+
+    def _unread(self, level: Level, first: int, last: int) -> int:
+        """Keys of a part of the level that a filter on more than names cannot judge."""
+        known = self.view.details
+        keys = (level.path(index) for index in range(first, last) if level.counts[index] == LEAF)
+        return sum(1 for key in keys if key not in known)
 
     def _matching(self, level: Level, first: int, last: int, wanted: Predicate) -> list[Row]:
         found = []

@@ -54,6 +54,7 @@ class SearchScreen(PlaceScreen):
         self.within = within
         self.values = False
         self.confirmed = False
+        self._priced_values = False
         self.counted = 0
         self.field = Field(words, placeholder="part of a name, *.json, ^/regex/, value:text", max_length=500)
         self.head = PaneHead()
@@ -119,8 +120,10 @@ class SearchScreen(PlaceScreen):
         words = f"reads {format_count(price.keys)} keys"
         words += f" and about {format_size(price.value_bytes)} of values" if query.reads_values else ""
         if query.reads_values or price.keys > KEYS_ASKED:
-            self.state.show(Text(f"{words}: enter starts, esc leaves", self.table.lines.tone("warn")))
+            words += ": enter starts, esc leaves" + ("" if query.values else "; tab, v: values too")
+            self.state.show(Text(words, self.table.lines.tone("warn")))
             self.confirmed = True
+            self._priced_values = query.reads_values
             self.field.focus()
         else:
             self._start()
@@ -170,7 +173,9 @@ class SearchScreen(PlaceScreen):
             self._price()
 
     def on_input_changed(self, event: Field.Changed) -> None:
-        self.confirmed = False
+        if self.confirmed and self.query_now().reads_values != self._priced_values:  # other words cost the same
+            self.confirmed = False
+            self.state.show(Text("enter tells what that reads"))
         self._tell()
 
     def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
