@@ -17,6 +17,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core.keytree import State
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
+from etcdtui.services import browse
 from etcdtui.services.session import Credentials, Overrides, Session
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.screens.base import ClusterScreen
@@ -163,6 +164,25 @@ async def test_find_completes_from_the_server_and_goes_back_and_forward(etcd: Se
         await hands.at(b"/other/x")
         hands.screen.go_to(b"/nowhere/at/all")
         await eventually(lambda: "no such key" in hands.screen.status_line.render().plain)
+
+
+async def test_find_in_a_long_folder_shows_its_first_names_and_reads_no_further(etcd: Server) -> None:
+    keys = [b"/long/%05d" % n for n in range(20_000)]
+    async with reading(etcd.endpoint) as reads:
+        await fill(reads.client, keys)
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.sees("/long/")
+        asked = hands.screen.reads
+        before = asked.requests
+        await browse.children(asked, b"/long/", (b"/",))
+        all_of_it, before = asked.requests - before, asked.requests
+        await hands.press("f")
+        dialog = hands.app.screen
+        assert isinstance(dialog, FindDialog)
+        dialog.field.value = "/long/"
+        await eventually(lambda: "the first 200 of more" in str(dialog.note.content))
+        assert [row.path for row in dialog.list.rows] == keys[:200]
+        assert asked.requests - before < all_of_it / 2
 
 
 async def test_the_filter_says_what_is_not_loaded_and_enter_asks_the_server(etcd: Server) -> None:

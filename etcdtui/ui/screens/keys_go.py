@@ -7,6 +7,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -194,10 +195,10 @@ class GoMixin(LevelsMixin):
         async with aclosing(listing.pages()) as pages:
             async for page in pages:
                 rows.update((row.name, row) for part in page.rows for row in part)
+                rows.update((name, replace(rows[name], count=count)) for name, count in page.counts if name in rows)
                 whole = page.done
-                if page.done or (
-                    len(rows) >= self.above.suggestions_shown and page.hole is not None and min(rows) < page.hole
-                ):
+                hole = page.hole
+                if hole is None or sum(folder + name < hole for name in rows) >= self.above.suggestions_shown:
                     break
         found = [rows[name] for name in sorted(rows)]
         return self._suggestions(folder, found), whole and typed == folder
@@ -266,11 +267,14 @@ class GoMixin(LevelsMixin):
         if row is not None:
             path = self.absent_key() or row.path
             within = row.level.within
+            folder = (row.is_folder or row.is_note) and path == row.path
+            if folder:
+                path, within = self.selected_area()
             screen = self.above.history(
                 self.session,
                 self.reads,
                 path,
-                folder=(row.is_folder or row.is_note) and path == row.path,
+                folder=folder,
                 within=within,
                 frozen=self.why_not("edit") if self.at_revision else "",
             )
@@ -294,11 +298,8 @@ class GoMixin(LevelsMixin):
             self.action_history()
 
     def action_census(self) -> None:
-        row = self.view.current
-        prefix = self.selected_prefix()
-        within = row.level.within if row is not None else ranges.ALL
-        if prefix is not None:
-            self.visit(self.above.census(self.session, self.reads, prefix, self.separators, within=within))
+        prefix, within = self.selected_area()
+        self.visit(self.above.census(self.session, self.reads, prefix, self.separators, within=within))
 
     def action_info(self) -> None:
         """Everything known about the selection, in words."""
