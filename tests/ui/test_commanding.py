@@ -17,6 +17,7 @@ from etcdtui.config.schema import Auth, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.plan import ConfirmKind
 from etcdtui.core.types import TxnResult
+from etcdtui.services.first_look import FirstLook
 from etcdtui.services.session import Overrides, Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.modals.command import CommandDialog
@@ -209,6 +210,26 @@ async def test_a_masked_value_is_hidden_in_its_review_until_x(etcd: Server, tmp_
         await eventually(lambda: "SECRET2" in str([shown.parts for shown in review.view.lines_shown]))
         await pilot.press("e")
         assert "SECRET2" in (await shows(app, EditDialog)).area.text
+
+
+async def test_the_store_of_a_profile_opened_beside_is_not_walked_for_a_tree(etcd: Server, tmp_path: Path) -> None:
+    await etcd.put(b"/c/a", b"1")
+    here, there = profile("here", "dev", etcd.endpoint), profile("there", "dev", etcd.endpoint)
+    async with running(here, there, tmp_path=tmp_path) as (app, pilot):
+        plain = app.opener
+
+        async def looking(wanted: Profile, password: Secret | None) -> Session:
+            session = await plain(wanted, password)
+            session.first_look = FirstLook(session)
+            await session.first_look.start()
+            return session
+
+        app.opener = looking
+        await run(app, pilot, "diff /c/ @there")
+        screen = await shows(app, CompareScreen)
+        look = screen.right.session.first_look
+        assert look is not None
+        assert look.take_listing() is None
 
 
 async def test_two_profiles_are_compared_and_chosen_differences_copied_under_the_guard_of_the_right(
