@@ -120,7 +120,7 @@ async def _earlier_life(reads: Reads, key: bytes, below: int) -> tuple[KeyValue,
             results = await reads.many([Want(key, revision=probe) for probe in probes])
         except Compacted:
             head = await reads.one(Want(key))
-            oldest = await _first_kept(reads, 1, head.header.revision if head.header else below)
+            oldest = await _first_kept(reads, 1, head.header.revision if head.header else below, key)
             continue
         for index, result in enumerate(results):
             if result.kvs:
@@ -143,11 +143,11 @@ async def _last_version(reads: Reads, key: bytes, kv: KeyValue, present: int, ab
     return kv, absent
 
 
-async def _first_kept(reads: Reads, compacted: int, kept: int) -> int:
+async def _first_kept(reads: Reads, compacted: int, kept: int, key: bytes) -> int:
     while kept - compacted > 1:
         middle = (compacted + kept) // 2
         try:
-            await reads.one(Want(b"\0", limit=1), middle)
+            await reads.one(Want(key, limit=1), middle)
         except Compacted:
             compacted = middle
         else:
@@ -167,16 +167,16 @@ class Reach:
         return self.oldest > 1
 
 
-async def reach(reads: Reads) -> Reach:
-    """Found by bisection with single-key reads, about twenty of them."""
-    result = await reads.one(Want(b"\0"))
+async def reach(reads: Reads, key: bytes = ranges.ALL[0]) -> Reach:
+    """Found by bisection with reads of a single ``key`` that may be read, about twenty of them."""
+    result = await reads.one(Want(key))
     head = result.header.revision if result.header else 0
     if head <= 1:
         return Reach(head, head)
     try:
-        await reads.one(Want(b"\0"), 1)
+        await reads.one(Want(key), 1)
     except Compacted:
-        return Reach(await _first_kept(reads, 1, head), head)
+        return Reach(await _first_kept(reads, 1, head, key), head)
     return Reach(1, head)
 
 

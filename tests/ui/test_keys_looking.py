@@ -18,6 +18,7 @@ from etcdtui.services.history import NEAR
 from etcdtui.services.session import Credentials
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import PickerDialog
+from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history import HistoryScreen
 from etcdtui.ui.screens.search import SearchScreen
 from tests.conftest import ServerFactory
@@ -290,6 +291,26 @@ async def test_a_user_with_odd_rights_sees_them_as_roots_and_can_work(etcd_serve
         await eventually(lambda: (row := hands.screen.view.current) is not None and row.name == b"/app")
         hands.screen.go_to(b"/x")
         await eventually(lambda: "outside of what you may read" in hands.screen.status_line.render().plain)
+        hands.screen.view.cursor = next(i for i, row in enumerate(hands.rows()) if "/odd/b .." in row)
+        await eventually(lambda: "2 keys" in facts(hands), what="a start place that was listed is counted")
+        await hands.press("C")
+        census = hands.app.screen
+        assert isinstance(census, CensusScreen)
+        await eventually(lambda: census.prefix == b"/odd/" and [row.keys for row in census.table.rows] == [1, 1])
+        assert census.go_back()
+        await hands.press("H")
+        history = hands.app.screen
+        assert isinstance(history, HistoryScreen)
+        await eventually(lambda: sorted(history._what(row).plain for row in history.rows) == ["new", "new"])
+        assert history.go_back()
+        hands.screen.show_revision(-1)
+        await eventually(lambda: hands.screen.at_revision > 0)
+        assert hands.screen.leave_revision()
+        hands.screen.open_search("b*1")
+        await eventually(lambda: isinstance(hands.app.screen, SearchScreen))
+        search = hands.app.screen
+        assert isinstance(search, SearchScreen)
+        await eventually(lambda: [hit.key for hit in search.hits] == [b"/odd/b1"])
 
 
 async def test_history_says_where_a_short_earlier_life_can_be_missed(etcd: Server) -> None:

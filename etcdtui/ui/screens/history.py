@@ -213,7 +213,7 @@ class HistoryScreen(PlaceScreen):
 
     async def _changes(self) -> None:
         try:
-            reach = await history.reach(self.reads)
+            reach = await history.reach(self.reads, self.within[0])
             drop = None if self.since else await history.newest_drop(self.reads, self.path, reach, within=self.within)
             back = max(reach.oldest, reach.head - DEFAULT_BACK)
             since = self.since or (drop.revision - 1 if drop else back)

@@ -11,6 +11,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 
+from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.search import KeyGlob
@@ -180,6 +181,12 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         if row is None:
             return b""
         return row.path if row.is_folder or row.is_note else row.level.prefix
+
+    def selected_area(self) -> tuple[bytes, tuple[bytes, bytes]]:
+        row = self.view.current
+        if row is not None and row.index >= 0 and (root := row.level.roots.get(row.name)) is not None:
+            return root.prefix, root.within
+        return self.selected_prefix() or b"", row.level.within if row is not None else ranges.ALL
 
     def marked(self) -> list[bytes]:
         """Marked keys and prefixes, sorted."""

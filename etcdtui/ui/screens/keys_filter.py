@@ -75,10 +75,25 @@ class FilterMixin(LevelsMixin):
     def open_search(self, words: str) -> None:
         """The search over all keys below the prefix under the cursor, or what can be read of everything."""
 
-        row = self.view.current
-        within = row.level.within if row is not None else ranges.ALL
-        prefix = (self.selected_prefix() or b"") if self.view.filtered is None else b""
+        prefix, within = self.selected_area()
+        if self.view.filtered is not None:  # what was filtered is all that is shown
+            prefix, within = self._whole()
         self.visit(self.above.search(self.session, self.reads, prefix, words, within=within))
+
+    def _whole(self) -> tuple[bytes, tuple[bytes, bytes]]:
+        """Everything; for a limited user the start place under the cursor, or the first: one range can be searched."""
+        root, row = self.model.root, self.view.current
+        if not root.roots:
+            return b"", ranges.ALL
+        if row is not None and row.level is not root:
+            level = row.level
+            while level.parent is not None and level.parent is not root:
+                level = level.parent
+            return level.prefix, level.within
+        start = root.roots[row.name] if row is not None else None
+        if start is None or not start.readable:
+            start = next((one for one in root.roots.values() if one.readable), None)
+        return (b"", ranges.ALL) if start is None else (start.prefix, start.within)
 
     def _missing(self) -> int:
         """Keys below what is shown that are not loaded as rows; UNKNOWN when they were not counted."""

@@ -349,7 +349,9 @@ class GoMixin(LevelsMixin):
             self.leave_revision()
             return
         try:
-            reach = await self.above.reach(self.reads)
+            starts = self.model.root.roots.values()
+            readable = next((root.within[0] for root in starts if root.readable), ranges.ALL[0])
+            reach = await self.above.reach(self.reads, readable)
         except EtcdError as error:
             self.flash(error_line(error), "bad")
             return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
+from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.listing import LEAF, UNKNOWN
@@ -100,6 +101,10 @@ class LevelsMixin(ClusterScreen):
     def selected_prefix(self) -> bytes | None:
         """The folder under or around the cursor."""
         return None
+
+    def selected_area(self) -> tuple[bytes, tuple[bytes, bytes]]:
+        """The folder under or around the cursor, and the range that may be read of it."""
+        return b"", ranges.ALL
 
     def clear_filter(self) -> bool:
         """Show everything again; False when nothing was filtered."""
@@ -206,6 +211,9 @@ class LevelsMixin(ClusterScreen):
         level.spared = level.spared or leave_out_names(len(level.names))
         level.settle(page.counts)
         level.total = page.total
+        if page.done and level.parent is not None and level.parent.roots:  # start places are counted by nobody else
+            known = (*level.parent.opened.items(), *level.parent.closed.items())
+            level.parent.settle([(name, page.total) for name, below in known if below is level])
         level.revision = page.revision
         level.hole = page.hole if page.total >= 0 else None
         if page.done:
