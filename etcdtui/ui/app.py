@@ -228,7 +228,8 @@ class EtcdtuiApp(App[int]):
         async for health in session.health_updates():
             if not self.is_running:
                 return
-            for screen in self.deck.values():
+            above = [screen for screen in self.screen_stack if isinstance(screen, ClusterScreen)]
+            for screen in (*self.deck.values(), *above):
                 screen.health = health
 
     # --- going around ------------------------------------------------------------------------------------

@@ -46,6 +46,21 @@ async def test_a_lost_cluster_is_told_above_an_open_dialog(
     app.wait_for("Keys help", "LOST", timeout=20)
 
 
+async def test_a_lost_cluster_is_told_on_a_screen_above_the_keys_until_it_is_back(
+    etcd_server: ServerFactory, start: Start
+) -> None:
+    server = await etcd_server()
+    await server.put("/app/one", "1")
+    app = start(server)
+    app.wait_for("1/1 up", "/app/")
+    app.keys("H")
+    app.wait_for("changes below")
+    await server.members[0].kill()
+    app.wait_for("changes below", "no answer since", timeout=20)
+    await server.members[0].start()
+    app.wait_for("changes below", "1/1 up", timeout=20, gone=("no answer since",))
+
+
 async def test_ctrl_c_twice_ends_the_program(etcd: Server, start: Start) -> None:
     app = start(etcd)
     app.wait_for("1/1 up")
