@@ -422,3 +422,21 @@ async def test_other_words_for_a_search_that_costs_the_same_start_with_one_enter
         search.field.value = "value:v"
         await hands.press("enter")
         await eventually(lambda: [hit.key for hit in search.hits] == [b"/one"])
+
+
+async def test_what_was_deleted_is_shown_though_the_revision_that_wrote_it_is_compacted(etcd: Server) -> None:
+    async with reading(etcd.endpoint) as reads:
+        kv = reads.client.kv
+        await fill(reads.client, [b"/p/keep", b"/p/lost"])
+        await kv.put(b"/p/lost", b"what it was")
+        kept = (await kv.put(b"/p/keep", b"later")).header
+        assert kept is not None
+        await kv.compact(kept.revision)
+        await kv.delete(b"/p/lost")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/p/")
+        await hands.press("H")
+        history = hands.app.screen
+        assert isinstance(history, HistoryScreen)
+        await eventually(lambda: history.shown[0] is not None and history.shown[0].value == b"what it was")
+        assert "compacted away" not in history.state.left.plain

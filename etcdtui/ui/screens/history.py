@@ -276,8 +276,9 @@ class HistoryScreen(PlaceScreen):
         return next((older.kv for older in self.rows[at + 1 :] if isinstance(older, Version)), None)
 
     async def _read_change(self, row: KeyChange) -> None:
+        at = self.compared_with if row.old_revision else 0  # that of the old version itself may be compacted away
         try:
-            old = await browse.value_of(self.reads, row.key, revision=row.old_revision) if row.old_revision else None
+            old = await browse.value_of(self.reads, row.key, revision=at) if at else None
             new = await browse.value_of(self.reads, row.key) if row.new_revision else None
         except EtcdError as error:
             self.state.show(error_line(error))
