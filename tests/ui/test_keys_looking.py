@@ -14,6 +14,7 @@ from etcdtui.core.keytree import State
 from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
+from etcdtui.services.census import Census, Entry
 from etcdtui.services.history import NEAR
 from etcdtui.services.session import Credentials
 from etcdtui.ui.modals.find import FindDialog
@@ -440,3 +441,24 @@ async def test_what_was_deleted_is_shown_though_the_revision_that_wrote_it_is_co
         assert isinstance(history, HistoryScreen)
         await eventually(lambda: history.shown[0] is not None and history.shown[0].value == b"what it was")
         assert "compacted away" not in history.state.left.plain
+
+
+async def test_a_census_keeps_the_largest_in_sight_until_the_cursor_is_moved(etcd: Server) -> None:
+    await etcd.put("/a", "1")
+
+    def counted(**folders: int) -> Census:
+        entries = {f"{name}/".encode(): Entry(f"{name}/".encode(), count) for name, count in folders.items()}
+        return Census(b"", entries=entries)
+
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/a")
+        await hands.press("C")
+        census = hands.app.screen
+        assert isinstance(census, CensusScreen)
+        await eventually(lambda: census.result.done)
+        census._paint(counted(a=3), 0.1)
+        census._paint(counted(a=3, b=9, c=5), 0.2)
+        assert census.table.current is not None and census.table.current.name == b"b/"
+        census.table.lines.cursor = 1
+        census._paint(counted(a=3, b=9, c=5, d=20), 0.3)
+        assert census.table.current.name == b"c/"

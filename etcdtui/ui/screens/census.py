@@ -52,6 +52,8 @@ class CensusScreen(PlaceScreen):
         self.separators = separators
         self.within = within
         self.trail = [prefix]
+        self._top = b""
+        """The name the cursor was put on; it goes elsewhere only when a person moved it."""
         self.head = PaneHead()
         self.state = PaneHead()
         self.result = Census(prefix)
@@ -108,6 +110,7 @@ class CensusScreen(PlaceScreen):
     def _count(self) -> None:
         self.result = Census(self.prefix)
         self.table.set_rows(())
+        self._top = b""
         if self.table.sorted_by == "size":
             self.table.sort_by("keys", reverse=True)
         self.run_worker(self._run(measure=False), group="census", exclusive=True, exit_on_error=False)
@@ -147,7 +150,12 @@ class CensusScreen(PlaceScreen):
         if result.done and (beyond := result.beyond):
             words += f"   {format_count(beyond)} keys in further rows"
         self.state.show(Text(words))
+        row = self.table.current
+        untouched = row is None or row.name == self._top
         self.table.set_rows(list(result.entries.values()))
+        if untouched:  # the largest stay in sight while rows arrive above the first ones
+            self.table.lines.cursor = 0
+            self._top = self.table.current.name if self.table.current is not None else b""
 
     def action_bookmark(self) -> None:
         """Measure bytes: tells the price first and begins with the second press."""
