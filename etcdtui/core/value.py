@@ -66,7 +66,10 @@ class Value:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(*, frozen: bool = True, eq: bool = True) -> Callable[[type[T]], type[T]]:
-    """``dataclass(slots=True)`` for a sixth; ``eq=False`` keeps identity, ``frozen=False`` can be changed."""
+    """``dataclass(slots=True)`` for a sixth; ``eq=False`` keeps identity, ``frozen=False`` can be changed.
+
+    Not for what is inherited from, and without ``ClassVar`` or defaults of fields that are not given.
+    """
 
     def define(cls: type[T]) -> type[T]:
         own = set(cls.__dict__)

@@ -179,13 +179,13 @@ class Reads:
     def side_by_side(self, pieces: Sequence[Piece]) -> list[list[Piece]]:
         """Large pieces to read at the newest revision in groups, each for one request: servers walk them in parallel.
 
-        One group where that is of no use. An answer of another revision than the first has to be read again at that
+        One group where that is of no use, or where each could be answered by another member, who knows other revisions.
+        An answer of another revision than the first has to be read again at that
         one; say so with ``others_write``.
         """
         groups = [list(pieces[i::SPREAD]) for i in range(SPREAD)]
-        if len(pieces) < SPREAD or self._size() < len(groups[0]) or self._clock() < self._busy_until:
-            return [list(pieces)]
-        return groups
+        alone = len(pieces) < SPREAD or self._size() < len(groups[0])
+        return [list(pieces)] if alone or self.stale or self._clock() < self._busy_until else groups
 
     def others_write(self) -> None:
         """A part had to be read again: for a while first walks are one request."""
