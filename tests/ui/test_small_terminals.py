@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from etcdtui.ui.screens.leases import LeasesScreen
 from etcdtui.ui.screens.watch import WatchScreen
 from etcdtui.ui.widgets.table import Column, fit_columns
 from tests.support import Server, eventually
+from tests.ui.conftest import Start
 from tests.ui.test_shell import profile, running
 
 SMALLEST = (40, 10)
@@ -161,3 +163,12 @@ async def test_the_titles_of_a_tail_stand_over_its_columns(etcd: Server, tmp_pat
         for title, cell in (("OP", "NEW"), ("KEY", name)):
             assert titles.index(title) == row.index(cell), (titles, row)
         assert ("KEY (under /w/)" in titles) == (size[0] < 100)
+
+
+async def test_many_versions_stand_apart_from_the_size(etcd: Server, start: Start) -> None:
+    for _ in range(120):
+        await etcd.put("/often", "value")
+    app = start(etcd, "/often", size=(80, 24))
+    app.wait_for("99+")
+    row = next(line for line in app.lines() if "99+" in line)
+    assert re.search(r"/often +5 B +99\+", row), row

@@ -206,7 +206,8 @@ class KeyTreeView(LineView):
         if detail is None:
             size, version = "", ""
         else:
-            size, version = format_size(detail.size), str(detail.version) if detail.version < 1_000 else "999+"
+            most = 10 ** (narrow - 2) - 1  # with its plus and a blank before it
+            size, version = format_size(detail.size), str(detail.version) if detail.version <= most else f"{most}+"
         if self.masked(row.path):
             size = "(masked)"
         return Text(f"{size:>{wide}}{version:>{narrow}}", style)
