@@ -65,10 +65,9 @@ async def test_a_client_that_closes_ends_no_server(
     monkeypatch.setattr(shelter, "CLOSE_GRACE", 30.0)  # a machine under load needs longer
     async with connect(ClientOptions(endpoints=etcd.endpoints)) as other:
         await other.kv.get("k")
-        reading = asyncio.create_task(other.kv.txn(success=LONG, timeout=0))
-        watch = other.watch("k")
-        async with watch as watcher:
+        async with other.watch("k") as watcher:
             waiting = asyncio.create_task(anext(watcher))
+            reading = asyncio.create_task(other.kv.txn(success=LONG * 2, timeout=0))
             await eventually(lambda: other.caller.pool.balancer.slots[0].item.pending)
             closing = asyncio.create_task(other.aclose())
             for task in (reading, waiting):
