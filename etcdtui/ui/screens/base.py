@@ -31,8 +31,7 @@ from etcdtui.ui.bindings import (
     key_words,
     keys_of,
 )
-from etcdtui.ui.widgets.field import Field
-from etcdtui.ui.widgets.footer import FooterLine, Hint
+from etcdtui.ui.widgets.footer import FooterLine, Hint, TypedInto
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
 from etcdtui.ui.widgets.title import TitleFacts, TitleLine
@@ -234,7 +233,7 @@ class ClusterScreen(Screen[None]):
             self.actions_changed()
 
     def _hints(self) -> Iterator[Hint]:
-        if isinstance(self.focused, Field):  # letters are typed into it
+        if isinstance(self.focused, TypedInto):  # letters are typed into it
             yield from TYPING
             return
         writes = self.offers_writes()

@@ -87,11 +87,11 @@ class LiveMixin(LevelsMixin):
             self.place_changed()
             painted = 0.0
             async for batch in batches:
-                if self._apply_batch(batch) and time.perf_counter() - painted > PAINT_EVERY / 2:
+                if self._apply_batch(level, batch) and time.perf_counter() - painted > PAINT_EVERY / 2:
                     painted = time.perf_counter()
                 self._paint_news()
 
-    def _apply_batch(self, batch: WatchBatch) -> bool:
+    def _apply_batch(self, watched: Level, batch: WatchBatch) -> bool:
         changed = False
         for event in batch.events:
             self.view.details.pop(event.kv.key, None)
@@ -99,6 +99,11 @@ class LiveMixin(LevelsMixin):
                 changed = True
                 self.changes_seen += 1
             self.key_changed(event.kv.key)
+        if batch.events:  # a watch that begins again must not count them twice
+            newest = batch.events[-1].kv.mod_revision
+            for level in watched.walk():
+                if level.state is State.READY:
+                    level.revision = max(level.revision, newest)
         if batch.revision:
             self.session.monitor.saw_revision(batch.revision)
         self._news = self._news or changed

@@ -6,8 +6,10 @@ from textual import events
 from textual.message import Message
 from textual.widgets import Input
 
+from etcdtui.ui.widgets.footer import TypedInto
 
-class Field(Input):
+
+class Field(Input, TypedInto):
     """Textual's input with its rough edges off; ``password=True`` hides what is typed and refuses to copy it."""
 
     DEFAULT_CSS = """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 from textual.reactive import reactive
+from textual.widget import Widget
 
 from etcdtui.ui.widgets.toned import Toned
 
@@ -32,6 +33,10 @@ def fit_hints(hints: Sequence[Hint], width: int) -> list[Hint]:
     while kept and needed() > width:
         kept.pop(next((i for i in reversed(range(len(kept))) if kept[i][0] != MENU), 0))
     return [*kept, HELP]
+
+
+class TypedInto(Widget):
+    """Marks a widget that letters go into; it has a light home, as its screens must not import it before they paint."""
 
 
 class FooterLine(Toned):
