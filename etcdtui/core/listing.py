@@ -156,7 +156,8 @@ class Survey:
         self.prefix = prefix
         self.separators = tuple(s for s in separators if s)
         area = ranges.intersect(ranges.prefix_range(prefix), within)
-        self.total = 0 if area is None else UNKNOWN
+        self._counted = 0
+        self._uncounted = 0
         self.keys_seen = 0
         self.greatest = b""
         self.pending: list[Span] = []
@@ -168,7 +169,6 @@ class Survey:
             end = ranges.next_key(low)
         low = max(low, start)
         if not before(low, end):
-            self.total = 0
             return
         self._open(low, end, known_count, small)
 
@@ -182,6 +182,7 @@ class Survey:
         self.pending = [Span(a, b, limit, first=True) for a, b in pieces]
         if not self.prefix and len(pieces) > 1:
             self._cut_crowded()
+        self._uncounted = len(self.pending)
         self._alphabet = Alphabet(self.prefix)
 
     def _buckets(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
@@ -237,6 +238,11 @@ class Survey:
             insort(self.pending, span)
 
     @property
+    def total(self) -> int:
+        """All keys of the range; UNKNOWN until every part of it was counted, and then rows are missing all over it."""
+        return UNKNOWN if self._uncounted else self._counted
+
+    @property
     def hole(self) -> bytes | None:
         """Where the first part not listed yet begins; ``None`` when nothing is pending."""
         return self.pending[0].start if self.pending else None
@@ -250,7 +256,8 @@ class Survey:
         """Digest the first ``keys`` of ``span`` and the exact ``count`` of keys in it."""
         delta = Delta()
         if span.first:
-            self.total = max(0, self.total) + count
+            self._counted += count
+            self._uncounted -= 1
         if span.tally is not None:
             self._settle(span.tally, count, delta)
         if span.sum is not None:

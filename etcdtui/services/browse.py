@@ -81,7 +81,7 @@ class Listing:
         self._separators = separators
         self._within = within
         self._known_count = known_count
-        self.revision_asked = revision
+        self._asked_revision = revision
         self._page_keys = page_keys
         self.from_end = False
         self.revision = revision
@@ -89,7 +89,6 @@ class Listing:
         self._running: dict[asyncio.Task[KeyLists], list[Span]] = {}
         self._newest: set[asyncio.Task[KeyLists]] = set()
         """Those that were sent before the revision was known; the first to come tells it."""
-        self._counting = True
         self._flow: Flow | None = None
         self._streams_left = STREAMS
         self._rows_seen = 0
@@ -106,10 +105,6 @@ class Listing:
     def begin(self) -> None:
         """Send the first requests before ``pages`` are asked for; if they never are, ``drop`` it."""
         self._start()
-
-    async def drop(self) -> None:
-        """Cancel what is in flight."""
-        await self._cancel()
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """Pages until the level is complete. Raises what a read raises; a compacted revision restarts the level."""
@@ -129,22 +124,21 @@ class Listing:
                     deltas = self._digest(min(done, key=lambda task: self._running[task][0].start))
                 except Compacted:
                     restarts += 1
-                    if self.revision_asked or restarts > RESTARTS:
+                    if self._asked_revision or restarts > RESTARTS:
                         raise
-                    await self._cancel()
+                    await self.drop()
                     self.revision = 0
                     self.survey = self._new_survey()
-                    self._counting = True
                     yield self._page([], restarted=True)
                     continue
                 page = self._page(deltas)
                 if deltas or page.total >= 0:
                     yield page
         finally:
-            await self._cancel()
+            await self.drop()
 
     def _worth_a_stream(self) -> bool:
-        if self._running or self._counting or self.from_end or not self._streams_left or not self._reads.streams:
+        if self._running or self.survey.total < 0 or self.from_end or not self._streams_left or not self._reads.streams:
             return False  # nothing is counted in a stream: what was not walked yet is asked for in ranges
         seen = self.survey.keys_seen
         return self.survey.total - seen >= STREAM_FROM and self._rows_seen * STREAM_KEYS_A_ROW >= seen
@@ -233,16 +227,13 @@ class Listing:
 
     def _page(self, deltas: list[Delta], *, restarted: bool = False) -> Page:
         running = list(self._running.values())
-        if self._counting:
-            waiting = [*self.survey.pending, *(span for spans in running for span in spans)]
-            self._counting = any(span.first for span in waiting)
         flowing = self._flow.hole if self._flow is not None else None
         holes = [self.survey.hole, flowing, *(spans[0].start for spans in running if spans)]
         hole = min((hole for hole in holes if hole is not None), default=None)
         return Page(
             rows=tuple(delta.rows for delta in deltas if delta.rows),
             counts=tuple(pair for delta in deltas for pair in delta.counts),
-            total=UNKNOWN if self._counting else self.survey.total,
+            total=self.survey.total,
             keys_seen=self.survey.keys_seen,
             revision=self.revision,
             hole=hole,
@@ -250,7 +241,8 @@ class Listing:
             restarted=restarted,
         )
 
-    async def _cancel(self) -> None:
+    async def drop(self) -> None:
+        """Cancel what is in flight."""
         running, self._running = self._running, {}
         self._newest.clear()
         for task in running:

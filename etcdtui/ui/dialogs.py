@@ -115,10 +115,7 @@ class AppDialogs:
         profile = next((one for one in (*config.profiles, *config.found) if one.name == name), None)
         if profile is None or screen is None:
             return None
-        session = await log_in(screen, profile, self._app.opener)
-        if session is not None and session.first_look is not None:
-            await session.first_look.close()  # no tree of its keys is shown, and a whole store is much to walk
-        return session
+        return await log_in(screen, profile, self._app.opener, shown=False)
 
     async def _connect_to(self, name: str) -> None:
         screen = self.profiles_screen()

@@ -127,13 +127,14 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         return BAD_LOOK
     launch = replace(launch, notices=(*launch.notices, *(str(problem) for problem in themes.problems)))
 
-    async def opener(profile: Profile, password: Secret | None) -> Session:
+    async def opener(profile: Profile, password: Secret | None, *, shown: bool) -> Session:
         from etcdtui.services.session import Overrides  # gRPC and the client: after the first paint
 
         used[:] = [one for one in (password, profile.auth.password, profile.auth.jwt_token) if one is not None]
         overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
         first = app.screen_types[app.first_number()]
-        opening = asyncio.create_task(_opened(profile, overrides, look=first.screen_name == KEYS))
+        look = shown and first.screen_name == KEYS
+        opening = asyncio.create_task(_opened(profile, overrides, look=look))
         try:
             await asyncio.sleep(LEAVE)  # the first requests leave, and what is wanted next is imported meanwhile
             import_module("etcdtui.services.first_look")

@@ -56,7 +56,7 @@ def profile_of(*endpoints: str, tls: Tls | None = None, auth: Auth | None = None
     )  # fmt: skip
 
 
-async def opener(wanted: Profile, password: Secret | None) -> Session:
+async def opener(wanted: Profile, password: Secret | None, *, shown: bool = True) -> Session:
     return await Session.open(wanted, Overrides(password=password))
 
 

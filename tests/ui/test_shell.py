@@ -41,7 +41,7 @@ def profile(name: str, environment: str, *endpoints: str) -> Profile:
     )
 
 
-async def opener(wanted: Profile, password: Secret | None) -> Session:
+async def opener(wanted: Profile, password: Secret | None, *, shown: bool = True) -> Session:
     return await Session.open(wanted)
 
 

@@ -124,7 +124,7 @@ class ConnectScreen(Screen[None]):
     async def _attempt(self) -> Session:
         if self.profile.auth.asks and self._password is None:
             self._password = await ask_password(self, self.profile)
-        return await self.opener(self.profile, self._password)
+        return await self.opener(self.profile, self._password, shown=True)
 
     async def _ask_endpoints(self) -> None:
         """Show what each endpoint says as soon as it says it; what another attempt found stays until then."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Protocol
 
 from rich.text import Text
 from textual.message import Message
@@ -20,8 +20,14 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
 
 NAME_LIMIT = 60
 
-Opener = Callable[[Profile, "Secret | None"], Awaitable["Session"]]
-"""Opens a session on a profile with the password that was typed, if any; raises ``EtcdError``."""
+
+class Opener(Protocol):
+    """Opens a session on a profile with the password that was typed, if any; raises ``EtcdError``.
+
+    For one whose screens will be ``shown`` it asks for their first rows already.
+    """
+
+    def __call__(self, profile: Profile, password: Secret | None, *, shown: bool) -> Awaitable[Session]: ...
 
 
 class SessionOpened(Message):
@@ -45,7 +51,7 @@ async def ask_password(screen: Screen[None], profile: Profile, notice: Text | No
     return await screen.app.push_screen_wait(PasswordDialog(title, notice))
 
 
-async def log_in(screen: Screen[None], profile: Profile, opener: Opener) -> Session | None:
+async def log_in(screen: Screen[None], profile: Profile, opener: Opener, *, shown: bool) -> Session | None:
     """Open a session, asking for the password until it is right where the profile asks; ``None`` after esc."""
     notice: Text | None = None
     while profile.auth.asks:
@@ -53,7 +59,7 @@ async def log_in(screen: Screen[None], profile: Profile, opener: Opener) -> Sess
         if password is None:
             return None
         try:
-            return await opener(profile, password)
+            return await opener(profile, password, shown=shown)
         except AuthFailed as error:
             notice = error_line(error)
-    return await opener(profile, None)
+    return await opener(profile, None, shown=shown)

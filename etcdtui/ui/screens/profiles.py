@@ -194,7 +194,7 @@ class ProfilesScreen(Screen[None]):
         name = safe(profile.name, limit=60)
         self.status_line.set_parts(Text.assemble("connecting to ", name, "; esc cancels"))
         try:
-            session = await log_in(self, wanted, self.opener)
+            session = await log_in(self, wanted, self.opener, shown=keep)
             if session is None:
                 self.status_line.set_parts(Text("cancelled"))
                 return
