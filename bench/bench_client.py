@@ -7,8 +7,6 @@ until five million events have passed when memory is looked at.
 
 from __future__ import annotations
 
-from etcdtui.client import Client, ClientOptions, connect, quiet  # isort: skip  - must run before grpc is imported
-
 import asyncio
 import gc
 import os
@@ -24,11 +22,12 @@ from typing import Any
 import grpc.aio
 
 from bench.report import Result, milliseconds
+from etcdtui.client import Client, ClientOptions, connect
 from etcdtui.demo.binary import find_binary, wheel_folder
 from etcdtui.demo.cluster import Cluster
 from etcdtui.pb import rpc_pb2 as pb
 
-__all__ = ["quiet", "run"]
+__all__ = ["run"]
 
 CALLS = 4000
 WARM_UP = 500

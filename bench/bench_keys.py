@@ -23,14 +23,14 @@ from bench.delay import DelayProxy
 from bench.keyspace import load
 from bench.report import Result, milliseconds
 from etcdtui.client import Client, ClientOptions, SortOrder, SortTarget
-from etcdtui.client.key_lists import KeyRange
+from etcdtui.client._wire.key_lists import KeyRange
 from etcdtui.core import ranges
 from etcdtui.demo.binary import find_binary
 from etcdtui.demo.cluster import Cluster
-from etcdtui.services import browse, census, history
-from etcdtui.services.browse import Listing
-from etcdtui.services.reading import Reads
-from etcdtui.services.search import Query, search
+from etcdtui.services.reads import browse, census, history
+from etcdtui.services.reads.browse import Listing
+from etcdtui.services.reads.reading import Reads
+from etcdtui.services.reads.search import Query, search
 
 ROUNDS = 5
 PUTS = 300

@@ -21,9 +21,9 @@ from bench.report import Result
 from etcdtui.config.schema import ENVIRONMENTS, Profile
 from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, Child
-from etcdtui.services.session import Session
+from etcdtui.services.session.session import Session
 from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
-from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.keys.screen import KeysScreen
 
 STALL = 0.05
 MEMORY = 250.0

@@ -7,8 +7,6 @@ in random order, and are timed from the first event on.
 
 from __future__ import annotations
 
-from etcdtui.client import Client, ClientOptions, connect, quiet  # isort: skip  - must run before grpc is imported
-
 import asyncio
 import os
 import random
@@ -21,9 +19,10 @@ from typing import Any
 
 from bench.bench_client import UNBOUNDED, Stubs
 from bench.report import Result
+from etcdtui.client import Client, ClientOptions, connect
 from etcdtui.pb import rpc_pb2 as pb
 
-__all__ = ["quiet", "run"]
+__all__ = ["run"]
 
 EVENTS = {1: 12_000, 10: 60_000, 100: 300_000}
 ROUNDS = int(os.environ.get("ETCDTUI_BENCH_ROUNDS", "11"))

@@ -280,7 +280,7 @@ def _say(word: str, text: str) -> None:
 
 
 async def _connect(profile: Profile, launch: Launch) -> str:
-    from etcdtui.services.session import Overrides, Session
+    from etcdtui.services.session.session import Overrides, Session
 
     password: Secret | None = None
     if profile.auth.asks:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from etcdtui.client import quiet  # isort: skip  - must run before grpc is imported
-
 from etcdtui.client import errors
+from etcdtui.client._wire.requests import SortOrder, SortTarget
 from etcdtui.client.client import Client, connect
 from etcdtui.client.options import ClientOptions, TlsOptions
-from etcdtui.client.requests import SortOrder, SortTarget
 from etcdtui.client.txn import Compare, Op
 from etcdtui.core.types import AlarmType, EventType, Permission, PermissionType
 
@@ -25,5 +23,4 @@ __all__ = [
     "TlsOptions",
     "connect",
     "errors",
-    "quiet",
 ]

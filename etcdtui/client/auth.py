@@ -3,10 +3,10 @@ store nonsense, and ones up to 3.4.24 die for good of a grant without a permissi
 
 from __future__ import annotations
 
-from etcdtui.client import convert, methods
-from etcdtui.client.call import Caller, Req, Resp
-from etcdtui.client.convert import KeyLike, to_bytes
-from etcdtui.client.methods import Method
+from etcdtui.client._transport.call import Caller, Req, Resp
+from etcdtui.client._wire import convert, methods
+from etcdtui.client._wire.convert import KeyLike, to_bytes
+from etcdtui.client._wire.methods import Method
 from etcdtui.core import errors as e
 from etcdtui.core.ranges import FROM_KEY
 from etcdtui.core.types import Ack, AuthStatus, Names, Permission, PermissionType, Role, User

@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 
+from etcdtui.client._transport.autosync import AutoSync
+from etcdtui.client._transport.call import Caller
+from etcdtui.client._transport.calls import Calls
+from etcdtui.client._transport.version_check import check_versions
+from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.auth import Auth
-from etcdtui.client.autosync import AutoSync
-from etcdtui.client.call import Caller
-from etcdtui.client.calls import Calls
 from etcdtui.client.cluster import Cluster
 from etcdtui.client.concurrency import Concurrency
-from etcdtui.client.convert import KeyLike, to_bytes
 from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.maintenance import Maintenance
 from etcdtui.client.namespace import NamespacedCalls
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.ordering import OrderedCalls
-from etcdtui.client.version_check import check_versions
 from etcdtui.client.views import NamespacedClient
 from etcdtui.client.watch import WatchHub
 from etcdtui.core.types import WriteGate

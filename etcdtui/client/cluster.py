@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from etcdtui.client import convert, methods
-from etcdtui.client.call import Caller
-from etcdtui.client.endpoints import parse_endpoint
+from etcdtui.client._transport.call import Caller
+from etcdtui.client._transport.endpoints import parse_endpoint
+from etcdtui.client._wire import convert, methods
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.types import Members
 from etcdtui.pb import rpc_pb2

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
-from etcdtui.client import convert, methods, requests, txn
-from etcdtui.client.calls import Calls
-from etcdtui.client.convert import KeyLike
-from etcdtui.client.key_lists import KeyLists, KeyRange, read_keys, stream_keys
+from etcdtui.client import txn
+from etcdtui.client._transport.calls import Calls
+from etcdtui.client._wire import convert, methods, requests
+from etcdtui.client._wire.convert import KeyLike
+from etcdtui.client._wire.key_lists import KeyLists, KeyRange, read_keys, stream_keys
+from etcdtui.client._wire.ranges import whole
+from etcdtui.client._wire.requests import OrderLike, TargetLike
 from etcdtui.client.pages import Pager
-from etcdtui.client.ranges import whole
-from etcdtui.client.requests import OrderLike, TargetLike
 from etcdtui.core.errors import BadArgument
 from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult
 from etcdtui.pb import rpc_pb2

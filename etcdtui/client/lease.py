@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from etcdtui.client import methods
-from etcdtui.client.calls import Calls
-from etcdtui.client.convert import header
-from etcdtui.client.keepalive import KeepAlive, KeepAliveHub
-from etcdtui.client.keepalive_stream import renew_once
-from etcdtui.client.ranges import INT64_MAX, lease_id
-from etcdtui.client.stream_policy import Backoff, Trouble, Verdict, verdict
+from etcdtui.client._lease.keepalive import KeepAlive, KeepAliveHub
+from etcdtui.client._lease.stream import renew_once
+from etcdtui.client._transport.calls import Calls
+from etcdtui.client._transport.stream_policy import Backoff, Trouble, Verdict, verdict
+from etcdtui.client._wire import methods
+from etcdtui.client._wire.convert import header
+from etcdtui.client._wire.ranges import INT64_MAX, lease_id
 from etcdtui.core import errors
 from etcdtui.core.types import Ack, Lease, LeaseIds, LeaseTimeToLive
 from etcdtui.pb import rpc_pb2

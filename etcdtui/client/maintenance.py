@@ -8,11 +8,11 @@ from contextlib import aclosing
 from enum import IntEnum
 from os import PathLike
 
-from etcdtui.client import convert, methods
-from etcdtui.client.call import Caller
+from etcdtui.client._transport.call import Caller
+from etcdtui.client._transport.server_streams import messages
+from etcdtui.client._wire import convert, methods
+from etcdtui.client._wire.ranges import whole
 from etcdtui.client.cluster import UINT64_MAX, Cluster, member_number
-from etcdtui.client.ranges import whole
-from etcdtui.client.server_streams import messages
 from etcdtui.client.snapshot_file import OnProgress, save
 from etcdtui.core import errors as e
 from etcdtui.core.types import (

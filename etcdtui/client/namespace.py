@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any, Generic, TypeVar
 
-from etcdtui.client import methods
-from etcdtui.client.calls import Calls, ForwardedCalls, StreamCall
-from etcdtui.client.convert import KeyLike, to_bytes
-from etcdtui.client.methods import Method
+from etcdtui.client._transport.calls import Calls, ForwardedCalls, StreamCall
+from etcdtui.client._wire import methods
+from etcdtui.client._wire.convert import KeyLike, to_bytes
+from etcdtui.client._wire.methods import Method
 from etcdtui.core.ranges import below
 from etcdtui.pb import rpc_pb2
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 
-from etcdtui.client.endpoints import parse_endpoint, parse_endpoints
+from etcdtui.client._transport.endpoints import parse_endpoint, parse_endpoints
 from etcdtui.client.option_sources import Source, read_env, read_yaml
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.value import record

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, TypeVar
 
-from etcdtui.client import methods
-from etcdtui.client.calls import Calls, ForwardedCalls
-from etcdtui.client.methods import Method
-from etcdtui.client.stream_policy import Backoff
+from etcdtui.client._transport.calls import Calls, ForwardedCalls
+from etcdtui.client._transport.stream_policy import Backoff
+from etcdtui.client._wire import methods
+from etcdtui.client._wire.methods import Method
 from etcdtui.core import errors
 
 TRIES_PER_ENDPOINT = 5

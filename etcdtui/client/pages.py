@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from etcdtui.client import convert, methods
-from etcdtui.client.calls import Calls
-from etcdtui.client.server_streams import messages
+from etcdtui.client._transport.calls import Calls
+from etcdtui.client._transport.server_streams import messages
+from etcdtui.client._wire import convert, methods
 from etcdtui.core import errors as e
 from etcdtui.core.ranges import next_key
 from etcdtui.core.types import KeyValue, RangeResult

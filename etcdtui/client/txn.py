@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from etcdtui.client import requests
-from etcdtui.client.convert import KeyLike, to_bytes
-from etcdtui.client.ranges import key_range, lease_id
+from etcdtui.client._wire import requests
+from etcdtui.client._wire.convert import KeyLike, to_bytes
+from etcdtui.client._wire.ranges import key_range, lease_id
 from etcdtui.core.types import WriteIntent
 from etcdtui.core.value import Value, record
 from etcdtui.pb import rpc_pb2

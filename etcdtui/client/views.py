@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from etcdtui.client.calls import Calls
+from etcdtui.client._transport.calls import Calls
+from etcdtui.client._wire.convert import KeyLike
 from etcdtui.client.concurrency import Concurrency
-from etcdtui.client.convert import KeyLike
 from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.namespace import NamespacedCalls

@@ -13,14 +13,14 @@ import asyncio
 from collections.abc import Coroutine
 from types import TracebackType
 
-from etcdtui.client.calls import Calls
-from etcdtui.client.convert import KeyLike
-from etcdtui.client.methods import RANGE
+from etcdtui.client._transport.calls import Calls
+from etcdtui.client._watch.buffer import BUFFER_BYTES, BUFFER_EVENTS, BatchBuffer
+from etcdtui.client._watch.state import Cursor, WatchSpec
+from etcdtui.client._watch.stream import Subscription, WatchStream
+from etcdtui.client._wire.convert import KeyLike
+from etcdtui.client._wire.methods import RANGE
+from etcdtui.client._wire.ranges import key_range, whole
 from etcdtui.client.options import MAX_MESSAGE
-from etcdtui.client.ranges import key_range, whole
-from etcdtui.client.watch_buffer import BUFFER_BYTES, BUFFER_EVENTS, BatchBuffer
-from etcdtui.client.watch_state import Cursor, WatchSpec
-from etcdtui.client.watch_stream import Subscription, WatchStream
 from etcdtui.core import errors
 from etcdtui.core.types import WatchBatch
 from etcdtui.pb import rpc_pb2

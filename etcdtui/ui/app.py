@@ -20,14 +20,14 @@ from textual.screen import Screen
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
 from etcdtui.core.errors import EtcdError
-from etcdtui.services.cluster_health import State
+from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.ui.bindings import APP, bindings_for
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.resizing import follow_terminal_size
 from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.connect import ConnectScreen
 from etcdtui.ui.screens.entries import ENTRIES, Entry
-from etcdtui.ui.screens.opening import Opener, SessionOpened
+from etcdtui.ui.screens.profiles.connect import ConnectScreen
+from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
 from etcdtui.ui.typeahead import KeyDone, Typeahead
@@ -36,9 +36,9 @@ from etcdtui.ui.widgets.tabs import Tab, TabLine
 
 if TYPE_CHECKING:  # only named here, and importing these must wait for the first paint
     from etcdtui.config.themes import ThemeSpec
-    from etcdtui.services.session import Session
+    from etcdtui.services.session.session import Session
     from etcdtui.ui.dialogs import AppDialogs
-    from etcdtui.ui.screens.profiles import ConfigReloaded
+    from etcdtui.ui.screens.profiles.screen import ConfigReloaded
 
 QUIT_SECONDS = 2.0
 """How soon the second q, or ctrl+c, must follow the first."""

@@ -18,12 +18,12 @@ from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.opening import log_in
-from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.screens.profiles.opening import log_in
+from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # only named here
-    from etcdtui.services.session import Session
+    from etcdtui.services.session.session import Session
     from etcdtui.ui.app import EtcdtuiApp
 
 FACT_LIMIT = 200
@@ -98,8 +98,8 @@ class AppDialogs:
 
     async def command(self, screen: ClusterScreen) -> None:
         """Ask for a command line and run it; call it in a worker."""
-        from etcdtui.ui.commanding import Commander  # all that needs a session; the first screen may be the profiles
-        from etcdtui.ui.commanding_groups import holds_password
+        from etcdtui.ui.flows.command import Commander  # all that needs a session; the first screen may be the profiles
+        from etcdtui.ui.flows.command_groups import holds_password
 
         text = await self._app.push_screen_wait(CommandDialog(self._commands))
         if text:

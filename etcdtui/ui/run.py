@@ -30,7 +30,7 @@ from etcdtui.ui.hangup import hup_when_terminal_goes
 from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, log_requests, open_log, terminal_apart
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
-    from etcdtui.services.session import Overrides, Session
+    from etcdtui.services.session.session import Overrides, Session
 
 FAILED = 1
 NO_TERMINAL = 4
@@ -127,8 +127,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         return BAD_LOOK
     launch = replace(launch, notices=(*launch.notices, *(str(problem) for problem in themes.problems)))
 
-    async def opener(profile: Profile, password: Secret | None, *, shown: bool) -> Session:
-        from etcdtui.services.session import Overrides  # gRPC and the client: after the first paint
+    async def opener(profile: Profile, password: Secret | None, *, shown: bool = True) -> Session:
+        from etcdtui.services.session.session import Overrides  # gRPC and the client: after the first paint
 
         used[:] = [one for one in (password, profile.auth.password, profile.auth.jwt_token) if one is not None]
         overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
@@ -137,7 +137,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         opening = asyncio.create_task(_opened(profile, overrides, look=look))
         try:
             await asyncio.sleep(LEAVE)  # the first requests leave, and what is wanted next is imported meanwhile
-            import_module("etcdtui.services.first_look")
+            import_module("etcdtui.services.session.first_look")
             await asyncio.wait({opening}, timeout=NEAR)
             await asyncio.sleep(LEAVE)
             first.load()
@@ -169,11 +169,11 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
 
 async def _opened(profile: Profile, overrides: Overrides, *, look: bool) -> Session:
     """The session, with its first look begun when it opens on the keys."""
-    from etcdtui.services.session import Session
+    from etcdtui.services.session.session import Session
 
     session = await Session.open(profile, overrides)
     if look:
-        from etcdtui.services.first_look import FirstLook
+        from etcdtui.services.session.first_look import FirstLook
 
         session.first_look = FirstLook(session)
     return session

@@ -13,7 +13,7 @@ import pytest
 from etcdtui.config.environ import SETTINGS, apply_settings
 from etcdtui.config.schema import Profile
 from etcdtui.core.errors import EtcdError
-from etcdtui.services.session import Credentials, Overrides, Session, options_of
+from etcdtui.services.session.session import Credentials, Overrides, Session, options_of
 from tests.cli.test_cli import Run, run
 from tests.support import Server, running_server
 from tests.support.tls import TlsMaterial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcdtui.client.balancer import DESPERATE_REST, FIRST_PENALTY, MAX_PENALTY, Balancer, Slot, Tier
+from etcdtui.client._transport.balancer import DESPERATE_REST, FIRST_PENALTY, MAX_PENALTY, Balancer, Slot, Tier
 
 
 def _three() -> tuple[Balancer[int], list[Slot[int]]]:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from etcdtui.client import Client, ClientOptions, connect, errors
-from etcdtui.client.balancer import Tier
+from etcdtui.client._transport.balancer import Tier
 from tests.conftest import ServerFactory
 from tests.support.poll import eventually
 from tests.support.server import Server

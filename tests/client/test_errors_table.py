@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etcdtui.client.grpc_errors import BY_TEXT, classify, strip, to_error
+from etcdtui.client._wire.grpc_errors import BY_TEXT, classify, strip, to_error
 from etcdtui.core import errors as e
 
 

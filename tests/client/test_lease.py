@@ -9,7 +9,7 @@ import time
 import pytest
 
 from etcdtui.client import Client, ClientOptions, connect, errors
-from etcdtui.client.keepalive import ANSWERS_KEPT
+from etcdtui.client._lease.keepalive import ANSWERS_KEPT
 from etcdtui.core.types import WriteIntent
 from tests.client.test_watch import enable_auth
 from tests.conftest import ServerFactory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from etcdtui.client import ClientOptions, connect
-from etcdtui.client.keepalive_clock import InFlight, LeaseClock, stall_limit
+from etcdtui.client._lease.clock import InFlight, LeaseClock, stall_limit
 from tests.support.server import Server
 
 

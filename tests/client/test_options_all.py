@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from etcdtui.client import ClientOptions, TlsOptions, errors
-from etcdtui.client.channels import channel_options
+from etcdtui.client._transport.channels import channel_options
 from etcdtui.client.option_sources import duration
 
 

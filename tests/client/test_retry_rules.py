@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from etcdtui.client.grpc_errors import classify
-from etcdtui.client.methods import Effect
-from etcdtui.client.retry import MAX_LOGINS, MAX_PAUSE, Action, Backoff, decide
+from etcdtui.client._transport.retry import MAX_LOGINS, MAX_PAUSE, Action, Backoff, decide
+from etcdtui.client._wire.grpc_errors import classify
+from etcdtui.client._wire.methods import Effect
 
 READ, WRITE = Effect.READ, Effect.WRITE
 

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, Op, connect, errors, shelter
-from etcdtui.client.shelter import breaks_off_badly
+from etcdtui.client import Client, ClientOptions, Op, connect, errors
+from etcdtui.client._transport import shelter
+from etcdtui.client._transport.shelter import breaks_off_badly
 from tests.support.poll import eventually
 from tests.support.server import Server
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etcdtui.client import TlsOptions, errors
-from etcdtui.client.tls import load_material, system_roots
+from etcdtui.client._transport.tls import load_material, system_roots
 from tests.support.tls import TlsMaterial
 
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from etcdtui.client.token import RENEW_AGAIN, STREAM_AGE, TokenSource, jwt_lifetime
+from etcdtui.client._transport.token import RENEW_AGAIN, STREAM_AGE, TokenSource, jwt_lifetime
 from etcdtui.core import errors as e
 from tests.support.poll import eventually
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from etcdtui.client.build import make_key_value
-from etcdtui.client.watch_buffer import EVENT_OVERHEAD, BatchBuffer, batch_bytes
-from etcdtui.client.watch_events import Events
-from etcdtui.client.watch_state import Cursor, WatchSpec
+from etcdtui.client._watch.buffer import EVENT_OVERHEAD, BatchBuffer, batch_bytes
+from etcdtui.client._watch.events import Events
+from etcdtui.client._watch.state import Cursor, WatchSpec
+from etcdtui.client._wire.build import make_key_value
 from etcdtui.core.types import Event, EventType, KeyValue, ResponseHeader, WatchBatch
 from etcdtui.pb import kv_pb2, rpc_pb2
 

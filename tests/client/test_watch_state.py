@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etcdtui.client.stream_policy import NO_LEADER_PATIENCE, Backoff, Trouble, Verdict, verdict
-from etcdtui.client.watch_state import FRAGMENT_HOLD_BYTES, Cursor, Ledger, WatchSpec, cancel_error
+from etcdtui.client._transport.stream_policy import NO_LEADER_PATIENCE, Backoff, Trouble, Verdict, verdict
+from etcdtui.client._watch.state import FRAGMENT_HOLD_BYTES, Cursor, Ledger, WatchSpec, cancel_error
 from etcdtui.core import errors
 from etcdtui.pb import kv_pb2, rpc_pb2
 

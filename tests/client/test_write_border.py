@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from google.protobuf import message_factory
 
-from etcdtui.client import Client, ClientOptions, connect, errors, methods
-from etcdtui.client.methods import Effect, Kind, Method
+from etcdtui.client import Client, ClientOptions, connect, errors
+from etcdtui.client._wire import methods
+from etcdtui.client._wire.methods import Effect, Kind, Method
 from etcdtui.core.types import WriteIntent
 from etcdtui.pb import election_pb2, lock_pb2, rpc_pb2
 from tests.support.server import Server

@@ -9,10 +9,10 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
-from etcdtui.client import quiet
+import etcdtui.client._transport  # noqa: F401  - sets the environment of gRPC before its import
 from etcdtui.pb import rpc_pb2
 
-__all__ = ["FakeEtcd", "quiet"]
+__all__ = ["FakeEtcd"]
 
 Refusal = tuple[grpc.StatusCode, str]
 _HEADER = rpc_pb2.ResponseHeader(cluster_id=1, member_id=1, revision=1, raft_term=1)

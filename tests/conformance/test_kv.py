@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, connect, errors, methods
+from etcdtui.client import Client, ClientOptions, connect, errors
+from etcdtui.client._wire import methods
 from etcdtui.pb import rpc_pb2
 from tests.conformance.support import rev
 from tests.support import Server, eventually

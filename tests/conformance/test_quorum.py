@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, Compare, Op, connect, errors, methods
+from etcdtui.client import Client, ClientOptions, Compare, Op, connect, errors
+from etcdtui.client._wire import methods
 from etcdtui.demo.binary import Binary
 from etcdtui.pb import rpc_pb2
 from tests.conformance.support import events, within

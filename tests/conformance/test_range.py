@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from etcdtui.client import Client, errors, methods
-from etcdtui.client.server_streams import messages
+from etcdtui.client import Client, errors
+from etcdtui.client._transport.server_streams import messages
+from etcdtui.client._wire import methods
 from etcdtui.core.ranges import prefix_end
 from etcdtui.core.types import KeyValue
 from etcdtui.pb import rpc_pb2

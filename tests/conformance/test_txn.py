@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from etcdtui.client import Client, Compare, Op, errors, methods
+from etcdtui.client import Client, Compare, Op, errors
+from etcdtui.client._wire import methods
 from etcdtui.core.types import DeleteResult, PutResult, RangeResult, TxnResult
 from etcdtui.pb import rpc_pb2
 from tests.conformance.support import rev

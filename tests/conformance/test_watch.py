@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, Op, connect, errors, methods
-from etcdtui.client.calls import StreamCall
+from etcdtui.client import Client, ClientOptions, Op, connect, errors
+from etcdtui.client._transport.calls import StreamCall
+from etcdtui.client._wire import methods
 from etcdtui.core.types import EventType
 from etcdtui.pb import rpc_pb2
 from tests.conformance.support import events, fill, rev, within

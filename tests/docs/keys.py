@@ -26,9 +26,9 @@ from etcdtui.ui.bindings import (
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.built import SCREENS
 from etcdtui.ui.screens.census import CensusScreen
-from etcdtui.ui.screens.history import HistoryScreen
-from etcdtui.ui.screens.keys_value import ValuePane
-from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.screens.history.screen import HistoryScreen
+from etcdtui.ui.screens.keys.pane import ValuePane
+from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from etcdtui.ui.screens.search import SearchScreen
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.table import LineTable

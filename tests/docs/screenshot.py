@@ -17,7 +17,7 @@ from etcdtui.config.themes import load_themes, packaged_folder
 from etcdtui.demo.binary import find_binary
 from etcdtui.demo.cluster import Cluster
 from etcdtui.demo.run import MEMBER_NAMES, prepare, profile_of
-from etcdtui.services.session import Overrides, Session
+from etcdtui.services.session.session import Overrides, Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.life import CrashReporter
 
@@ -61,7 +61,7 @@ def without_outer_blanks(svg: str) -> str:
 async def picture(profile: Profile, state: Path, *, key: str = KEY, words: tuple[str, ...] = WORDS) -> str:
     """The screen as SVG once it holds all of ``words``."""
 
-    async def opener(chosen: Profile, password: Secret | None) -> Session:
+    async def opener(chosen: Profile, password: Secret | None, *, shown: bool = True) -> Session:
         return await Session.open(chosen, Overrides(password=password, audit_file=state / "audit.jsonl"))
 
     launch = Launch(config=Config(profiles=(profile,)), profile=profile, prefix=key, theme="dark")

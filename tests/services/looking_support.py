@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 from etcdtui.client import Client, ClientOptions, Op
 from etcdtui.core.errors import Unavailable
 from etcdtui.core.listing import LEAF, Child, child_of
-from etcdtui.services.reading import Reads
+from etcdtui.services.reads.reading import Reads
 
 ODD = (
     b"/",

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from etcdtui.core.types import WriteIntent
-from etcdtui.services import deleting, moving
+from etcdtui.services.writing import deleting, moving
 from tests.services.writing_support import writes_on
 
 

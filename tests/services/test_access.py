@@ -9,8 +9,8 @@ from etcdtui.client import ClientOptions, connect
 from etcdtui.core import ranges
 from etcdtui.core.errors import PermissionDenied
 from etcdtui.core.types import Permission, PermissionType, Role, User
-from etcdtui.services import access
-from etcdtui.services.access import AccessView
+from etcdtui.services.cluster import access
+from etcdtui.services.cluster.access import AccessView
 from tests.conftest import ServerFactory
 
 R, W, RW = PermissionType.READ, PermissionType.WRITE, PermissionType.READWRITE

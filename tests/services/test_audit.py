@@ -18,11 +18,11 @@ from etcdtui.core.plan import ActionClass, Scope, WritePlan
 from etcdtui.core.steps import Step
 from etcdtui.core.txn_text import parse_txn
 from etcdtui.core.types import WriteIntent
-from etcdtui.services import deleting
-from etcdtui.services.audit import MEMORY_LIMIT, Audit, append_line, from_json
-from etcdtui.services.files import write_private
-from etcdtui.services.guard import GuardPolicy
-from etcdtui.services.txns import TxnRun, evaluate, plan_txn, run_txn
+from etcdtui.services.writing import deleting
+from etcdtui.services.writing.audit import MEMORY_LIMIT, Audit, append_line, from_json
+from etcdtui.services.writing.files import write_private
+from etcdtui.services.writing.guard import GuardPolicy
+from etcdtui.services.writing.txns import TxnRun, evaluate, plan_txn, run_txn
 from tests.services.writing_support import writes_on
 from tests.support import TcpProxy
 from tests.support.server import Server
@@ -79,7 +79,7 @@ async def test_the_command_gets_every_line(tmp_path: Path) -> None:
 async def test_two_programs_that_append_at_once_leave_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     program = (
-        "import sys; from pathlib import Path; from etcdtui.services.audit import append_line\n"
+        "import sys; from pathlib import Path; from etcdtui.services.writing.audit import append_line\n"
         "for n in range(100): append_line(Path(sys.argv[1]), sys.argv[2].encode() * 900 + b'\\n')"
     )
     both = [subprocess.Popen([sys.executable, "-c", program, str(path), letter]) for letter in "ab"]

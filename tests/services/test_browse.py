@@ -8,14 +8,14 @@ from contextlib import aclosing
 
 import pytest
 
-from etcdtui.client.key_lists import KeyLists, KeyRange
+from etcdtui.client._wire.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted
 from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, UNKNOWN, child_of
-from etcdtui.services import browse
-from etcdtui.services.browse import Listing
-from etcdtui.services.reading import SPREAD, Reads, Want, older_than_streams
+from etcdtui.services.reads import browse
+from etcdtui.services.reads.browse import Listing
+from etcdtui.services.reads.reading import SPREAD, Reads, Want, older_than_streams
 from tests.conftest import ServerFactory
 from tests.services.looking_support import PagedStream, as_counts, expected, fill, odd_keys, reading
 from tests.support import Server, eventually

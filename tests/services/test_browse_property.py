@@ -10,8 +10,8 @@ import random
 import pytest
 
 from etcdtui.core.listing import LEAF, UNKNOWN
-from etcdtui.services import browse
-from etcdtui.services.browse import Listing
+from etcdtui.services.reads import browse
+from etcdtui.services.reads.browse import Listing
 from tests.services.looking_support import as_counts, expected, fill, odd_keys, reading
 from tests.services.test_browse import folders
 from tests.support import Server

@@ -6,9 +6,10 @@ import pytest
 
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.types import Alarm, AlarmType, EndpointStatus, Member, ResponseHeader
-from etcdtui.services import cluster, cluster_view
-from etcdtui.services.cluster_view import ClusterView, MemberRow, Quorum
-from etcdtui.services.health import ClusterHealth, EndpointHealth, HealthMonitor
+from etcdtui.services.cluster import members as cluster
+from etcdtui.services.cluster import view as cluster_view
+from etcdtui.services.cluster.health import ClusterHealth, EndpointHealth, HealthMonitor
+from etcdtui.services.cluster.view import ClusterView, MemberRow, Quorum
 from tests.support import Server, eventually
 
 

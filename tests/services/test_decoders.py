@@ -17,10 +17,10 @@ from etcdtui.client.descriptors import Descriptors
 from etcdtui.config.schema import DecoderRule
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.tree import Number
-from etcdtui.services import command_decoder
-from etcdtui.services.command_decoder import CommandFailedError, run_command
-from etcdtui.services.decoders import ValueDecoders
-from etcdtui.services.yaml_values import parse_yaml
+from etcdtui.services.values import command_decoder
+from etcdtui.services.values.command_decoder import CommandFailedError, run_command
+from etcdtui.services.values.decoders import ValueDecoders
+from etcdtui.services.values.yaml_values import parse_yaml
 
 
 def descriptor_set() -> bytes:

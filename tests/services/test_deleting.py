@@ -10,13 +10,13 @@ from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import ActionClass, WritePlan
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import WriteIntent
-from etcdtui.services import deleting
-from etcdtui.services.committing import Refused
-from etcdtui.services.deleting import plan_delete_key, plan_delete_keys, plan_delete_range, preview_prefix
-from etcdtui.services.guard import GuardPolicy
-from etcdtui.services.trash import KEEP_DAYS, Trash, trash_of
-from etcdtui.services.undo import plan_undo, run_undo
-from etcdtui.services.writes import Writes
+from etcdtui.services.writing import deleting
+from etcdtui.services.writing.committing import Refused
+from etcdtui.services.writing.deleting import plan_delete_key, plan_delete_keys, plan_delete_range, preview_prefix
+from etcdtui.services.writing.guard import GuardPolicy
+from etcdtui.services.writing.trash import KEEP_DAYS, Trash, trash_of
+from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.writes import Writes
 from tests.services.writing_support import everything, must_get, writes_on
 from tests.support.server import Server
 

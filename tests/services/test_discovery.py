@@ -9,8 +9,8 @@ import pytest
 
 from etcdtui.config.schema import ENVIRONMENTS, Profile, Tls
 from etcdtui.core.errors import ConfigError, Unavailable
-from etcdtui.services.discovery import discovered
-from etcdtui.services.session import Session
+from etcdtui.services.session.discovery import discovered
+from etcdtui.services.session.session import Session
 from tests.services.dns_responder import dns_with
 from tests.support import Server, TcpProxy
 
@@ -57,7 +57,7 @@ async def test_the_name_of_the_service_can_have_a_suffix() -> None:
 async def test_a_session_opens_on_what_dns_says(etcd: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     port = etcd.endpoint.rpartition(":")[2]
     async with dns_with({PLAIN: [f"0 0 {port} localhost."]}) as resolver:
-        monkeypatch.setattr("etcdtui.services.discovery.Resolver", lambda: resolver)
+        monkeypatch.setattr("etcdtui.services.session.discovery.Resolver", lambda: resolver)
         session = await Session.open(Profile(name="dns", discovery_srv="example.org"))
         try:
             assert session.client.endpoints == session.profile.endpoints == (f"http://localhost:{port}",)

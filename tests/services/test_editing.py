@@ -13,9 +13,11 @@ import pytest
 from etcdtui.core.plan import PlanLine
 from etcdtui.core.steps import Step
 from etcdtui.core.types import KeyValue, WriteIntent
-from etcdtui.services.committing import Committed, Refused, Unknown
-from etcdtui.services.drafts import Drafts, drafts_of
-from etcdtui.services.editing import (
+from etcdtui.services.values.formats import check_syntax
+from etcdtui.services.values.valuediff import Hiding, Look, changes, line_diff, merge, view
+from etcdtui.services.writing.committing import Committed, Refused, Unknown
+from etcdtui.services.writing.drafts import Drafts, drafts_of
+from etcdtui.services.writing.editing import (
     Conflict,
     EditMode,
     Gone,
@@ -27,11 +29,9 @@ from etcdtui.services.editing import (
     save,
     to_value,
 )
-from etcdtui.services.formats import check_syntax
-from etcdtui.services.guard import Guard, GuardPolicy
-from etcdtui.services.undo import plan_undo
-from etcdtui.services.valuediff import Hiding, Look, changes, line_diff, merge, view
-from etcdtui.services.writes import Writes
+from etcdtui.services.writing.guard import Guard, GuardPolicy
+from etcdtui.services.writing.undo import plan_undo
+from etcdtui.services.writing.writes import Writes
 from tests.services.writing_support import must_get, writes_on
 from tests.support.proxy import TcpProxy
 from tests.support.server import Server

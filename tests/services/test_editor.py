@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from etcdtui.services.editor import EditorResult, NoEditor, edit_file, editor_command, run_editor
+from etcdtui.services.writing.editor import EditorResult, NoEditor, edit_file, editor_command, run_editor
 
 BEFORE = b"a: 1\n"
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from etcdtui.client import Client, ClientOptions, Op, methods
-from etcdtui.client.concurrency_rpc import LeaderKey
-from etcdtui.client.methods import Effect, Method
+from etcdtui.client import Client, ClientOptions, Op
+from etcdtui.client._wire import methods
+from etcdtui.client._wire.methods import Effect, Method
+from etcdtui.client.concurrency.rpc import LeaderKey
 from etcdtui.config.schema import ENVIRONMENTS, Profile
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import ActionClass, ConfirmKind, Scope, WritePlan, glob_matches, glob_touches
 from etcdtui.core.types import Permission, PermissionType, WriteIntent
-from etcdtui.services.guard import Guard, GuardPolicy, UnlockKind, policy_of
+from etcdtui.services.writing.guard import Guard, GuardPolicy, UnlockKind, policy_of
 from tests.services.writing_support import writes_on
 from tests.support.server import Server
 

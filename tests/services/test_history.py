@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from etcdtui.services import history
-from etcdtui.services.history import Break, Change, Mark, Version
-from etcdtui.services.reading import Reads
+from etcdtui.services.reads import history
+from etcdtui.services.reads.history import Break, Change, Mark, Version
+from etcdtui.services.reads.reading import Reads
 from tests.services.looking_support import fill, reading
 from tests.support import Server
 

@@ -18,17 +18,17 @@ from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import ActionClass, Scope, WritePlan
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.types import Permission, PermissionType, WriteIntent
-from etcdtui.services import roots
-from etcdtui.services.deleting import delete_range, plan_delete_range, preview
-from etcdtui.services.drafts import drafts_of
-from etcdtui.services.editing import Saved, plan_edit, save
-from etcdtui.services.etcdctl import del_command, get_command, put_command, watch_command
-from etcdtui.services.history import reach
-from etcdtui.services.reading import Reads, Want
-from etcdtui.services.roots import start_from
-from etcdtui.services.session import Overrides, Session
-from etcdtui.services.trash import trash_of
-from etcdtui.services.writes import holds_kubernetes
+from etcdtui.services.reads import roots
+from etcdtui.services.reads.history import reach
+from etcdtui.services.reads.reading import Reads, Want
+from etcdtui.services.reads.roots import start_from
+from etcdtui.services.session.session import Overrides, Session
+from etcdtui.services.writing.deleting import delete_range, plan_delete_range, preview
+from etcdtui.services.writing.drafts import drafts_of
+from etcdtui.services.writing.editing import Saved, plan_edit, save
+from etcdtui.services.writing.etcdctl import del_command, get_command, put_command, watch_command
+from etcdtui.services.writing.trash import trash_of
+from etcdtui.services.writing.writes import holds_kubernetes
 from tests.conftest import ServerFactory
 from tests.support import Server
 

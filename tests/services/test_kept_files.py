@@ -10,11 +10,11 @@ import pytest
 
 from etcdtui.config.state import load_places
 from etcdtui.core.int64 import int64, seconds
-from etcdtui.services import journal
-from etcdtui.services.drafts import Drafts
-from etcdtui.services.places import Places
-from etcdtui.services.transfer import TransferError
-from etcdtui.services.trash import Trash
+from etcdtui.services.tree.places import Places
+from etcdtui.services.writing import journal
+from etcdtui.services.writing.drafts import Drafts
+from etcdtui.services.writing.transfer import TransferError
+from etcdtui.services.writing.trash import Trash
 
 HUGE = ["Infinity", "-Infinity", "NaN", "1e400", "1" + "0" * 400, "1" + "0" * 5000, "9223372036854775808"]
 WRONG = ["null", "true", '"x"', "[]", "{}", "1.5"]

@@ -10,8 +10,8 @@ from etcdtui.core.keytree import KeyTree
 from etcdtui.core.listing import Child
 from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.core.types import Permission, PermissionType
-from etcdtui.services import browse, roots
-from etcdtui.services.places import Places
+from etcdtui.services.reads import browse, roots
+from etcdtui.services.tree.places import Places
 from tests.conftest import ServerFactory
 from tests.services.looking_support import as_counts, fill, reading
 

@@ -7,8 +7,8 @@ import pytest
 from etcdtui.client import Client, ClientOptions, connect
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.types import WriteIntent
-from etcdtui.services.guard import Guard, GuardPolicy
-from etcdtui.services.leases import LeaseBook, LeaseState, lease_hex, parse_lease_id, revoke_plan, state_of
+from etcdtui.services.cluster.leases import LeaseBook, LeaseState, lease_hex, parse_lease_id, revoke_plan, state_of
+from etcdtui.services.writing.guard import Guard, GuardPolicy
 from tests.support import Server
 
 
@@ -96,7 +96,7 @@ async def test_leases_their_keys_and_a_revoke_that_names_them(etcd: Server) -> N
 
 def test_a_permit_for_one_lease_is_no_permit_for_a_put() -> None:
     guard = Guard(GuardPolicy(read_only=False))
-    from etcdtui.services.leases import grant_plan
+    from etcdtui.services.cluster.leases import grant_plan
 
     with guard.permit(grant_plan(5)), pytest.raises(WriteRefused):
         guard.gate(WriteIntent("KV/Put", puts=(b"x",)))

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from etcdtui.services import deleting, moving
-from etcdtui.services.committing import Refused
-from etcdtui.services.deleting import Preview
-from etcdtui.services.journal import unfinished
-from etcdtui.services.undo import plan_undo, run_undo
-from etcdtui.services.writes import Writes
+from etcdtui.services.writing import deleting, moving
+from etcdtui.services.writing.committing import Refused
+from etcdtui.services.writing.deleting import Preview
+from etcdtui.services.writing.journal import unfinished
+from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.writes import Writes
 from tests.services.writing_support import everything, must_get, writes_on
 from tests.support.server import Server
 
@@ -76,7 +76,7 @@ async def test_a_folder_does_not_take_its_neighbour_along(etcd: Server, tmp_path
 
 def test_a_move_onto_itself_is_blocked() -> None:
     from etcdtui.core.types import KeyValue
-    from etcdtui.services.guard import Guard, GuardPolicy
+    from etcdtui.services.writing.guard import Guard, GuardPolicy
 
     guard = Guard(GuardPolicy(read_only=False))
     kvs = tuple(KeyValue(k, b"", 1, 1, 1, 0) for k in (b"/a/", b"/a/a/"))

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import pytest
 
 from etcdtui.client import errors
-from etcdtui.client.key_lists import KeyLists, KeyRange
+from etcdtui.client._wire.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
-from etcdtui.services import browse
-from etcdtui.services.reading import SPREAD, Reads
-from etcdtui.services.scan_keys import scan_keys
+from etcdtui.services.reads import browse
+from etcdtui.services.reads.reading import SPREAD, Reads
+from etcdtui.services.reads.scan_keys import scan_keys
 from tests.conftest import ServerFactory
 from tests.services.looking_support import PagedStream, as_counts, expected, fill, odd_keys, reading
 from tests.support import Server

@@ -6,9 +6,9 @@ import pytest
 
 from etcdtui.core.search import FilterError
 from etcdtui.core.types import KeyValue
-from etcdtui.services import census, search
-from etcdtui.services.scan import Throttle, scan
-from etcdtui.services.search import How, Query
+from etcdtui.services.reads import census, search
+from etcdtui.services.reads.scan import Throttle, scan
+from etcdtui.services.reads.search import How, Query
 from tests.services.looking_support import fill, odd_keys, reading
 from tests.support import Server
 

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etcdtui.core.types import KeyValue
-from etcdtui.services.committing import Committed
-from etcdtui.services.compare import compare, counts, plan_copy
-from etcdtui.services.guard import GuardPolicy
-from etcdtui.services.restore import find_deleted, plan_restore, plan_undelete
-from etcdtui.services.transfer import (
+from etcdtui.services.writing.committing import Committed
+from etcdtui.services.writing.compare import compare, counts, plan_copy
+from etcdtui.services.writing.guard import GuardPolicy
+from etcdtui.services.writing.restore import find_deleted, plan_restore, plan_undelete
+from etcdtui.services.writing.transfer import (
     Export,
     Header,
     TransferError,

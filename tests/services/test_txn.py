@@ -8,10 +8,10 @@ import pytest
 
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.txn_text import parse_txn, txn_text
-from etcdtui.services.etcdctl import put_command, txn_command
-from etcdtui.services.guard import GuardPolicy
-from etcdtui.services.txns import evaluate, plan_txn, run_txn
-from etcdtui.services.undo import plan_undo, run_undo
+from etcdtui.services.writing.etcdctl import put_command, txn_command
+from etcdtui.services.writing.guard import GuardPolicy
+from etcdtui.services.writing.txns import evaluate, plan_txn, run_txn
+from etcdtui.services.writing.undo import plan_undo, run_undo
 from tests.services.writing_support import everything, writes_on
 from tests.support.server import Server
 

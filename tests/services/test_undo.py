@@ -11,19 +11,19 @@ from etcdtui.core.keypath import escape_key
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.txn_text import parse_txn
 from etcdtui.core.types import KeyValue
-from etcdtui.services import deleting, moving
-from etcdtui.services.committing import Committed
-from etcdtui.services.compare import compare, plan_copy
-from etcdtui.services.deleting import Preview
-from etcdtui.services.editing import Saved, plan_edit, save
-from etcdtui.services.journal import read
-from etcdtui.services.restore import find_deleted, plan_restore, plan_undelete
-from etcdtui.services.transfer import plan_import, read_prefix, run_import
-from etcdtui.services.trash import Trash
-from etcdtui.services.txns import evaluate, plan_txn, run_txn
-from etcdtui.services.undo import plan_undo, run_undo
-from etcdtui.services.undolog import UNDO, UndoEntry, UndoLog
-from etcdtui.services.writes import Writes
+from etcdtui.services.writing import deleting, moving
+from etcdtui.services.writing.committing import Committed
+from etcdtui.services.writing.compare import compare, plan_copy
+from etcdtui.services.writing.deleting import Preview
+from etcdtui.services.writing.editing import Saved, plan_edit, save
+from etcdtui.services.writing.journal import read
+from etcdtui.services.writing.restore import find_deleted, plan_restore, plan_undelete
+from etcdtui.services.writing.transfer import plan_import, read_prefix, run_import
+from etcdtui.services.writing.trash import Trash
+from etcdtui.services.writing.txns import evaluate, plan_txn, run_txn
+from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.undolog import UNDO, UndoEntry, UndoLog
+from etcdtui.services.writing.writes import Writes
 from tests.services.writing_support import everything, must_get, writes_on
 from tests.support.server import Server
 

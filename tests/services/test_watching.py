@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.ring import Gap
 from etcdtui.core.types import Event, EventType, KeyValue
-from etcdtui.services import changes
-from etcdtui.services.watching import FeedState, Seen, WatchFeed, WatchSpec
+from etcdtui.services.tail.watching import FeedState, Seen, WatchFeed, WatchSpec
+from etcdtui.services.values import changes
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.types import KeyValue
-from etcdtui.services.audit import Audit
-from etcdtui.services.guard import Guard, GuardPolicy
-from etcdtui.services.writes import Writes
+from etcdtui.services.writing.audit import Audit
+from etcdtui.services.writing.guard import Guard, GuardPolicy
+from etcdtui.services.writing.writes import Writes
 
 
 @asynccontextmanager

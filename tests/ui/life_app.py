@@ -9,9 +9,9 @@ import sys
 from etcdtui.config.launch import Launch
 from etcdtui.config.schema import ENVIRONMENTS, Auth, Config, Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.services.session import Session
+from etcdtui.services.session.session import Session
 from etcdtui.ui.run import run_app
-from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.keys.screen import KeysScreen
 
 PLANTED = "planted-s3cret"
 

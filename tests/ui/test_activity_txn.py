@@ -13,10 +13,10 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from etcdtui.core.steps import Step
-from etcdtui.services.audit import OLDER_PAGE, Audit
-from etcdtui.services.committing import Committed
-from etcdtui.services.editing import plan_edit
-from etcdtui.services.session import Overrides, Session
+from etcdtui.services.session.session import Overrides, Session
+from etcdtui.services.writing.audit import OLDER_PAGE, Audit
+from etcdtui.services.writing.committing import Committed
+from etcdtui.services.writing.editing import plan_edit
 from etcdtui.ui.screens.activity import ActivityScreen
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.txn import TxnScreen

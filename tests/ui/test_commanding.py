@@ -17,8 +17,7 @@ from etcdtui.config.schema import Auth, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.plan import ConfirmKind
 from etcdtui.core.types import TxnResult
-from etcdtui.services.first_look import FirstLook
-from etcdtui.services.session import Overrides, Session
+from etcdtui.services.session.session import Overrides, Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.modals.command import CommandDialog
 from etcdtui.ui.modals.edit import EditDialog
@@ -27,9 +26,9 @@ from etcdtui.ui.modals.prompt import PasswordDialog, PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.activity import ActivityScreen
-from etcdtui.ui.screens.compare import CompareScreen
-from etcdtui.ui.screens.keys import KeysScreen
-from etcdtui.ui.screens.results import ResultsScreen
+from etcdtui.ui.screens.compare.results import ResultsScreen
+from etcdtui.ui.screens.compare.screen import CompareScreen
+from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.watch import WatchScreen
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
@@ -216,20 +215,16 @@ async def test_the_store_of_a_profile_opened_beside_is_not_walked_for_a_tree(etc
     await etcd.put(b"/c/a", b"1")
     here, there = profile("here", "dev", etcd.endpoint), profile("there", "dev", etcd.endpoint)
     async with running(here, there, tmp_path=tmp_path) as (app, pilot):
-        plain = app.opener
+        plain, looked = app.opener, dict[str, bool]()
 
-        async def looking(wanted: Profile, password: Secret | None) -> Session:
-            session = await plain(wanted, password)
-            session.first_look = FirstLook(session)
-            await session.first_look.start()
-            return session
+        async def noting(wanted: Profile, password: Secret | None, *, shown: bool = True) -> Session:
+            looked[wanted.name] = shown
+            return await plain(wanted, password, shown=shown)
 
-        app.opener = looking
+        app.opener = noting
         await run(app, pilot, "diff /c/ @there")
-        screen = await shows(app, CompareScreen)
-        look = screen.right.session.first_look
-        assert look is not None
-        assert look.take_listing() is None
+        await shows(app, CompareScreen)
+        assert looked == {"there": False}
 
 
 async def test_two_profiles_are_compared_and_chosen_differences_copied_under_the_guard_of_the_right(
@@ -316,7 +311,7 @@ async def test_a_wrong_password_of_the_right_side_is_asked_for_again(
         await shows(app, KeysScreen)
 
 
-async def _with_password(wanted: Profile, password: Secret | None) -> Session:
+async def _with_password(wanted: Profile, password: Secret | None, *, shown: bool = True) -> Session:
     return await Session.open(wanted, Overrides(password=password))
 
 

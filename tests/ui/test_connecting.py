@@ -18,15 +18,15 @@ from etcdtui.config.secrets import Secret
 from etcdtui.config.themes import load_themes, packaged_folder
 from etcdtui.core.errors import Unavailable
 from etcdtui.demo.cluster import ServerTls
-from etcdtui.services.session import Overrides, Session
+from etcdtui.services.session.session import Overrides, Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.modals.prompt import PasswordDialog
-from etcdtui.ui.screens import connect
-from etcdtui.ui.screens.connect import ConnectScreen
-from etcdtui.ui.screens.keys import KeysScreen
-from etcdtui.ui.screens.opening import Opener
-from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.screens.keys.screen import KeysScreen
+from etcdtui.ui.screens.profiles import connect
+from etcdtui.ui.screens.profiles.connect import ConnectScreen
+from etcdtui.ui.screens.profiles.opening import Opener
+from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
 from tests.support.tls import TlsMaterial
@@ -138,7 +138,7 @@ async def test_a_key_tries_again_at_once(
     monkeypatch.setattr(connect, "RETRY_SECONDS", 3600.0)
     broken = [True]
 
-    async def sometimes(wanted: Profile, password: Secret | None) -> Session:
+    async def sometimes(wanted: Profile, password: Secret | None, *, shown: bool = True) -> Session:
         if broken[0]:
             raise Unavailable("it is not there")
         return await Session.open(wanted)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from etcdtui.services import deleting, moving
-from etcdtui.services.journal import unfinished
+from etcdtui.services.writing import deleting, moving
+from etcdtui.services.writing.journal import unfinished
 from tests.services.writing_support import everything, writes_on
 from tests.support import PtyApp, Server, eventually
 from tests.ui.test_keys_stories import SIZES, TRIES, start

@@ -13,10 +13,10 @@ from etcdtui.config.launch import Launch
 from etcdtui.config.schema import Config
 from etcdtui.config.themes import load_themes, packaged_folder
 from etcdtui.core.errors import ClosedError
-from etcdtui.services.session import Session
+from etcdtui.services.session.session import Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.life import CrashReporter
-from etcdtui.ui.screens.opening import SessionOpened
+from etcdtui.ui.screens.profiles.opening import SessionOpened
 from tests.support import Server, eventually
 from tests.ui.test_shell import opener, profile
 

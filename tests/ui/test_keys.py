@@ -17,13 +17,13 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core.keytree import State
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
-from etcdtui.services import browse
-from etcdtui.services.session import Credentials, Overrides, Session
+from etcdtui.services.reads import browse
+from etcdtui.services.session.session import Credentials, Overrides, Session
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.census import CensusScreen
-from etcdtui.ui.screens.history import HistoryScreen
-from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.history.screen import HistoryScreen
+from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.search import SearchScreen
 from tests.conftest import ServerFactory
 from tests.services.looking_support import fill, reading

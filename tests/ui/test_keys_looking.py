@@ -14,13 +14,13 @@ from etcdtui.core.keytree import State
 from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
-from etcdtui.services.census import Census, Entry
-from etcdtui.services.history import NEAR
-from etcdtui.services.session import Credentials
+from etcdtui.services.reads.census import Census, Entry
+from etcdtui.services.reads.history import NEAR
+from etcdtui.services.session.session import Credentials
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import PickerDialog
 from etcdtui.ui.screens.census import CensusScreen
-from etcdtui.ui.screens.history import HistoryScreen
+from etcdtui.ui.screens.history.screen import HistoryScreen
 from etcdtui.ui.screens.search import SearchScreen
 from tests.conftest import ServerFactory
 from tests.services.looking_support import fill, reading

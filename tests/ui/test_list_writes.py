@@ -14,11 +14,11 @@ from textual.pilot import Pilot
 from textual.worker import Worker
 
 from etcdtui.core.plan import WritePlan
-from etcdtui.services.leases import LeaseRow, grant_plan, revoke_plan
-from etcdtui.services.session import Overrides, Session
+from etcdtui.services.cluster.leases import LeaseRow, grant_plan, revoke_plan
+from etcdtui.services.session.session import Overrides, Session
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.screens.leases import LeasesScreen
-from etcdtui.ui.screens.members import MembersScreen
+from etcdtui.ui.screens.members.screen import MembersScreen
 from tests.support import Server, TcpProxy, eventually
 from tests.ui.agreeing import agree
 from tests.ui.test_shell import profile

@@ -11,8 +11,8 @@ from textual.app import App
 from textual.widgets import TextArea
 
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, line
-from etcdtui.services.editing import editable
-from etcdtui.services.guard import Guard, GuardPolicy
+from etcdtui.services.writing.editing import editable
+from etcdtui.services.writing.guard import Guard, GuardPolicy
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.command import CommandDialog

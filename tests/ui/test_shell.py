@@ -15,7 +15,7 @@ from etcdtui.config.launch import Launch
 from etcdtui.config.schema import ENVIRONMENTS, Config, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.themes import load_themes, packaged_folder
-from etcdtui.services.session import Session
+from etcdtui.services.session.session import Session
 from etcdtui.ui.app import APP_ACTIONS, EtcdtuiApp
 from etcdtui.ui.bindings import ACTIONS, APP, actions_for, keymap_problems
 from etcdtui.ui.life import CrashReporter
@@ -23,7 +23,7 @@ from etcdtui.ui.modals.help import HelpDialog, help_rows
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
-from etcdtui.ui.screens.profiles import ProfilesScreen
+from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.footer import fit_hints
 from tests.support import Server, eventually

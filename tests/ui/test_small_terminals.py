@@ -9,12 +9,12 @@ import pytest
 from rich.text import Text
 from textual.widget import Widget
 
-from etcdtui.services.watching import FeedState
+from etcdtui.services.tail.watching import FeedState
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import ItemLines, PickerDialog
-from etcdtui.ui.screens.auth import AuthScreen
-from etcdtui.ui.screens.keys import KeysScreen
+from etcdtui.ui.screens.auth.screen import AuthScreen
+from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.leases import LeasesScreen
 from etcdtui.ui.screens.watch import WatchScreen
 from etcdtui.ui.widgets.table import Column, fit_columns

@@ -30,21 +30,22 @@ sys.exit(main(sys.argv[4:]))
 HEAVY = """
     grpc google cryptography yaml json hmac hashlib getpass sqlite3 multiprocessing pygments markdown_it tree_sitter
     etcdtui.client etcdtui.pb etcdtui.demo etcdtui.ui.modals etcdtui.ui.dialogs etcdtui.ui.screens.watch
-    etcdtui.ui.screens.keys etcdtui.ui.screens.profiles etcdtui.ui.widgets.lines etcdtui.ui.widgets.field
+    etcdtui.ui.screens.keys.screen etcdtui.ui.screens.profiles.screen etcdtui.ui.widgets.lines etcdtui.ui.widgets.field
     etcdtui.config.loader etcdtui.config.yaml_parser etcdtui.config.describe etcdtui.config.keymap etcdtui.core.decoding
     textual.widgets._text_area textual.widgets._data_table textual.widgets._markdown textual.widgets._rich_log
 """
 AFTER_THE_KEYS = """
-    cryptography yaml dns sqlite3 multiprocessing pygments markdown_it tree_sitter tomllib xml
-    etcdtui.demo etcdtui.ui.dialogs etcdtui.ui.commanding etcdtui.ui.modals etcdtui.ui.writing
-    etcdtui.ui.screens.keys_above etcdtui.ui.screens.keys_copy etcdtui.ui.screens.history etcdtui.ui.screens.search
-    etcdtui.ui.screens.census etcdtui.ui.screens.watch etcdtui.ui.screens.txn etcdtui.ui.screens.profiles
-    etcdtui.services.decoders etcdtui.services.history etcdtui.services.search etcdtui.services.census
-    etcdtui.services.restore etcdtui.services.transfer etcdtui.services.moving etcdtui.services.deleting
-    etcdtui.services.journal etcdtui.services.undo etcdtui.services.compare etcdtui.services.editing
-    etcdtui.services.valuediff etcdtui.services.discovery etcdtui.core.etcdctl_grammar etcdtui.core.txn_text
-    etcdtui.core.decoding.registry etcdtui.core.diff etcdtui.core.merge etcdtui.client.descriptors
-    textual.widgets._text_area
+    cryptography yaml dns sqlite3 multiprocessing pygments markdown_it tree_sitter tomllib xml etcdtui.demo
+    etcdtui.ui.dialogs etcdtui.ui.flows.command etcdtui.ui.modals etcdtui.ui.flows.key etcdtui.ui.screens.keys.above
+    etcdtui.ui.screens.keys.copy etcdtui.ui.screens.history.screen etcdtui.ui.screens.search
+    etcdtui.ui.screens.census etcdtui.ui.screens.watch etcdtui.ui.screens.txn etcdtui.ui.screens.profiles.screen
+    etcdtui.services.values.decoders etcdtui.services.reads.history etcdtui.services.reads.search
+    etcdtui.services.reads.census etcdtui.services.writing.restore etcdtui.services.writing.transfer
+    etcdtui.services.writing.moving etcdtui.services.writing.deleting etcdtui.services.writing.journal
+    etcdtui.services.writing.undo etcdtui.services.writing.compare etcdtui.services.writing.editing
+    etcdtui.services.values.valuediff etcdtui.services.session.discovery etcdtui.core.etcdctl_grammar
+    etcdtui.core.txn_text etcdtui.core.decoding.registry etcdtui.core.diff etcdtui.core.merge
+    etcdtui.client.descriptors textual.widgets._text_area
 """
 MOST_OF_OURS = 60
 """Modules of our own on the way to the first frame; there are about 45."""
@@ -72,7 +73,7 @@ class Started:
 
 
 def test_the_first_frame_is_painted_before_anything_heavy_is_imported(tmp_path: Path) -> None:
-    started = Started(tmp_path, "etcdtui.services.session")
+    started = Started(tmp_path, "etcdtui.services.session.session")
     with started.run("127.0.0.1:1") as app:
         app.wait_for("local", "connecting", "WRITES ON", "Connecting to", "127.0.0.1:1", "P profiles", "? help")
         assert not started.imported_of(HEAVY)
@@ -84,14 +85,14 @@ def test_the_first_frame_is_painted_before_anything_heavy_is_imported(tmp_path: 
 
 def test_the_first_keys_are_painted_before_what_is_done_with_them_is_imported(etcd: Server, tmp_path: Path) -> None:
     etcd.etcdctl("put", "/app/one", "1")
-    started = Started(tmp_path, "etcdtui.ui.writing_many")
+    started = Started(tmp_path, "etcdtui.ui.flows.many")
     with started.run(etcd.endpoint) as app:
         app.wait_for("/app/", "1 key")
         assert not started.imported_of(AFTER_THE_KEYS)
         with started.gate.open("w"):  # from here on the writing half is imported
             app.keys("f")
             app.wait_for("find a key by path")
-    assert "etcdtui.ui.screens.keys_above" in started.imported(), "what is imported later must be noted as well"
+    assert "etcdtui.ui.screens.keys.above" in started.imported(), "what is imported later must be noted as well"
 
 
 def test_what_is_told_of_a_screen_before_its_import_is_what_it_says() -> None:

@@ -11,10 +11,10 @@ from textual.app import App
 
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.units import format_size
-from etcdtui.services import editing
-from etcdtui.services.cluster_health import State
-from etcdtui.services.health import HealthMonitor
-from etcdtui.services.session import Session
+from etcdtui.services.cluster.endpoint_health import State
+from etcdtui.services.cluster.health import HealthMonitor
+from etcdtui.services.session.session import Session
+from etcdtui.services.writing import editing
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.edit import EditDialog

@@ -18,8 +18,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from textual.app import App
 
 from etcdtui.core.plan import PlanLine, WritePlan
-from etcdtui.services.guard import Guard
-from etcdtui.services.valuediff import Look
+from etcdtui.services.values.valuediff import Look
+from etcdtui.services.writing.guard import Guard
 from etcdtui.ui.modals.review import RUN, ReviewDialog
 
 

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.types import KeyValue
-from etcdtui.services.valuediff import NOTHING, Hiding, changes
+from etcdtui.services.values.valuediff import NOTHING, Hiding, changes
 from etcdtui.ui.modals.ask import AskDialog
 
 MERGE, THEIRS, MINE = "m", "t", "e"

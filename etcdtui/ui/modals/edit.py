@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from etcdtui.core.units import format_size
-from etcdtui.services.editing import Editable, EditMode, to_value
+from etcdtui.services.writing.editing import Editable, EditMode, to_value
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.text import safe
 

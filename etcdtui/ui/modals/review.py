@@ -18,8 +18,8 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, line
-from etcdtui.services.guard import Guard
-from etcdtui.services.valuediff import Look
+from etcdtui.services.values.valuediff import Look
+from etcdtui.services.writing.guard import Guard
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.planview import PlanView

@@ -17,19 +17,19 @@ from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.value import record
-from etcdtui.services.audit import AuditRecord
-from etcdtui.services.files import create_private
-from etcdtui.services.session import Session
-from etcdtui.services.undo import plan_undo
-from etcdtui.services.undolog import UndoEntry
-from etcdtui.services.valuediff import hiding, line_diff
+from etcdtui.services.session.session import Session
+from etcdtui.services.values.valuediff import hiding, line_diff
+from etcdtui.services.writing.audit import AuditRecord
+from etcdtui.services.writing.files import create_private
+from etcdtui.services.writing.undo import plan_undo
+from etcdtui.services.writing.undolog import UndoEntry
 from etcdtui.ui.bindings import ACTIVITY
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.flows.many import ManyWriting, path_of
 from etcdtui.ui.modals.planview import PlanView
 from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
-from etcdtui.ui.writing_many import ManyWriting, path_of
 
 CELL = 200
 SHOWN_KEYS = 50

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Static
 
-from etcdtui.services.cluster_health import ClusterHealth
+from etcdtui.services.cluster.endpoint_health import ClusterHealth
 from etcdtui.ui.bindings import (
     APP,
     KEYS,
@@ -37,7 +37,7 @@ from etcdtui.ui.widgets.tabs import Tab, TabLine
 from etcdtui.ui.widgets.title import TitleFacts, TitleLine
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
-    from etcdtui.services.session import Session
+    from etcdtui.services.session.session import Session
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 TOO_SMALL = "terminal too small: 40x10 at least"

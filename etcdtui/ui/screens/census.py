@@ -13,14 +13,14 @@ from textual.containers import Vertical
 from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.units import format_count, format_size
-from etcdtui.services import census
-from etcdtui.services.census import Census, Entry
-from etcdtui.services.reading import Reads
-from etcdtui.services.session import Session
+from etcdtui.services.reads import census
+from etcdtui.services.reads.census import Census, Entry
+from etcdtui.services.reads.reading import Reads
+from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import CENSUS
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.screens.keys_head import PaneHead
-from etcdtui.ui.screens.keys_place import PlaceScreen
+from etcdtui.ui.screens.keys.head import PaneHead
+from etcdtui.ui.screens.keys.place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 

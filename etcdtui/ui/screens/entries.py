@@ -17,7 +17,7 @@ class Entry(Value):
 
 
 def _keys() -> type[ClusterScreen]:
-    from etcdtui.ui.screens.keys import KeysScreen
+    from etcdtui.ui.screens.keys.screen import KeysScreen
 
     return KeysScreen
 
@@ -35,13 +35,13 @@ def _leases() -> type[ClusterScreen]:
 
 
 def _members() -> type[ClusterScreen]:
-    from etcdtui.ui.screens.members import MembersScreen
+    from etcdtui.ui.screens.members.screen import MembersScreen
 
     return MembersScreen
 
 
 def _auth() -> type[ClusterScreen]:
-    from etcdtui.ui.screens.auth import AuthScreen
+    from etcdtui.ui.screens.auth.screen import AuthScreen
 
     return AuthScreen
 

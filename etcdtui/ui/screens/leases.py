@@ -15,9 +15,9 @@ from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.search import Field, Record
 from etcdtui.core.units import format_ttl
-from etcdtui.services.access import readable_ranges
-from etcdtui.services.health import State
-from etcdtui.services.leases import (
+from etcdtui.services.cluster.access import readable_ranges
+from etcdtui.services.cluster.health import State
+from etcdtui.services.cluster.leases import (
     LeaseBook,
     LeaseRow,
     LeaseState,
@@ -27,7 +27,7 @@ from etcdtui.services.leases import (
     parse_lease_id,
     revoke_plan,
 )
-from etcdtui.services.session import Session
+from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import LEASES, Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.listing import ListScreen

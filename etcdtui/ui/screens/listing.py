@@ -11,8 +11,8 @@ from textual.timer import Timer
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import WritePlan
 from etcdtui.core.search import Field, FilterError, Record, compile_filter
-from etcdtui.services.session import Session
-from etcdtui.services.writes import CUT_SHORT, error_words
+from etcdtui.services.session.session import Session
+from etcdtui.services.writing.writes import CUT_SHORT, error_words
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.picker import Item, PickerDialog

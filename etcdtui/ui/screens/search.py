@@ -16,15 +16,15 @@ from etcdtui.core.keypath import escape_key
 from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.search import FilterError
 from etcdtui.core.units import format_count, format_size
-from etcdtui.services import search
-from etcdtui.services.reading import Reads
-from etcdtui.services.search import IN_VALUES, Hit, Query, query_of
-from etcdtui.services.session import Session
+from etcdtui.services.reads import search
+from etcdtui.services.reads.reading import Reads
+from etcdtui.services.reads.search import IN_VALUES, Hit, Query, query_of
+from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import SEARCH
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.screens.keys_copy import choices, offer, whole
-from etcdtui.ui.screens.keys_head import PaneHead
-from etcdtui.ui.screens.keys_place import PlaceScreen
+from etcdtui.ui.screens.keys.copy import choices, offer, whole
+from etcdtui.ui.screens.keys.head import PaneHead
+from etcdtui.ui.screens.keys.place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.table import Column, LineTable

@@ -30,13 +30,14 @@ from etcdtui.core.txn_text import (
 from etcdtui.core.types import RangeResult, TxnResult
 from etcdtui.core.units import format_size
 from etcdtui.core.value import record
-from etcdtui.services.etcdctl import txn_command
-from etcdtui.services.files import create_private
-from etcdtui.services.session import Session
-from etcdtui.services.txns import Evaluated, evaluate, plan_txn, run_txn
-from etcdtui.services.valuediff import hiding, preview, summary
+from etcdtui.services.session.session import Session
+from etcdtui.services.values.valuediff import hiding, preview, summary
+from etcdtui.services.writing.etcdctl import txn_command
+from etcdtui.services.writing.files import create_private
+from etcdtui.services.writing.txns import Evaluated, evaluate, plan_txn, run_txn
 from etcdtui.ui.bindings import TXN
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.flows.many import path_of
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.command import TextDialog
 from etcdtui.ui.modals.confirm import confirm_write
@@ -44,7 +45,6 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
-from etcdtui.ui.writing_many import path_of
 
 T = TypeVar("T", CompareSpec, OpSpec)
 TEXT_LIMIT = 200

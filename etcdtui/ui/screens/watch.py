@@ -19,14 +19,14 @@ from etcdtui.core.keypath import KeySyntaxError, escape_key
 from etcdtui.core.plan import PlanLine
 from etcdtui.core.search import Field, FilterError, KeyGlob, compile_filter
 from etcdtui.core.units import format_count
-from etcdtui.services import changes
-from etcdtui.services.etcdctl import watch_command
-from etcdtui.services.files import create_private
-from etcdtui.services.session import Session
-from etcdtui.services.watching import FeedState, Seen, WatchFeed, WatchSpec
+from etcdtui.services.session.session import Session
+from etcdtui.services.tail.watching import FeedState, Seen, WatchFeed, WatchSpec
+from etcdtui.services.values import changes
+from etcdtui.services.writing.etcdctl import watch_command
+from etcdtui.services.writing.files import create_private
 from etcdtui.ui.bindings import WATCH
 from etcdtui.ui.modals.prompt import PromptDialog
-from etcdtui.ui.screens.auth_rows import typed_range
+from etcdtui.ui.screens.auth.rows import typed_range
 from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines

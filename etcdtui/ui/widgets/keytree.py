@@ -12,7 +12,7 @@ from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.listing import LEAF
 from etcdtui.core.units import format_count, format_size
 from etcdtui.core.value import Value
-from etcdtui.services.browse import Detail
+from etcdtui.services.reads.browse import Detail
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.toned import Toned

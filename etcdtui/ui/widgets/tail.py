@@ -10,8 +10,8 @@ from rich.text import Text
 
 from etcdtui.core.ring import Gap
 from etcdtui.core.units import format_size
-from etcdtui.services import changes
-from etcdtui.services.watching import MarkLine, Seen, WatchFeed
+from etcdtui.services.tail.watching import MarkLine, Seen, WatchFeed
+from etcdtui.services.values import changes
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.toned import Toned

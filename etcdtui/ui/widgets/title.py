@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.reactive import reactive
 
 from etcdtui.core.value import Value
-from etcdtui.services.cluster_health import WARN_QUOTA, ClusterHealth, State
+from etcdtui.services.cluster.endpoint_health import WARN_QUOTA, ClusterHealth, State
 from etcdtui.ui.text import safe
 from etcdtui.ui.theming import environment_style
 from etcdtui.ui.widgets.toned import Toned

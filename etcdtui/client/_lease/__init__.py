@@ -1,0 +1,1 @@
+"""Below the client's public faces: the renewals of leases."""

@@ -1,0 +1,286 @@
+"""The connections in use: probing, the watchdog for silent members, the cluster-ID check, endpoint-addressed calls.
+
+A probe is one Status call: any answer, even a refusal, shows that the member is reachable; a full one also tells its
+cluster, whether it is a learner and whether it knows a leader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Container
+
+from etcdtui.client._transport.balancer import Balancer, Slot, Tier
+from etcdtui.client._transport.connection import Cancellable, Connection, Metadata
+from etcdtui.client._transport.endpoints import Endpoint, parse_endpoint, parse_endpoints
+from etcdtui.client._transport.failures import failure_of
+from etcdtui.client._transport.shelter import breaks_off_badly
+from etcdtui.client._transport.tls import TlsMaterial, load_material
+from etcdtui.client._transport.tls_probe import explain_plain, explain_tls
+from etcdtui.client._wire import methods
+from etcdtui.client.options import ClientOptions
+from etcdtui.core import errors as e
+from etcdtui.pb import rpc_pb2
+
+__all__ = ["Pool"]
+
+TICK = 0.25
+"""Seconds between looks at reads in flight; a member silent for a whole tick is probed."""
+SILENT_PROBE = 0.5
+"""Seconds a connected member has to answer a probe before its reads are moved elsewhere."""
+CONNECT_PROBE = 3.0
+"""Seconds a probe may take to connect."""
+GREETING_GRACE = 0.25
+"""Seconds the first call waits for the other endpoints, so that a wrong cluster is found before anything is written."""
+MAX_EXTRA = 64
+"""Connections kept to endpoints that are not in the configured set."""
+_DRAIN = 5.0
+"""Seconds that calls in flight get on an endpoint that was taken out."""
+
+
+class Pool:
+    """``metadata`` gives what a probe sends along (the token)."""
+
+    def __init__(self, options: ClientOptions, metadata: Callable[[], Metadata | None]) -> None:
+        self.options = options
+        self.cluster_id = 0
+        self.balancer: Balancer[Connection] = Balancer()
+        self._metadata = metadata
+        self._material: TlsMaterial | None = None
+        self._extra: dict[str, Connection] = {}
+        self._probes: dict[Slot[Connection], asyncio.Task[None]] = {}
+        self._draining: dict[Connection, asyncio.Task[None]] = {}
+        self._faults: dict[str, e.EtcdError] = {}
+        self._foreign: dict[str, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen: dict[Connection, tuple[int, frozenset[Cancellable]]] = {}
+        self._greeted = False
+        self.closed = False
+        self._loop = asyncio.get_running_loop()
+        self.set_endpoints(options.endpoints)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return tuple(slot.name for slot in self.balancer.slots)
+
+    def set_endpoints(self, texts: tuple[str, ...]) -> None:
+        """Takes ``texts`` into use at once; those left out finish their calls and are closed."""
+        parsed = parse_endpoints(texts)
+        old = {slot.name: slot for slot in self.balancer.slots}
+        slots = tuple(old.pop(p.text) if p.text in old else Slot(p.text, self._connect(p)) for p in parsed)
+        self.balancer.replace(slots)
+        self._foreign.clear()
+        for slot in old.values():
+            self._faults.pop(slot.name, None)
+            for stream in tuple(slot.item.streams):
+                stream.abort()
+            self._drain(slot.item)
+
+    def quick(self, avoid: Container[str] = ()) -> Slot[Connection] | None:
+        """A connected endpoint without waiting, or ``None``; starts probes of others that are due."""
+        balancer = self.balancer
+        if not self._greeted:
+            return None
+        if not balancer.all_good:
+            self._probe_due()
+        if self._foreign:
+            raise self.why()
+        for _ in balancer.slots:
+            slot = balancer.pick(avoid)
+            if slot is None:
+                return None
+            if slot.item.ready():
+                return slot
+            balancer.stale(slot)
+            self._probe_due()
+        return None
+
+    async def acquire(self, avoid: Container[str], until: float | None) -> Slot[Connection]:
+        """A connected endpoint, probing all that may be probed. Raises why none is there. ``until`` is loop time."""
+        first = not self._greeted
+        self._probe_due()
+        while True:
+            self._greeted = True
+            slot = self.quick(avoid)
+            if slot is not None:
+                if first and self._probes:
+                    self._greeted = False
+                    await asyncio.wait(self._probes.values(), timeout=GREETING_GRACE)
+                    first = False
+                    continue
+                return slot
+            if not self._probes:
+                raise self.why()
+            left = None if until is None else max(0.0, until - self._loop.time())
+            await asyncio.wait(self._probes.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if left is not None and self._loop.time() >= (until or 0.0):
+                slot = self.quick(avoid)
+                if slot is None:
+                    raise self.why()
+                return slot
+
+    def lost(self, slot: Slot[Connection]) -> None:
+        """A call on ``slot`` found its member unreachable or silent."""
+        self.balancer.failed(slot, self._loop.time())
+
+    def find(self, endpoint: str) -> Connection:
+        """The connection for one endpoint, in use or made for the purpose; its channel may still have to be opened."""
+        for slot in self.balancer.slots:
+            if slot.name == endpoint:
+                return slot.item
+        parsed = parse_endpoint(endpoint)
+        for slot in self.balancer.slots:
+            if slot.item.endpoint.address == parsed.address and slot.name.split("://")[0] == endpoint.split("://")[0]:
+                return slot.item
+        found = self._extra.get(parsed.text)
+        if found is None:
+            if len(self._extra) >= MAX_EXTRA:
+                oldest = next((n for n, c in self._extra.items() if not c.pending and not c.streams), None)
+                if oldest is not None:
+                    self._drain(self._extra.pop(oldest))
+            found = self._extra[parsed.text] = self._connect(parsed)
+        return found
+
+    def name_of(self, member_id: int) -> str:
+        """The endpoint at which a probe met the member; empty when none did."""
+        return next((s.name for s in self.balancer.slots if s.item.member_id == member_id), "")
+
+    def check_cluster(self, cluster_id: int, endpoint: str) -> None:
+        """The first cluster seen is the client's; another one is an error."""
+        if cluster_id == self.cluster_id or cluster_id == 0:
+            return
+        if self.cluster_id == 0:
+            self.cluster_id = cluster_id
+            return
+        text = f"it belongs to cluster {cluster_id:x}, the others to {self.cluster_id:x}"
+        if endpoint in self.endpoints:
+            self._foreign[endpoint] = text
+        raise e.ClusterMismatch(text, endpoint=endpoint)
+
+    def watch_silence(self) -> None:
+        """Arms the watchdog; it disarms itself when nothing is in flight."""
+        if self._timer is None and not self.closed:
+            self._timer = self._loop.call_later(TICK, self._tick)
+
+    async def explain(self, connection: Connection, error: e.EtcdError) -> e.EtcdError:
+        """A better reason for a failed connection, where one plain TLS handshake finds it."""
+        if not isinstance(error, e.Unavailable) or isinstance(error, e.TlsError) or connection.greeted:
+            return error
+        timeout = min(self.options.dial_timeout or CONNECT_PROBE, CONNECT_PROBE)
+        try:
+            if connection.material is not None:
+                reason = await explain_tls(connection.endpoint, connection.material, timeout)
+            elif "refused" in error.message.lower():
+                reason = None
+            else:
+                reason = await explain_plain(connection.endpoint, timeout)
+        except (OSError, ValueError, TimeoutError):
+            return error
+        return error if reason is None else e.TlsError(reason, endpoint=connection.name, code=error.code)
+
+    async def aclose(self) -> None:
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        tasks = [*self._probes.values(), *self._draining.values()]
+        for task in tasks:
+            task.cancel()
+        connections = (*(slot.item for slot in self.balancer.slots), *self._extra.values(), *self._draining)
+        await asyncio.gather(*(connection.aclose() for connection in connections))
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _connect(self, endpoint: Endpoint) -> Connection:
+        secure = endpoint.uses_tls(self.options.tls is not None)
+        if secure and self._material is None:
+            self._material = load_material(self.options.tls)
+        return Connection(endpoint, self.options, self._material if secure else None)
+
+    def _drain(self, connection: Connection) -> None:
+        task = asyncio.create_task(connection.drain(_DRAIN), name=f"etcd drain {connection.name}")
+        self._draining[connection] = task
+        task.add_done_callback(lambda _: self._draining.pop(connection, None))
+
+    def why(self) -> e.EtcdError:
+        """Why no endpoint can be used; a TLS refusal outranks a refused connection."""
+        for name, text in self._foreign.items():
+            return e.ClusterMismatch(text, endpoint=name)
+        faults = [self._faults[name] for name in self.endpoints if name in self._faults]
+        if not faults:
+            return e.Unavailable("no endpoint answers", applied="no")
+        if all(isinstance(f, (e.TlsError, e.ConfigError)) for f in faults):
+            return faults[0]
+        lines = list(dict.fromkeys(f"{f.endpoint}: {f.message}" for f in faults))
+        return e.Unavailable("no endpoint can be reached; " + "; ".join(lines[:5]), applied="no", code=faults[0].code)
+
+    def _probe_due(self) -> None:
+        for slot in self.balancer.due(self._loop.time()):
+            self._probe(slot, CONNECT_PROBE)
+
+    def _probe(self, slot: Slot[Connection], timeout: float) -> None:
+        if slot in self._probes or self.closed:
+            return
+        task = asyncio.create_task(self._ask(slot, timeout), name=f"etcd probe {slot.name}")
+        self._probes[slot] = task
+        task.add_done_callback(lambda _: self._probes.pop(slot, None))
+
+    async def _ask(self, slot: Slot[Connection], timeout: float) -> None:
+        connection = slot.item
+        try:
+            tier = await self._status_tier(connection, timeout)
+        except e.ClusterMismatch:
+            self.balancer.failed(slot, self._loop.time())
+        except e.EtcdError as error:
+            reason = await self.explain(connection, error)
+            if isinstance(reason, e.TlsError):
+                try:
+                    await connection.reload_if_changed()
+                except e.EtcdError as broken:
+                    reason = broken
+            self._faults[slot.name] = reason
+            self.balancer.failed(slot, self._loop.time())
+            if connection.greeted and self.balancer.pick() is not None:
+                connection.evict()
+        else:
+            self._faults.pop(slot.name, None)
+            self._foreign.pop(slot.name, None)
+            self.balancer.answered(slot, tier, self._loop.time())
+            if tier is Tier.LEADERLESS and (other := self.balancer.pick()) is not None and other.tier is Tier.GOOD:
+                connection.evict()
+
+    async def _status_tier(self, connection: Connection, timeout: float) -> Tier:
+        await connection.open(timeout)
+        call = connection.call_for(methods.STATUS)(rpc_pb2.StatusRequest(), timeout=timeout, metadata=self._metadata())
+        try:
+            status = await call
+        except Exception as error:  # noqa: BLE001 - failure_of re-raises what is not gRPC's
+            failure = failure_of(error, connection.name)
+            if not failure.from_server:
+                raise failure.error from None
+            connection.answers += 1
+            connection.greeted = True
+            return Tier.LEARNER if isinstance(failure.error, e.LearnerRefused) else Tier.GOOD
+        connection.answers += 1
+        connection.greeted = True
+        connection.member_id = status.header.member_id
+        connection.fragile = breaks_off_badly(status.version)
+        self.check_cluster(status.header.cluster_id, connection.name)
+        if status.isLearner:
+            return Tier.LEARNER
+        return Tier.GOOD if status.leader else Tier.LEADERLESS
+
+    def _tick(self) -> None:
+        self._timer = None
+        busy = False
+        slots = self.balancer.slots
+        for slot in slots:
+            connection = slot.item
+            if not connection.pending:
+                self._seen.pop(connection, None)
+                continue
+            busy = True
+            answers, calls = self._seen.get(connection, (-1, frozenset()))
+            if answers == connection.answers and not calls.isdisjoint(connection.pending) and len(slots) > 1:
+                self._probe(slot, SILENT_PROBE)
+            self._seen[connection] = (connection.answers, frozenset(connection.pending))
+        if busy:
+            self.watch_silence()

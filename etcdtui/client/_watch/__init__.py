@@ -1,0 +1,1 @@
+"""Below the client's public faces: watchers: decisions, buffers, events, and the streams they share."""

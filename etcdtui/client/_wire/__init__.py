@@ -1,0 +1,1 @@
+"""Below the client's public faces: how requests and answers are written on the wire."""

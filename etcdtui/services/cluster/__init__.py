@@ -1,0 +1,1 @@
+"""The cluster itself: members, health, leases, users and roles."""

@@ -1,0 +1,244 @@
+"""Is the cluster well, in one value: who answers, who leads, how far it is, and words for what is wrong.
+
+``HealthMonitor.poll`` asks every endpoint for its Status at the same time, with a deadline of its own and without
+demanding a leader: only so a cluster that has lost its quorum can still be described.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from etcdtui.client import Client
+from etcdtui.core.errors import (
+    AuthFailed,
+    ClusterMismatch,
+    EtcdError,
+    NotSupported,
+    PermissionDenied,
+    TlsError,
+    Unauthenticated,
+)
+from etcdtui.core.types import EndpointStatus, Member
+from etcdtui.services.cluster.endpoint_health import WARN_QUOTA, ClusterHealth, EndpointHealth, State
+
+__all__ = ["WARN_QUOTA", "ClusterHealth", "EndpointHealth", "HealthMonitor", "State", "alarm_words", "leader_of"]
+
+STATUS_DEADLINE = 1.0
+"""Seconds one member has to answer."""
+POLL_WELL = 1.5
+POLL_UNWELL = 1.0
+MEMBERS_EVERY = 10.0
+"""Seconds between two readings of the member list while nothing changes."""
+LOGIN_EVERY = 5.0
+"""Seconds after which a session without a user looks again whether one is wanted."""
+
+
+def _place(url: str) -> str:
+    """``host:port`` of an endpoint or advertised URL, for matching the two."""
+    return urlsplit(url if "://" in url else f"//{url}").netloc.lower()
+
+
+def leader_of(statuses: list[EndpointStatus]) -> int:
+    """The ID of the leader as told in the latest term in which anybody knows one; 0 when nobody does."""
+    claims = [status for status in statuses if status.leader]
+    return max(claims, key=lambda status: status.raft_term).leader if claims else 0
+
+
+def version_order(version: str) -> tuple[int, ...]:
+    """For comparing versions by their numbers: 3.5.6 comes before 3.5.16."""
+    return tuple(int(number) if number.isdigit() else 0 for number in version.split("-")[0].split("."))
+
+
+def alarm_words(statuses: list[EndpointStatus]) -> tuple[str, ...]:
+    """``NOSPACE`` and ``CORRUPT`` as far as members mention them; asking for alarms would cost a raft entry."""
+    texts = " ".join(text for status in statuses for text in status.errors).upper()
+    return tuple(word for word in ("CORRUPT", "NOSPACE") if word in texts)
+
+
+class HealthMonitor:
+    """Polls one client's endpoints and keeps the last ``ClusterHealth``. ``quota`` in bytes, for servers before 3.6."""
+
+    def __init__(self, client: Client, *, quota: int = 0, now: Callable[[], float] = time.time) -> None:
+        self.health = ClusterHealth()
+        self._client = client
+        self._quota = quota
+        self._now = now
+        self._seen: dict[str, EndpointHealth] = {}
+        self._members: tuple[Member, ...] = ()
+        self._members_at = float("-inf")
+        self._members_error: EtcdError | None = None
+        self._login_wanted = False
+        self._login_at = float("-inf")
+        self._lost_at = 0.0
+        self._wake = asyncio.Event()
+
+    async def poll(self) -> ClusterHealth:
+        """Ask everybody once; never raises for what the cluster answers or fails to answer."""
+        answers = await asyncio.gather(*(self._ask(endpoint) for endpoint in self._client.endpoints))
+        self._seen = {answer.endpoint: answer for answer in answers}
+        if any(answer.up for answer in answers):
+            statuses = [answer.status for answer in answers if answer.status]
+            await asyncio.gather(self._read_members(statuses), self._see_login())
+        self.health = self._judge(list(answers))
+        return self.health
+
+    async def updates(self) -> AsyncGenerator[ClusterHealth, None]:
+        """Poll for ever, sooner while something is wrong, and give every result."""
+        while True:
+            yield await self.poll()
+            try:
+                await asyncio.wait_for(self._wake.wait(), self.pause)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    @property
+    def pause(self) -> float:
+        """Seconds from one poll to the next."""
+        return POLL_WELL if self.health.well else POLL_UNWELL
+
+    def poll_soon(self) -> None:
+        """End the pause of ``updates`` now."""
+        self._wake.set()
+
+    def saw_revision(self, revision: int) -> None:
+        """A newer revision was seen in some answer."""
+        if revision > self.health.revision:
+            self.health = replace(self.health, revision=revision)
+
+    async def _ask(self, endpoint: str) -> EndpointHealth:
+        known = self._seen.get(endpoint, EndpointHealth(endpoint))
+        started = time.perf_counter()
+        error: EtcdError
+        try:
+            async with asyncio.timeout(STATUS_DEADLINE):
+                status = await self._client.maintenance.status(endpoint, timeout=STATUS_DEADLINE)
+        except TimeoutError:
+            error = EtcdError(f"no answer within {STATUS_DEADLINE:g} s", endpoint=endpoint)
+        except EtcdError as problem:
+            error = problem
+        else:
+            rtt = time.perf_counter() - started
+            return EndpointHealth(endpoint, True, status, None, rtt, self._now(), status.member_id)
+        up = isinstance(error, (PermissionDenied, Unauthenticated, NotSupported))
+        since = self._now() if up or known.up or not known.since else known.since
+        return EndpointHealth(
+            endpoint, up, None, error, time.perf_counter() - started if up else 0.0, since, known.member_id
+        )
+
+    async def _read_members(self, statuses: list[EndpointStatus]) -> None:
+        """The member list, when it is old or somebody unknown answers or leads; a refusal is kept, not raised."""
+        named = {member.id for member in self._members}
+        told = {status.member_id for status in statuses} | {status.leader for status in statuses} - {0}
+        age = self._now() - self._members_at
+        if age < MEMBERS_EVERY and (told <= named or self._members_error):
+            return
+        self._members_at = self._now()
+        try:
+            async with asyncio.timeout(STATUS_DEADLINE):
+                self._members = tuple(await self._client.cluster.members(linearizable=False))
+            self._members_error = None
+        except TimeoutError:
+            pass
+        except EtcdError as error:
+            self._members_error = error
+
+    async def _see_login(self) -> None:
+        """Whether a session without a user needs one by now: old servers tell their status to anybody, keys not."""
+        options = self._client.options
+        if options.username or options.token or self._now() - self._login_at < LOGIN_EVERY:
+            return
+        self._login_at = self._now()
+        try:
+            await self._client.kv.get(b"\0", serializable=True, count_only=True, timeout=STATUS_DEADLINE)
+            self._login_wanted = False
+        except Unauthenticated:
+            self._login_wanted = True
+        except EtcdError:
+            pass
+
+    def _member_of(self, answer: EndpointHealth) -> int:
+        """The ID of the member behind an endpoint: told, remembered, or found by its advertised URL; else 0."""
+        if answer.member_id:
+            return answer.member_id
+        place = _place(answer.endpoint)
+        return next((m.id for m in self._members if any(place in self._places(url) for url in m.client_urls)), 0)
+
+    def _places(self, url: str) -> tuple[str, str]:
+        """An advertised URL, and how it is reached from here."""
+        return _place(url), _place(self._client.options.reached(url))
+
+    def _judge(self, answers: list[EndpointHealth]) -> ClusterHealth:
+        answers = [replace(answer, member_id=self._member_of(answer)) for answer in answers]
+        statuses = [answer.status for answer in answers if answer.status]
+        up = {answer.member_id or answer.endpoint for answer in answers if answer.up}
+        everybody = {answer.member_id or answer.endpoint for answer in answers}
+        leader = leader_of(statuses)
+        known = self.health
+        rtts = [answer.rtt for answer in answers if answer.up]
+        health = ClusterHealth(
+            members_up=len(up),
+            members_total=len(everybody),
+            members_listed=len(self._members),
+            leader_id=leader,
+            leader_name=self._name(leader),
+            revision=max(
+                (s.header.revision for s in statuses if s.header), default=max(known.revision, self._client.revision)
+            ),
+            alarms=alarm_words(statuses),
+            quota_used=self._quota_used(statuses),
+            db_size=max((status.db_size for status in statuses), default=known.db_size),
+            db_in_use=max((status.db_size_in_use for status in statuses), default=known.db_in_use),
+            cluster_id=next((s.header.cluster_id for s in statuses if s.header), known.cluster_id),
+            version=min((status.version for status in statuses), key=version_order, default=known.version),
+            endpoints=tuple(answers),
+            members=self._members,
+            as_of=self._now() if up else known.as_of,
+            rtt=min(rtts, default=0.0),
+        )
+        state, words = self._describe(answers, statuses, leader)
+        return replace(health, state=state, words=words)
+
+    def _name(self, member_id: int) -> str:
+        if not member_id:
+            return ""
+        return next((m.name for m in self._members if m.id == member_id and m.name), f"{member_id:x}")
+
+    def _quota_used(self, statuses: list[EndpointStatus]) -> float | None:
+        shares = [s.db_size / (s.db_size_quota or self._quota) for s in statuses if s.db_size_quota or self._quota]
+        return max(shares, default=None)
+
+    def _describe(
+        self, answers: list[EndpointHealth], statuses: list[EndpointStatus], leader: int
+    ) -> tuple[State, str]:
+        errors = [answer.error for answer in answers if answer.error]
+        if not any(answer.up for answer in answers):
+            self._lost_at = self._lost_at or self.health.as_of or self._now()
+            clock = time.strftime("%H:%M:%S", time.localtime(self._lost_at))
+            for kind, state in ((ClusterMismatch, State.LOST), (TlsError, State.TLS), (AuthFailed, State.DENIED)):
+                for error in errors:
+                    if isinstance(error, kind):
+                        return state, f"{error.title}: {error.message}"
+            return State.LOST, f"no answer since {clock}, retrying"
+        self._lost_at = 0.0
+        if not statuses:
+            error = errors[0]
+            if isinstance(error, Unauthenticated):
+                return State.LOGIN, f"{error.title}: {error.message}"
+            return State.RESTRICTED, self._down_words(answers)
+        if self._login_wanted:
+            return State.LOGIN, "LOGIN WANTED: authentication is on and this session has no user"
+        if not leader:
+            return State.NO_LEADER, "NO LEADER: reads may be STALE, no writes"
+        return State.CONNECTED, self._down_words(answers)
+
+    def _down_words(self, answers: list[EndpointHealth]) -> str:
+        down = [self._name(a.member_id) or a.endpoint for a in answers if not a.up]
+        if not down:
+            return ""
+        since = time.strftime("%H:%M:%S", time.localtime(min(a.since for a in answers if not a.up)))
+        return f"{', '.join(down[:3])} DOWN since {since}"

@@ -1,0 +1,1 @@
+"""Reading from etcd, bounded: levels, scans, search, census, history."""

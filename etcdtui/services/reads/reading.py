@@ -1,0 +1,284 @@
+"""Bounded reads for listings and searches: many small ranges at one revision, stale ones when nobody leads.
+
+Everything below asks through ``Reads``, so the number of operations in one transaction, the deadline, what happens
+on a server with a lower limit and on a cluster without a leader are decided in one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
+
+from etcdtui.client import Client, Op
+from etcdtui.client._transport.shelter import breaks_off_badly
+from etcdtui.client._wire.key_lists import KeyList, KeyLists, KeyRange
+from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps, Unavailable
+from etcdtui.core.types import RangeResult
+from etcdtui.core.value import record
+
+MAX_OPS = 120
+"""Operations of one transaction; servers allow 128 unless told otherwise."""
+ALONE_AT_ONCE = 8
+"""Ranges in flight where the server takes no transaction of that size."""
+READ_DEADLINE = 10.0
+"""Seconds that a page of keys gets even where the profile allows less to one request."""
+ALONE_FOR = 10.0
+"""Seconds for which no transactions are tried after one was refused because the database is full."""
+SPREAD = 8
+"""Requests that the first, long walk over large ranges is spread over."""
+BUSY_FOR = 60.0
+"""Seconds for which it is not spread after others wrote in between, and a part had to be read again."""
+SMALL_STORE = 100_000
+"""Keys that a server walks in about 20 ms; where more cannot be, a range is asked for as one."""
+LOOK_UP = 0.25
+"""Seconds after which a read under way looks whether there is still a leader to answer it."""
+STALE_FOR = 5.0
+"""Seconds for which reads stay serializable after a read found no leader."""
+
+
+@record()
+class Want:
+    """One range to read; an empty ``end`` is the single key. Without ``values`` only the keys come.
+
+    ``revision`` 0 is the one all of a request are read at.
+    """
+
+    key: bytes
+    end: bytes = b""
+    limit: int = 0
+    values: bool = False
+    count_only: bool = False
+    revision: int = 0
+
+
+Answer = TypeVar("Answer")
+Piece = TypeVar("Piece")
+
+
+async def _some_at_once(reads: Sequence[Callable[[], Awaitable[Answer]]]) -> list[Answer]:
+    """All answers in order, ``ALONE_AT_ONCE`` requests in flight."""
+    slots = asyncio.Semaphore(ALONE_AT_ONCE)
+
+    async def one(read: Callable[[], Awaitable[Answer]]) -> Answer:
+        async with slots:
+            return await read()
+
+    return await asyncio.gather(*(one(read) for read in reads))
+
+
+def older_than_streams(version: str) -> bool:
+    """Whether a server of this version is known to have no RangeStream: those before 3.7."""
+    numbers = version.split(".")
+    return len(numbers) >= 2 and all(n.isdigit() for n in numbers[:2]) and tuple(map(int, numbers[:2])) < (3, 7)
+
+
+class Reads:
+    """Reads of one client. ``leaderless`` tells what is known now, so that no read waits for a missing leader."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        leaderless: Callable[[], bool] = lambda: False,
+        version: Callable[[], str] = lambda: "",
+        most_keys: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.client = client
+        self.max_ops = MAX_OPS
+        allowed = client.options.command_timeout
+        self.deadline = max(READ_DEADLINE, allowed) if allowed else 0.0
+        self._leaderless = leaderless
+        self._version = version
+        self._most_keys = most_keys
+        self._clock = clock
+        self._stale_until = float("-inf")
+        self._alone_until = float("-inf")
+        self._busy_until = float("-inf")
+        self._streams = True
+        self.requests = 0
+
+    @property
+    def stale(self) -> bool:
+        """Whether reads are answered by one member from what it has, perhaps behind the others."""
+        return self._leaderless() or self._clock() < self._stale_until
+
+    @property
+    def small_store(self) -> bool:
+        """Whether so few keys can be in the store that walking all of them holds up nobody."""
+        return 0 < self._most_keys() <= SMALL_STORE
+
+    @property
+    def streams(self) -> bool:
+        """Whether the server may stream ranges, which it does from 3.7 on and without counting them."""
+        return self._streams and not older_than_streams(self._version())
+
+    async def stream(self, start: bytes, end: bytes, revision: int = 0) -> AsyncGenerator[list[bytes], None]:
+        """The keys of ``[start, end)`` in parts, the deadline for each. ``NotSupported`` where there are none."""
+        self.requests += 1
+        chunks = self.client.kv.key_stream(start, end, revision=revision, serializable=self.stale)
+        async with aclosing(chunks):
+            while True:
+                try:
+                    async with asyncio.timeout(self.deadline or None):
+                        keys = await anext(chunks, None)
+                except NotSupported:
+                    self._streams = False
+                    raise
+                except TimeoutError:
+                    raise DeadlineExceeded(f"no more keys came within {self.deadline:g} s") from None
+                if keys is None:
+                    return
+                yield keys
+
+    def _size(self) -> int:
+        """Operations that one transaction may have now.
+
+        Old servers end when one is broken off, as it is when this program is killed: there it is single ranges.
+        """
+        return 1 if self._clock() < self._alone_until or breaks_off_badly(self._version()) else self.max_ops
+
+    async def one(self, want: Want, revision: int = 0) -> RangeResult:
+        return (await self.many([want], revision))[0]
+
+    async def many(self, wants: Sequence[Want], revision: int = 0) -> list[RangeResult]:
+        """The answers in order. At ``revision`` 0 all are of one and the same revision, the newest."""
+        return await self._or_stale(lambda stale: self._many(wants, revision, stale))
+
+    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0) -> KeyLists:
+        """Names and counts alone, in order and all of one revision: nothing is built for a key but its bytes."""
+        return await self._or_stale(lambda stale: self._keys(wanted, revision, stale))
+
+    async def _or_stale(self, read: Callable[[bool], Coroutine[None, None, Answer]]) -> Answer:
+        """The answer of the cluster, or of one member when there is no leader or it is lost while the read waits."""
+        if self.stale:
+            return await read(True)
+        asking = asyncio.create_task(read(False))
+        try:
+            while not (await asyncio.wait({asking}, timeout=LOOK_UP))[0]:
+                if self._leaderless():
+                    break
+            else:
+                try:
+                    return asking.result()
+                except NoLeader:
+                    pass
+                except (DeadlineExceeded, Unavailable):
+                    if not self._leaderless():
+                        raise
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        self._stale_until = self._clock() + STALE_FOR
+        return await read(True)
+
+    def side_by_side(self, pieces: Sequence[Piece]) -> list[list[Piece]]:
+        """Large pieces to read at the newest revision in groups, each for one request: servers walk them in parallel.
+
+        One group where that is of no use, or where each could be answered by another member, who knows other revisions.
+        An answer of another revision than the first has to be read again at that
+        one; say so with ``others_write``.
+        """
+        groups = [list(pieces[i::SPREAD]) for i in range(SPREAD)]
+        alone = len(pieces) < SPREAD or self._size() < len(groups[0])
+        return [list(pieces)] if alone or self.stale or self._clock() < self._busy_until else groups
+
+    def others_write(self) -> None:
+        """A part had to be read again: for a while first walks are one request."""
+        self._busy_until = self._clock() + BUSY_FOR
+
+    async def first_keys(self, wanted: Sequence[KeyRange]) -> KeyLists:
+        """All of them at the newest revision, of one and the same, where ranges may be huge."""
+        groups = self.side_by_side(wanted)
+        answers = await _some_at_once([partial(self.keys, group) for group in groups])
+        revision = min(answer.revision for answer in answers)
+        for index, answer in enumerate(answers):
+            if answer.revision != revision:
+                self.others_write()
+                answers[index] = await self.keys(groups[index], revision)
+        found: dict[KeyRange, KeyList] = {}
+        for group, answer in zip(groups, answers, strict=True):
+            found |= zip(group, answer.lists, strict=True)
+        return KeyLists(tuple(found[one] for one in wanted), revision)
+
+    async def _keys(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
+        if len(wanted) > self._size():
+            return await self._keys_in_parts(wanted, revision, stale)
+        self.requests += 1
+        try:
+            return await self.client.kv.keys(wanted, revision=revision, serializable=stale, timeout=self.deadline)
+        except NoSpace:
+            self._alone_until = self._clock() + ALONE_FOR
+        except TooManyOps:
+            self.max_ops = max(1, len(wanted) // 2)
+        return await self._keys_in_parts(wanted, revision, stale)
+
+    async def _keys_in_parts(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
+        size = self._size()
+        parts = [wanted[i : i + size] for i in range(0, len(wanted), size)]
+        first = await self._keys(parts[0], revision, stale)
+        pinned = revision or first.revision
+        rest = await _some_at_once([partial(self._keys, part, pinned, stale) for part in parts[1:]])
+        lists: list[KeyList] = list(first.lists)
+        for answer in rest:
+            lists += answer.lists
+        return KeyLists(tuple(lists), first.revision)
+
+    async def _many(self, wants: Sequence[Want], revision: int, stale: bool) -> list[RangeResult]:
+        if len(wants) == 1:
+            return [await self._alone(wants[0], revision, stale)]
+        if len(wants) > self._size():
+            return await self._in_parts(wants, revision, stale)
+        self.requests += 1
+        ops = [
+            Op.get(
+                want.key,
+                range_end=want.end or None,
+                limit=want.limit,
+                revision=want.revision or revision,
+                serializable=stale,
+                keys_only=not want.values and not want.count_only,
+                count_only=want.count_only,
+            )
+            for want in wants
+        ]
+        try:
+            result = await self.client.kv.txn(success=ops, timeout=self.deadline)
+        except NoSpace:  # etcd before 3.5.2 refuses even a transaction of reads while its database is full
+            self._alone_until = self._clock() + ALONE_FOR
+            return await self._in_parts(wants, revision, stale)
+        except TooManyOps:
+            self.max_ops = max(1, len(wants) // 2)
+            return await self._in_parts(wants, revision, stale)
+        return [
+            RangeResult(response.kvs, response.more, response.count, result.header)
+            for response in result.responses
+            if isinstance(response, RangeResult)
+        ]
+
+    async def _in_parts(self, wants: Sequence[Want], revision: int, stale: bool) -> list[RangeResult]:
+        """Smaller transactions, all pinned to the revision of the first."""
+        size = self._size()
+        parts = [wants[i : i + size] for i in range(0, len(wants), size)]
+        found = await self._many(parts[0], revision, stale)
+        pinned = revision or (found[0].header.revision if found[0].header else 0)
+        for answers in await _some_at_once([partial(self._many, part, pinned, stale) for part in parts[1:]]):
+            found += answers
+        return found
+
+    async def _alone(self, want: Want, revision: int, stale: bool) -> RangeResult:
+        self.requests += 1
+        return await self.client.kv.get(
+            want.key,
+            range_end=want.end or None,
+            limit=want.limit,
+            revision=want.revision or revision,
+            serializable=stale,
+            keys_only=not want.values and not want.count_only,
+            count_only=want.count_only,
+            timeout=self.deadline,
+        )

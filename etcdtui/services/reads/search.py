@@ -1,0 +1,213 @@
+"""Search over all keys, and on request all values, below a prefix: streamed hits, progress, a price told before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from enum import Enum
+
+from etcdtui.core import ranges
+from etcdtui.core.search import TEXT, Field, FilterError, Finder, compile_filter, finder
+from etcdtui.core.types import KeyValue
+from etcdtui.core.value import record
+from etcdtui.services.reads.reading import Reads, Want
+from etcdtui.services.reads.scan import Throttle, scan
+from etcdtui.services.reads.scan_keys import scan_keys
+
+MAX_HITS = 10_000
+CHUNK = 1_000
+"""Keys looked at before other work of the program gets its turn."""
+NAMES = 5_000
+"""The same where names alone are looked at."""
+PREVIEW_BEFORE = 20
+PREVIEW = 120
+KEYS_PER_SECOND = 400_000
+"""A server reads names at about this rate for one client on an idle processor."""
+BYTES_PER_SECOND = 16 * 1024 * 1024
+SAMPLE_KEYS = 64
+FIELDS = {"size": Field.SIZE, "lease": Field.FLAG, "ver": Field.NUMBER, "mod": Field.NUMBER}
+"""What a filter on keys can ask beside the name."""
+NEEDS_VALUES = ("size:", "lease:")
+"""Fields that a keys-only answer does not have: the size on no version, the lease not on 3.7."""
+IN_VALUES = "value:"
+
+
+class How(Enum):
+    SUBSTRING = "substring"
+    GLOB = "glob"
+    REGEX = "regex"
+    FILTER = "filter"
+
+
+@record()
+class Query:
+    """What to look for below ``prefix``; lower-case patterns ignore the case of letters."""
+
+    pattern: str
+    how: How = How.SUBSTRING
+    prefix: bytes = b""
+    values: bool = False
+    within: tuple[bytes, bytes] = ranges.ALL
+
+    @property
+    def reads_values(self) -> bool:
+        return self.values or (self.how is How.FILTER and any(field in self.pattern for field in NEEDS_VALUES))
+
+    @property
+    def ignore_case(self) -> bool:
+        return self.how is not How.REGEX and self.pattern == self.pattern.lower()
+
+
+def query_of(
+    words: str, prefix: bytes = b"", *, values: bool = False, within: tuple[bytes, bytes] = ranges.ALL
+) -> Query:
+    """The query that a person's words mean, in the language of the filter line.
+
+    One plain word is a substring, one with ``*`` or ``?`` a glob, ``^/re/`` a regular expression; several words,
+    ``!not``, ``~fuzzy`` and ``field:op`` must all hold. ``value:`` in front looks into values too.
+    """
+    text = words.strip()
+    if text.startswith(IN_VALUES):
+        text, values = text[len(IN_VALUES) :].strip(), True
+    how = How.SUBSTRING
+    if text.startswith("^/") and text.endswith("/") and len(text) > 3 and not any(c.isspace() for c in text):
+        text, how = text[2:-1], How.REGEX
+    elif any(c.isspace() for c in text) or text[:1] in ("!", "~", '"') or text.partition(":")[0] in FIELDS:
+        how = How.FILTER
+    elif "*" in text or "?" in text:
+        how = How.GLOB
+    return Query(text, how, prefix, values, within)
+
+
+@record()
+class Cost:
+    """What a search will read: ``keys`` exact, ``value_bytes`` estimated from a few keys (0 without values)."""
+
+    keys: int
+    value_bytes: int
+    revision: int
+
+
+@record()
+class Hit:
+    """``in_value`` tells where; ``preview`` is a piece of the value around the match, ``span`` the match in it."""
+
+    key: bytes
+    in_value: bool
+    span: tuple[int, int]
+    preview: bytes = b""
+
+
+@record()
+class Progress:
+    """New hits since the last one; ``full`` when the search ended because the list holds no more.
+
+    ``total`` is UNKNOWN while nothing was counted.
+    """
+
+    hits: tuple[Hit, ...]
+    seen: int
+    total: int
+    bytes_read: int
+    done: bool = False
+    full: bool = False
+
+
+async def cost(reads: Reads, query: Query) -> Cost:
+    """One count, and for values the size of the first few."""
+    area = ranges.intersect(ranges.prefix_range(query.prefix), query.within)
+    if area is None:
+        return Cost(0, 0, 0)
+    result = await reads.one(Want(*area, limit=SAMPLE_KEYS if query.reads_values else 1, values=query.reads_values))
+    size = sum(len(kv.value) for kv in result.kvs) * result.count // max(1, len(result.kvs))
+    return Cost(result.count, size, result.header.revision if result.header else 0)
+
+
+async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> AsyncGenerator[Progress, None]:
+    """Hits as they are found, in key order. Raises ``FilterError`` for a pattern that cannot be understood."""
+    match = _matcher(query)
+    values = query.reads_values
+    throttle = Throttle(BYTES_PER_SECOND if values else KEYS_PER_SECOND)
+    if query.how is not How.FILTER and not values:
+        async with aclosing(_search_names(reads, query, throttle, max_hits)) as found_names:
+            async for progress in found_names:
+                yield progress
+        return
+    seen = found = bytes_read = 0
+    total = 0
+    async for batch in scan(reads, query.prefix, within=query.within, values=values, throttle=throttle):
+        total = batch.total
+        for first in range(0, len(batch.kvs), CHUNK):
+            part = batch.kvs[first : first + CHUNK]
+            hits = [hit for kv in part if (hit := match(kv)) is not None]
+            hits = hits[: max_hits - found]
+            seen += len(part)
+            found += len(hits)
+            bytes_read += sum(len(kv.value) for kv in part)
+            if found >= max_hits:
+                yield Progress(tuple(hits), seen, total, bytes_read, done=True, full=True)
+                return
+            if hits or first == 0:
+                yield Progress(tuple(hits), seen, total, bytes_read)
+            await asyncio.sleep(0)
+    yield Progress((), seen, total, bytes_read, done=True)
+
+
+async def _search_names(
+    reads: Reads, query: Query, throttle: Throttle, max_hits: int
+) -> AsyncGenerator[Progress, None]:
+    """The same over names alone, of which there may be millions."""
+    find = finder(query.how.value, query.pattern, ignore_case=query.ignore_case)
+    seen = found = total = 0
+    async with aclosing(scan_keys(reads, query.prefix, within=query.within, throttle=throttle)) as batches:
+        async for batch in batches:
+            total = batch.total
+            for first in range(0, len(batch.keys), NAMES):
+                part = batch.keys[first : first + NAMES]
+                hits = [Hit(key, False, span) for key in part if (span := find(key)) is not None][: max_hits - found]
+                seen += len(part)
+                found += len(hits)
+                full = found >= max_hits
+                if hits or first == 0:
+                    yield Progress(tuple(hits), seen, total, 0, done=full, full=full)
+                if full:
+                    return
+                await asyncio.sleep(0)
+    yield Progress((), seen, max(seen, total), 0, done=True)
+
+
+def _matcher(query: Query) -> Callable[[KeyValue], Hit | None]:
+    if not query.pattern:
+        raise FilterError("Nothing to search for.")
+    if query.how is How.FILTER:
+        return _filter(query)
+    find = finder(query.how.value, query.pattern, ignore_case=query.ignore_case)
+    return lambda kv: _hit(find, kv.key, kv.value, query)
+
+
+def _filter(query: Query) -> Callable[[KeyValue], Hit | None]:
+    wanted = compile_filter(query.pattern, FIELDS)
+
+    def match(kv: KeyValue) -> Hit | None:
+        fields = {"size": len(kv.value), "lease": bool(kv.lease), "ver": kv.version, "mod": kv.mod_revision}
+        if wanted({TEXT: kv.key, **fields}):
+            return Hit(kv.key, False, (0, 0))
+        if query.values and wanted({TEXT: kv.value, **fields}):
+            return Hit(kv.key, True, (0, 0), kv.value[:PREVIEW])
+        return None
+
+    return match
+
+
+def _hit(find: Finder, key: bytes, value: bytes, query: Query) -> Hit | None:
+    span = find(key)
+    if span is not None:
+        return Hit(key, False, span)
+    if not query.values or query.how is How.GLOB:
+        return None
+    span = find(value)
+    if span is None:
+        return None
+    start = max(0, span[0] - PREVIEW_BEFORE)
+    return Hit(key, True, (span[0] - start, min(span[1] - start, PREVIEW)), value[start : start + PREVIEW])

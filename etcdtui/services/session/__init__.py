@@ -1,0 +1,1 @@
+"""Opening a profile and what one opened profile holds."""

@@ -1,0 +1,46 @@
+"""The first thing that people see of a cluster, asked for as soon as its session stands.
+
+Building a screen takes longer than most answers do; so they travel meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from etcdtui.services.reads import roots
+from etcdtui.services.reads.browse import Listing
+from etcdtui.services.reads.roots import Start
+from etcdtui.services.session.session import Session
+
+
+class FirstLook:
+    """Where the tree of keys starts, and its first level when that is the whole store. ``close`` what is not used."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._listing: Listing | None = None
+        self._start = asyncio.create_task(self._look())
+
+    async def _look(self) -> Start:
+        session, profile = self._session, self._session.profile
+        given = tuple(text.encode() for text in profile.start or ())
+        start = await roots.start_of(session.client, profile.auth.user or "", given)
+        if not start.roots:
+            self._listing = Listing(session.reads, b"", session.separators, page_keys=profile.page_size)
+            self._listing.begin()
+        return start
+
+    async def start(self) -> Start:
+        """Where the tree starts. Never raises what a read raises."""
+        return await self._start
+
+    def take_listing(self) -> Listing | None:
+        """The listing of the root at the newest revision, its first requests sent; once."""
+        listing, self._listing = self._listing, None
+        return listing
+
+    async def close(self) -> None:
+        """Cancel what is in flight."""
+        self._start.cancel()
+        if (listing := self.take_listing()) is not None:
+            await listing.drop()

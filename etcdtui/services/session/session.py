@@ -1,0 +1,260 @@
+"""One opened profile: its client, the guard of its writes, its audit and its health."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import threading
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etcdtui.client import Client, ClientOptions, TlsOptions
+from etcdtui.config.folders import state_folder
+from etcdtui.config.passwords import password_of, token_of
+from etcdtui.config.schema import Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.core.errors import EtcdError, Unavailable
+from etcdtui.core.search import globs_below
+from etcdtui.core.value import Value
+from etcdtui.services.cluster.health import ClusterHealth, HealthMonitor, State
+from etcdtui.services.reads.reading import Reads
+from etcdtui.services.writing.audit import Audit
+from etcdtui.services.writing.guard import Guard, policy_of
+from etcdtui.services.writing.writes import Writes
+
+if TYPE_CHECKING:  # it is made of a session
+    from etcdtui.services.session.first_look import FirstLook
+
+OPEN_MARGIN = 3.0
+"""Seconds on top of the profile's dial timeout that opening may take, logins included."""
+
+DISCOVER_EVERY = 30.0
+DISCOVER_FOR = 2.0
+"""Seconds between two looks at the member list where other members are taken up, and for the first of them."""
+
+
+class Overrides(Value):
+    """What the start of the program or the person adds to a profile; ``password`` answers a profile that asks.
+
+    ``hex`` shows values as hexadecimal at first.
+    """
+
+    read_only: bool = False
+    dry_run: bool = False
+    password: Secret | None = None
+    audit_file: Path | None = None
+    hex: bool = False
+
+
+AS_IT_IS = Overrides()
+
+
+class Credentials(Value):
+    """What a login needs, read from wherever the profile says."""
+
+    user: str = ""
+    password: Secret | None = None
+    token: Secret | None = None
+
+
+def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
+    """The client's options for a profile; raises ``ConfigError`` for what can not work."""
+    tls = profile.tls
+    return ClientOptions(
+        endpoints=profile.endpoints,
+        username=credentials.user or None,
+        password=credentials.password.reveal() if credentials.password is not None else None,
+        token=credentials.token.reveal() if credentials.token is not None else None,
+        tls=TlsOptions(
+            ca_file=tls.cacert or None,
+            cert_file=tls.cert or None,
+            key_file=tls.key or None,
+            server_name=tls.server_name or None,
+            insecure_skip_verify=tls.insecure_skip_verify,
+        )
+        if profile.is_tls
+        else None,
+        dial_timeout=profile.dial_timeout,
+        command_timeout=profile.command_timeout,
+        keepalive_time=profile.keepalive_time,
+        keepalive_timeout=profile.keepalive_timeout,
+        max_request_bytes=profile.max_request_bytes,
+        max_recv_bytes=profile.max_recv_bytes,
+        namespace=profile.namespace.encode(),
+        endpoint_map=profile.endpoint_map,
+        auto_sync_interval=DISCOVER_EVERY if profile.discover == "reachable" else 0.0,
+    )
+
+
+async def read_credentials(profile: Profile, asked: Secret | None = None) -> Credentials:
+    """User, password and token from where the profile says they are; ``asked`` is what the person typed, if asked.
+
+    Raises ``ConfigError``. A slow password command runs in a thread that does not hold up the end of the program.
+    """
+    auth = profile.auth
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Credentials] = loop.create_future()
+
+    def read() -> Credentials:
+        token = token_of(auth)
+        if token is not None:
+            return Credentials(token=token)
+        return Credentials(auth.user, password_of(auth, ask=lambda _: asked))
+
+    def finish(result: Credentials | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        elif result is not None:
+            done.set_result(result)
+
+    def work() -> None:
+        result, failure = None, None
+        try:
+            result = read()
+        except Exception as error:  # noqa: BLE001 - handed to whoever awaits
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, result, failure)
+
+    if not auth.password_command:
+        return read()
+    threading.Thread(target=work, daemon=True, name="password").start()
+    return await done
+
+
+class Session:
+    """A profile in use. Made by ``open``; ``aclose`` ends its connections and everything that reads through them."""
+
+    def __init__(
+        self, profile: Profile, client: Client, guard: Guard, audit: Audit, identity: str, *, hex_first: bool = False
+    ) -> None:
+        self.profile = profile
+        self.client = client
+        self.guard = guard
+        self.audit = audit
+        self.identity = identity
+        self.first_view = "hex" if hex_first else ""
+        self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
+        self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
+        self.first_look: FirstLook | None = None
+        self.separators = tuple(s.encode() for s in profile.separators if s)
+        self.reads = Reads(
+            client,
+            leaderless=lambda: self.health.state is State.NO_LEADER,
+            version=lambda: self.health.version,
+            most_keys=lambda: self.health.most_keys,
+        )
+
+    @property
+    def health(self) -> ClusterHealth:
+        """The latest known; ``health_updates`` keeps it fresh."""
+        return self.monitor.health
+
+    @classmethod
+    async def open(
+        cls, profile: Profile, overrides: Overrides = AS_IT_IS, credentials: Credentials | None = None
+    ) -> Session:
+        """Connect and see that somebody answers, within the dial timeout and a margin; else raise and leave nothing.
+
+        Without ``credentials`` they are read from where the profile says; a password that a profile asks for
+        (``profile.auth.asks``) comes in ``overrides``.
+        Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
+        """
+        profile = _patterns_inside(profile)
+        guard = Guard(policy_of(profile, forced_read_only=overrides.read_only, dry_run=overrides.dry_run))
+        limit = (profile.dial_timeout or 2.0) + OPEN_MARGIN
+        client: Client | None = None
+        if credentials is None:
+            credentials = await read_credentials(profile, overrides.password)
+        try:
+            async with asyncio.timeout(limit):
+                if profile.discovery_srv:
+                    profile = await _from_dns(profile)
+                client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)
+                identity = credentials.user or ("token" if credentials.token else "cert" if profile.tls.cert else "-")
+                named = Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl"
+                path = overrides.audit_file or named
+                audit = Audit(path, profile.name, credentials.user, profile.audit_command, namespace=profile.namespace)
+                session = cls(profile, client, guard, audit, identity, hex_first=overrides.hex)
+                health = await session.monitor.poll()
+                if not health.answering:
+                    raise _reason(health)
+                if profile.discover == "reachable":
+                    await session._discover()
+        except TimeoutError:
+            await _close(client)
+            raise Unavailable(f"no answer within {limit:g} s", endpoint=", ".join(profile.endpoints)) from None
+        except BaseException:
+            await _close(client)
+            raise
+        guard.observe_cluster(health.cluster_id)
+        return session
+
+    async def _discover(self) -> None:
+        """Take up the other members that answer; a member list that cannot be had leaves what is configured."""
+        with contextlib.suppress(EtcdError, TimeoutError):
+            async with asyncio.timeout(DISCOVER_FOR):
+                before = self.client.endpoints
+                if await self.client.sync() != before:
+                    await self.monitor.poll()
+
+    async def health_updates(self) -> AsyncGenerator[ClusterHealth, None]:
+        """Health for ever; a lost connection and another cluster behind the endpoints lock writes on the way."""
+        async for health in self.monitor.updates():
+            if not health.answering:
+                self.guard.connection_lost()
+            self.guard.observe_cluster(health.cluster_id)
+            if health.mismatch and self.guard.writable:
+                self.guard.lock("another cluster answers at these endpoints")
+            yield health
+
+    async def aclose(self) -> None:
+        if self.first_look is not None:
+            await self.first_look.close()
+        await self.client.aclose()
+
+
+def _state_of(profile: Profile) -> Path:
+    """Where drafts, journals and before-images are: a namespace has its own, because its keys mean others."""
+    if not profile.namespace:
+        return state_folder()
+    return state_folder() / f"namespace-{hashlib.sha256(profile.namespace.encode()).hexdigest()[:16]}"
+
+
+def _patterns_inside(profile: Profile) -> Profile:
+    """Patterns about whole names hold inside of the namespace too: what is masked stays masked."""
+    if not profile.namespace:
+        return profile
+    masks = dict.fromkeys(profile.mask.keys)
+    for pattern in profile.mask.keys:
+        masks |= dict.fromkeys(globs_below(pattern, profile.namespace))
+    rules = list(profile.decoders)
+    for rule in profile.decoders:
+        rules += [replace(rule, match=pattern) for pattern in globs_below(rule.match, profile.namespace)]
+    return replace(profile, mask=replace(profile.mask, keys=tuple(masks)), decoders=tuple(rules))
+
+
+async def _from_dns(profile: Profile) -> Profile:
+    from etcdtui.services.session.discovery import discovered  # DNS is wanted by few profiles, and takes time to import
+
+    return await discovered(profile)
+
+
+async def _close(client: Client | None) -> None:
+    if client is not None:
+        await client.aclose()
+
+
+def _reason(health: ClusterHealth) -> EtcdError:
+    """The most telling error of endpoints that did not answer."""
+    errors = [endpoint.error for endpoint in health.endpoints if endpoint.error]
+    if not errors:
+        return Unavailable("no endpoint answered")
+    if health.state in (State.TLS, State.DENIED, State.LOGIN):
+        return next((error for error in errors if type(error) is not Unavailable), errors[0])
+    return errors[0]

@@ -1,0 +1,1 @@
+"""The Keys screen without a terminal."""

@@ -1,0 +1,1 @@
+"""Changing keys: guard, plans, sending, undo, and the files kept of it."""

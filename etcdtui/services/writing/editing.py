@@ -1,0 +1,229 @@
+"""Load, edit and save one key without ever losing a change that was not shown.
+
+Saving is one transaction on the revision that was loaded, keeps the lease, and keeps every byte the person did not
+touch. Outcomes are values: ``Saved``, ``Conflict``, ``Gone``, ``NotKnown``.
+"""
+
+from __future__ import annotations
+
+import binascii
+from enum import Enum
+from typing import TypeAlias
+
+from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
+from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.steps import MAX_BYTES, Step
+from etcdtui.core.types import KeyValue
+from etcdtui.core.units import format_size
+from etcdtui.core.value import Value
+from etcdtui.services.values.formats import check_syntax
+from etcdtui.services.values.kubernetes import MAGIC_BYTES, edit_refusal, other_owner
+from etcdtui.services.writing.committing import Committed, Refused, Unknown
+from etcdtui.services.writing.drafts import Drafts
+from etcdtui.services.writing.etcdctl import steps_command
+from etcdtui.services.writing.guard import Guard
+from etcdtui.services.writing.writes import DryRun, Writes
+
+EDIT_BYTES = 256 * 1024
+EDIT_LINES = 10_000
+EDIT_LINE = 16 * 1024
+"""What the built-in editor takes; beyond it stays with ``$EDITOR``."""
+REQUEST_OVERHEAD = 512
+_REWRITTEN = frozenset("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+"""Characters that a text widget turns into line ends."""
+HEX_WIDTH = 16
+
+
+class EditMode(Enum):
+    TEXT = "text"
+    ESCAPED = "escaped text"
+    HEX = "hex"
+
+
+class Saved(Value):
+    revision: int
+    settled: bool = False
+
+
+class Conflict(Value):
+    """Somebody changed the key (or created it, for a new one); nothing was written."""
+
+    theirs: KeyValue
+
+
+class Gone(Value):
+    """The key was deleted since it was loaded; nothing was written."""
+
+
+class NotKnown(Value):
+    """The answer was lost and could not be found out: it may be written or not. The draft is kept."""
+
+    reason: str
+
+
+SaveResult: TypeAlias = Saved | Conflict | Gone | NotKnown | DryRun
+
+
+class Editable(Value):
+    """A value as text for an editor. ``too_big`` says that only ``$EDITOR`` takes it."""
+
+    mode: EditMode
+    text: str
+    too_big: bool = False
+
+
+def editable(value: bytes) -> Editable:
+    """Text where text survives an editor byte for byte, else escapes (odd characters) or hex (binary)."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return _sized(EditMode.HEX, hex_text(value))
+    if _plain_text(text):
+        return _sized(EditMode.TEXT, text)
+    if sum(not c.isprintable() and c not in "\r\n\t" for c in text) * 4 > len(text):
+        return _sized(EditMode.HEX, hex_text(value))
+    return _sized(EditMode.ESCAPED, "\n".join(escape_key(part) for part in value.split(b"\n")))
+
+
+def to_value(mode: EditMode, text: str) -> bytes:
+    """The bytes an edited text stands for; raises ``ValueError`` with a sentence."""
+    if mode is EditMode.TEXT:
+        return text.encode()
+    if mode is EditMode.ESCAPED:
+        try:
+            return parse_key(text)
+        except KeySyntaxError as error:
+            raise ValueError(str(error)) from None
+    return parse_hex(text)
+
+
+def _sized(mode: EditMode, text: str) -> Editable:
+    lines = text.split("\n")
+    too_big = len(text) > EDIT_BYTES or len(lines) > EDIT_LINES or max(map(len, lines)) > EDIT_LINE
+    return Editable(mode, text, too_big)
+
+
+def _plain_text(text: str) -> bool:
+    if any(c in _REWRITTEN or not (c.isprintable() or c in "\r\n\t") for c in text):
+        return False
+    crlf, cr, lf = text.count("\r\n"), text.count("\r"), text.count("\n")
+    return cr == 0 or (crlf == cr == lf) or (lf == 0)
+
+
+def hex_text(value: bytes) -> str:
+    """Sixteen bytes a line, two digits each."""
+    return "\n".join(value[i : i + HEX_WIDTH].hex(" ") for i in range(0, len(value), HEX_WIDTH))
+
+
+def parse_hex(text: str) -> bytes:
+    """The bytes of hex digits, blanks and line ends ignored; raises ``ValueError``."""
+    digits = "".join(text.split())
+    try:
+        return binascii.unhexlify(digits)
+    except (binascii.Error, ValueError):
+        for number, part in enumerate(text.split("\n"), 1):
+            clean = "".join(part.split())
+            if len(clean) % 2 or any(c not in "0123456789abcdefABCDEF" for c in clean):
+                raise ValueError(f"Line {number} is not pairs of hexadecimal digits.") from None
+        raise ValueError("This is not pairs of hexadecimal digits.") from None
+
+
+def newline_words(before: bytes | None, after: bytes) -> str:
+    """What happens to the final line end, in words."""
+    had, has = bool(before and before.endswith(b"\n")), after.endswith(b"\n")
+    if before is None or had == has:
+        return (
+            f"final newline: {'yes' if has else 'none'}"
+            if before is None
+            else (f"keeps final newline: {'yes' if has else 'none'}")
+        )
+    return "a final newline is ADDED" if has else "the final newline is REMOVED"
+
+
+def size_limit(guard: Guard) -> tuple[int, int]:
+    """The value sizes (bytes) above which a write asks more, and is refused by a default server."""
+    return guard.policy.value_size, MAX_BYTES - REQUEST_OVERHEAD
+
+
+def edit_step(key: bytes, base: KeyValue | None, value: bytes, lease: int = 0) -> Step:
+    return Step(key, base, value, lease, keep_lease=base is not None)
+
+
+def plan_edit(
+    guard: Guard, key: bytes, base: KeyValue | None, value: bytes, *, lease: int = 0, ttl: int | None = None
+) -> WritePlan:
+    """The review of an edit (``base`` given) or of a new key."""
+    step = edit_step(key, base, value, lease)
+    soft, hard = size_limit(guard)
+    old = base.value if base else None
+    syntax = check_syntax(old, value)
+    sizes = f"   {format_size(len(old))} -> " if old is not None else "   "
+    state = f"BROKEN {syntax.kind}" if syntax.problem else f"{syntax.kind} ok"
+    lines = [line(state, sizes, format_size(len(value)), tone="warn" if syntax.problem else "head")]
+    if syntax.problem:
+        lines.append(line(f"{syntax.problem} It would be written as it is.", tone="warn"))
+    blocked = ""
+    if len(value) + len(key) > hard:
+        blocked = f"the value has {format_size(len(value))}; a server accepts {format_size(hard)} by default"
+    elif len(value) > soft:
+        lines.append(line(f"larger than this profile's limit of {format_size(soft)}", tone="warn"))
+    if base is not None and (why := edit_refusal(key, base.value)):
+        blocked = why
+    if owner := other_owner(guard.whole(key)):
+        lines.append(line(f"{owner.name} manages this key. {owner.advice}", tone="warn"))
+    condition = (
+        f"still at rev {base.mod_revision} (ver {base.version}), else nothing is written"
+        if base
+        else "the key does not exist now, else nothing is written"
+    )
+    lines.append(line("condition: ", condition))
+    lines.append(line(_lease_words(base, lease, ttl), "   ", newline_words(old, value)))
+    return WritePlan(
+        action="put (cas)" if base else "new key",
+        target=key,
+        action_class=ActionClass.R2 if len(value) > soft else ActionClass.R1,
+        scope=Scope(frozenset({"KV/Txn"}), puts=((key, b""),)),
+        target_word=escape_key(last_segment(key)),
+        lines=tuple(lines),
+        condition=condition,
+        etcdctl=steps_command((step,), namespace=guard.policy.namespace),
+        keys=(key,),
+        values=((key, base.value[:MAGIC_BYTES]),) if base else (),
+        size=len(value),
+        blocked=blocked,
+    )
+
+
+def _lease_words(base: KeyValue | None, lease: int, ttl: int | None) -> str:
+    if base is not None:
+        if not base.lease:
+            return "no lease"
+        left = f" (TTL {ttl}s)" if ttl is not None else ""
+        return f"keeps lease {base.lease:x}{left}"
+    return f"lease {lease:x}" if lease else "no lease"
+
+
+async def save(
+    writes: Writes,
+    plan: WritePlan,
+    base: KeyValue | None,
+    value: bytes,
+    *,
+    lease: int = 0,
+    drafts: Drafts | None = None,
+    dry: bool = False,
+) -> SaveResult:
+    """Write an edit under its plan. The draft is saved first and dropped only once the value is known to be written."""
+    key = plan.target
+    if drafts is not None:
+        drafts.save(key, base, value)
+    result = await writes.apply(plan, (edit_step(key, base, value, lease),), dry=dry)
+    if isinstance(result, Committed):
+        if drafts is not None:
+            drafts.drop(key)
+        return Saved(result.revision, result.settled)
+    if isinstance(result, Refused):
+        return Conflict(result.found[0]) if result.found and result.found[0] else Gone()
+    if isinstance(result, Unknown):
+        return NotKnown(result.reason)
+    return result

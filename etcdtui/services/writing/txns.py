@@ -1,0 +1,200 @@
+"""Free transactions of the builder: evaluated with reads first, run under the same guard, undone when they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from etcdtui.client import Compare, Op
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.keypath import escape_key
+from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
+from etcdtui.core.steps import MAX_BYTES, MAX_OPS
+from etcdtui.core.txn_text import CompareSpec, OpSpec, TxnSpec, compare_text, op_text
+from etcdtui.core.types import DeleteResult, KeyValue, PutResult, TxnResult
+from etcdtui.core.units import format_size
+from etcdtui.core.value import record
+from etcdtui.services.values.formats import check_syntax
+from etcdtui.services.values.kubernetes import MAGIC_BYTES
+from etcdtui.services.writing.etcdctl import txn_command
+from etcdtui.services.writing.undolog import Change, UndoEntry
+from etcdtui.services.writing.writes import CUT_SHORT, Writes, error_words
+
+BEFORE_KEYS = 1000
+"""Before-images kept for the undo of one transaction."""
+
+
+@record()
+class Evaluated:
+    """A transaction against the cluster as it is now: each compare with the present value and whether it holds."""
+
+    spec: TxnSpec
+    now: tuple[int | bytes | None, ...]
+    holds: tuple[bool, ...]
+    before: tuple[KeyValue, ...]
+    complete: bool
+
+    @property
+    def branch(self) -> str:
+        return "THEN" if all(self.holds) else "ELSE"
+
+
+async def evaluate(writes: Writes, spec: TxnSpec) -> Evaluated:
+    """Dry run: read what the conditions look at, and the keys that could be written."""
+    now: list[int | bytes | None] = []
+    holds: list[bool] = []
+    for compare in spec.compares:
+        kv = await writes.get(compare.key)
+        value = _now(compare, kv)
+        now.append(value)
+        holds.append(_holds(compare, value))
+    before: dict[bytes, KeyValue] = {}
+    complete = True
+    for op in spec.writes:
+        found = await writes.client.kv.get(op.key, range_end=op.end or None, limit=BEFORE_KEYS)
+        before |= {kv.key: kv for kv in found.kvs}
+        complete = complete and not found.more
+    return Evaluated(spec, tuple(now), tuple(holds), tuple(before.values()), complete)
+
+
+def _now(compare: CompareSpec, kv: KeyValue | None) -> int | bytes | None:
+    if kv is None:
+        return None if compare.target == "value" else 0
+    numbers = {"mod": kv.mod_revision, "create": kv.create_revision, "version": kv.version, "lease": kv.lease}
+    return kv.value if compare.target == "value" else numbers[compare.target]
+
+
+def _holds(compare: CompareSpec, now: int | bytes | None) -> bool:
+    """etcd's rule: a value of a missing key compares as false, whatever the sign."""
+    wanted = compare.operand
+    if isinstance(now, bytes) and isinstance(wanted, bytes):
+        return _sign(compare.sign, (now > wanted) - (now < wanted))
+    if isinstance(now, int) and isinstance(wanted, int):
+        return _sign(compare.sign, (now > wanted) - (now < wanted))
+    return False
+
+
+def _sign(sign: str, order: int) -> bool:
+    return {"=": order == 0, "!=": order != 0, "<": order < 0, ">": order > 0}[sign]
+
+
+def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: bytes = b"") -> WritePlan:
+    """The review of a free transaction: always at least R2, since its branch is decided by the server."""
+    puts = tuple((o.key, b"") for o in spec.writes if o.kind == "put")
+    deletes = tuple((o.key, o.end) for o in spec.writes if o.kind == "del")
+    written = tuple(dict.fromkeys([*(o.key for o in spec.writes if o.kind == "put"), *(kv.key for kv in seen.before)]))
+    first = target or (spec.writes[0].key if spec.writes else spec.compares[0].key if spec.compares else b"")
+    blocked = spec.problem()
+    if spec.ops > MAX_OPS:
+        blocked = f"{spec.ops} operations; a server takes {MAX_OPS} by default"
+    elif spec.size > MAX_BYTES:
+        blocked = f"{format_size(spec.size)}; a server takes {format_size(MAX_BYTES)} by default"
+    lines = [line(f"{spec.ops} of {MAX_OPS} operations, {format_size(spec.size)}   now: {seen.branch} would run",
+                  tone="head")]  # fmt: skip
+    for compare, holds in zip(spec.compares, seen.holds, strict=True):
+        lines.append(line("IF   ", compare_text(compare)[:200], f"   now {str(holds).lower()}"))
+    lines += [line("THEN ", op_text(o)[:200], tone="add" if seen.branch == "THEN" else "dim") for o in spec.success]
+    lines += [line("ELSE ", op_text(o)[:200], tone="add" if seen.branch == "ELSE" else "dim") for o in spec.failure]
+    lines += _broken(spec, seen)
+    if not seen.complete:
+        lines.append(line(f"more than {BEFORE_KEYS} keys are written: it cannot be undone from here", tone="warn"))
+    return WritePlan(
+        action="txn",
+        target=first,
+        action_class=ActionClass.R2,
+        scope=Scope(frozenset({"KV/Txn"}), puts=puts, deletes=deletes, listed=seen.complete),
+        target_word=escape_key(last_segment(first)) or "txn",
+        lines=tuple(lines),
+        condition=f"{len(spec.compares)} compares",
+        etcdctl=txn_command(spec, namespace=namespace),
+        keys=written,
+        values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv in seen.before),
+        changes=max(1, len(written)),
+        size=spec.size,
+        blocked=blocked,
+        undo="" if seen.complete else "it wrote more keys than are kept",
+    )
+
+
+def _broken(spec: TxnSpec, seen: Evaluated) -> list[PlanLine]:
+    """A value that is not any more what it was: quotes that a shell-like line takes away are easily lost."""
+    before = {kv.key: kv.value for kv in seen.before}
+    out = []
+    for op in spec.writes:
+        found = check_syntax(before.get(op.key), op.value) if op.kind == "put" else None
+        if found is not None and found.problem:
+            out.append(line("BROKEN ", found.kind, "  ", op.key, f": {found.problem}", tone="warn"))
+    return out
+
+
+@record()
+class TxnRun:
+    """``lost`` says that the answer did not arrive: it may have run or not (a free transaction cannot be settled)."""
+
+    result: TxnResult | None
+    lost: str = ""
+
+    @property
+    def revision(self) -> int:
+        return self.result.header.revision if self.result and self.result.header else 0
+
+
+async def run_txn(writes: Writes, plan: WritePlan, seen: Evaluated) -> TxnRun:
+    """Send it once. Before-images come with the answer: an undo must not lose what others wrote since the review."""
+    spec, started = seen.spec, writes.clock()
+    if writes.guard.dry_run:
+        await writes.record(plan, (), f"dry: {seen.branch}", started, dry=True)
+        return TxnRun(None)
+    try:
+        with writes.guard.permit(plan):
+            result = await writes.client.kv.txn(
+                [_compare(c) for c in spec.compares], [_op(o) for o in spec.success], [_op(o) for o in spec.failure]
+            )
+    except EtcdError as error:
+        await writes.record(plan, (), error_words(error), started)
+        if error.applied == "maybe":
+            return TxnRun(None, str(error))
+        raise
+    except BaseException:
+        await writes.record(plan, (), CUT_SHORT, started)
+        raise
+    branch = "THEN" if result.succeeded else "ELSE"
+    revision = result.header.revision if result.header else 0
+    record = await writes.record(plan, (), f"{branch} rev {revision}", started, revision=revision)
+    changes = _changes(spec.success if result.succeeded else spec.failure, result, revision)
+    if changes:
+        writes.undo.add(UndoEntry(record.id, plan.action, plan.target, changes, None, plan.undo, plan.etcdctl))
+    return TxnRun(result)
+
+
+def _changes(ops: Sequence[OpSpec], result: TxnResult, revision: int) -> tuple[Change, ...]:
+    """What a branch did to each key: a server takes no two operations that write the same one."""
+    changes: list[Change] = []
+    for op, answer in zip(ops, result.responses, strict=True):
+        if isinstance(answer, PutResult):
+            changes.append(Change(op.key, answer.prev_kv, op.value, revision))
+        elif isinstance(answer, DeleteResult):
+            changes += [Change(kv.key, kv, None, revision) for kv in answer.prev_kvs]
+    return tuple(changes)
+
+
+def _compare(spec: CompareSpec) -> Compare:
+    operand = spec.operand
+    if spec.target == "value":
+        return Compare.value(spec.key, spec.sign, operand if isinstance(operand, bytes) else str(operand).encode())
+    number = operand if isinstance(operand, int) else 0
+    build = {
+        "mod": Compare.mod_revision,
+        "create": Compare.create_revision,
+        "version": Compare.version,
+        "lease": Compare.lease,
+    }[spec.target]
+    return build(spec.key, spec.sign, number)
+
+
+def _op(spec: OpSpec) -> Op:
+    end = spec.end or None
+    if spec.kind == "put":
+        return Op.put(spec.key, spec.value, lease=spec.lease, ignore_lease=spec.ignore_lease, prev_kv=True)
+    if spec.kind == "del":
+        return Op.delete(spec.key, range_end=end, prev_kv=True)
+    return Op.get(spec.key, range_end=end)

@@ -1,0 +1,224 @@
+"""Commands of etcdctl's about leases, members, users and roles: the screen's own flow with its arguments filled in.
+
+Nothing is skipped: a flow still asks for what the line does not say, and every review is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+
+from rich.text import Text
+
+from etcdtui.core.etcdctl_grammar import Verb
+from etcdtui.services.cluster import access
+from etcdtui.services.cluster.leases import LeaseRow, lease_hex, parse_lease_id
+from etcdtui.services.cluster.view import MemberRow
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.screens.auth.rows import AccessRow
+from etcdtui.ui.screens.auth.screen import AuthScreen
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.screens.leases import LeasesScreen
+from etcdtui.ui.screens.listing import ListScreen
+from etcdtui.ui.screens.members.screen import MembersScreen
+from etcdtui.ui.text import safe
+
+Flow = Callable[[], Coroutine[None, None, None]]
+VALUED = frozenset({"peer-urls", "new-user-password", "user"})
+"""Flags of these commands that take a value."""
+READING = frozenset({("snapshot", "save"), ("endpoint", "hashkv")})
+"""Commands that change nothing, and work while writes are locked."""
+UPKEEP = frozenset({"snapshot", "endpoint", "alarm", "compact", "compaction", "defrag"})
+NAME_LIMIT = 60
+IDS = 1 << 63
+PASSWORD = re.compile(r"\buser\s+add\s+[^\s:]*:|--(new-user-password|password|user|auth-jwt-token)\b")
+
+
+def holds_password(line: str) -> bool:
+    """Whether a line may have a password in it, and is not to be remembered."""
+    return PASSWORD.search(line) is not None
+
+
+def begin_command(screen: ClusterScreen, verb: Verb) -> bool:
+    """Begin what a command says on its screen, or flash why not; False when the line does not say enough for that."""
+    words, flags = split_flags(verb)
+    flow = _flow(screen, words, flags)
+    if flow is None or not isinstance(screen, ListScreen):
+        return False
+    session = screen.session
+    if tuple(words[:2]) not in READING:
+        why = "" if session.guard.writable else session.guard.locked_words()
+        if why := why or session.health.why_no_writes:
+            screen.flash(why, "warn")
+            return True
+    screen.begin(flow, "maintenance" if verb.name in UPKEEP else "write")
+    return True
+
+
+def split_flags(verb: Verb) -> tuple[list[str], dict[str, str]]:
+    """The words of a command with its name in front, and its flags without their dashes."""
+    words, flags = [verb.name], dict[str, str]()
+    rest = [word.decode("utf-8", "backslashreplace") for word in verb.words]
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            words.append(word)
+            continue
+        name, equals, value = word[2:].partition("=")
+        flags[name] = rest.pop(0) if name in VALUED and not equals and rest else value
+    return words, flags
+
+
+def _flow(screen: ClusterScreen, words: list[str], flags: dict[str, str]) -> Flow | None:
+    if isinstance(screen, LeasesScreen):
+        return _lease_flow(screen, words)
+    if isinstance(screen, MembersScreen):
+        return _upkeep_flow(screen, words) or _member_flow(screen, words, flags)
+    return _access_flow(screen, words, flags) if isinstance(screen, AuthScreen) else None
+
+
+# --- leases ----------------------------------------------------------------------------------------------
+
+
+def _lease_flow(screen: LeasesScreen, words: list[str]) -> Flow | None:
+    match words:
+        case ["lease", "grant", ttl, *_]:
+            return partial(screen.grant, ttl)
+        case ["lease", "revoke", lease, *_]:
+            return partial(_on_lease, screen, lease, screen.revoke)
+        case ["lease", "keep-alive", lease, *_]:
+            return partial(_on_lease, screen, lease, screen.keep_alive)
+    return None
+
+
+async def _on_lease(screen: LeasesScreen, typed: str, work: Callable[[LeaseRow], Awaitable[None]]) -> None:
+    """An ID in hex or decimal: the one that exists, asked for when both do."""
+    try:
+        meanings = [lease for lease in parse_lease_id(typed) if -IDS <= lease < IDS]
+    except ValueError:
+        meanings = []
+    await screen.book.read(meanings)
+    rows = [row for lease in meanings if (row := screen.book.rows.get(lease)) is not None]
+    alive = [row for row in rows if row.ttl is not None and row.ttl >= 0]
+    if not alive:
+        failed = next((row.error for row in rows if row.error is not None), None)
+        missing = Text.assemble("there is no lease ", safe(typed, limit=NAME_LIMIT), ": ended, or not an ID")
+        screen.flash(error_line(failed) if failed is not None else missing, "warn")
+        return
+    row = alive[0]
+    if len(alive) > 1:
+        items = [Item(str(i), Text(lease_hex(one.id)), safe(f"{one.ttl} s left")) for i, one in enumerate(alive)]
+        dialog = PickerDialog(Text("which lease"), items, typing=False)
+        picked: str | None = await screen.app.push_screen_wait(dialog)
+        if picked is None:
+            return
+        row = alive[int(picked)]
+    screen.show_place(lease_hex(row.id).encode())
+    await work(row)
+
+
+# --- members and upkeep ----------------------------------------------------------------------------------
+
+
+def _member_flow(screen: MembersScreen, words: list[str], flags: dict[str, str]) -> Flow | None:
+    match words:
+        case ["member", "add", name, *_]:
+            return partial(screen.add_member, name, flags.get("peer-urls", ""))
+        case ["member", "remove", member, *_]:
+            return partial(_on_member, screen, member, screen.remove_member)
+        case ["member", "promote", member, *_]:
+            return partial(_on_member, screen, member, screen.promote)
+        case ["member", "update", member, *_]:
+            urls = flags.get("peer-urls", "")
+            return partial(_on_member, screen, member, lambda row: screen.update_member(row, urls))
+        case ["move-leader", member, *_]:
+            return partial(_on_member, screen, member, screen.make_leader)
+    return None
+
+
+def _upkeep_flow(screen: MembersScreen, words: list[str]) -> Flow | None:
+    match words:
+        case ["compact" | "compaction", revision, *_]:
+            return partial(screen.compact, revision)
+        case ["defrag", member, *_]:
+            return partial(_on_member, screen, member, screen.defrag)
+        case ["snapshot", "save", file, *_]:
+            return partial(screen.snapshot, screen.table.current, file)
+        case ["endpoint", "hashkv"]:
+            return screen.hash_check
+        case ["alarm", "disarm"]:
+            return partial(_disarm, screen)
+    return None
+
+
+async def _on_member(screen: MembersScreen, typed: str, work: Callable[[MemberRow], Awaitable[object]]) -> None:
+    """A member by its name, or by its ID as etcdctl prints it: hex, or decimal in its list of alarms."""
+    plain = typed.lower().removeprefix("0x")
+    rows = screen.shown.rows
+    row = next((row for row in rows if row.name == typed), None) or next(
+        (row for row in rows if plain in (f"{row.member.id:x}", f"{row.member.id:016x}", str(row.member.id))), None
+    )
+    if row is None:
+        screen.flash(Text.assemble("there is no member ", safe(typed, limit=NAME_LIMIT)), "warn")
+        return
+    screen.table.go_to(row.member.id)
+    await work(row)
+
+
+async def _disarm(screen: MembersScreen) -> None:
+    """One alarm is reviewed at once, several are offered."""
+    await screen.read()
+    alarms = screen.shown.alarms or ()
+    if len(alarms) == 1:
+        await screen.disarm(alarms[0])
+    elif alarms:
+        screen.action_maintenance()
+    else:
+        screen.flash("no alarm is raised", "good")
+
+
+# --- users and roles -------------------------------------------------------------------------------------
+
+
+def _access_flow(screen: AuthScreen, words: list[str], flags: dict[str, str]) -> Flow | None:
+    auth = screen.session.client.auth
+    match words:
+        case ["user", "add", name, *_]:
+            return partial(_add_user, screen, name, flags)
+        case ["role", "add", name, *_]:
+            return partial(screen.add_role, name)
+        case ["user" | "role" as kind, "delete", name, *_]:
+            return partial(_on_access, screen, kind, name, screen.delete)
+        case ["user", "passwd", name, *_]:
+            return partial(_on_access, screen, "user", name, lambda row: screen.set_password(row.name))
+        case ["user", "grant-role", name, role, *_]:
+            return partial(_on_access, screen, "user", name, lambda row: screen.change(
+                access.grant_role(row.name, role), lambda: auth.user_grant_role(row.name, role),
+                f"{row.name} has the role {role}",
+            ))  # fmt: skip
+        case ["user", "revoke-role", name, role, *_]:
+            return partial(_on_access, screen, "user", name, lambda row: screen.change(
+                access.revoke_role(row.name, role), lambda: auth.user_revoke_role(row.name, role),
+                f"{row.name} lost the role {role}",
+            ))  # fmt: skip
+    return None
+
+
+async def _add_user(screen: AuthScreen, typed: str, flags: dict[str, str]) -> None:
+    """A password in the line is not taken: it stood on the screen."""
+    name, _, password = typed.partition(":")
+    if password or "new-user-password" in flags:
+        screen.flash("the password of the line is not used; type it here", "warn")
+    await screen.add_user(name, with_password="no-password" not in flags or flags["no-password"] == "false")
+
+
+async def _on_access(screen: AuthScreen, kind: str, name: str, work: Callable[[AccessRow], Awaitable[object]]) -> None:
+    await screen.read()
+    row = next((row for row in screen.table.all_rows if (row.kind, row.name) == (kind, name)), None)
+    if row is None:
+        screen.flash(safe(f"there is no {kind} {name}", limit=2 * NAME_LIMIT), "warn")
+        return
+    screen.table.go_to((kind, name))
+    await work(row)

@@ -1,0 +1,374 @@
+"""Flows that write one key, from any screen: edit, new, put, restore; each reviewed, guarded, with a draft kept.
+
+Every public coroutine runs inside a worker of the screen: it waits for dialogs. Failures end as a flash, never as
+an exception, and the draft of an edit survives all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rich.text import Text
+
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
+from etcdtui.core.plan import PlanLine, WritePlan, line
+from etcdtui.core.types import KeyValue
+from etcdtui.core.value import Value
+from etcdtui.services.values import valuediff
+from etcdtui.services.values.kubernetes import edit_refusal
+from etcdtui.services.values.valuediff import Hiding, Look, hiding, merge
+from etcdtui.services.writing import editing
+from etcdtui.services.writing.committing import Committed, Refused
+from etcdtui.services.writing.drafts import Draft, Drafts, drafts_of
+from etcdtui.services.writing.editing import Conflict, Gone, NotKnown, Saved, editable
+from etcdtui.services.writing.restore import plan_restore
+from etcdtui.services.writing.writes import DryRun, Writes
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.flows.outside import OutsideEditor
+from etcdtui.ui.modals.ask import AskDialog
+from etcdtui.ui.modals.conflict import MERGE, MINE, THEIRS, ConflictDialog
+from etcdtui.ui.modals.edit import EditDialog
+from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.modals.review import EDIT, RUN, ReviewDialog
+from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.text import safe
+
+FILE_LIMIT = 8 * 1024 * 1024
+
+
+class _Work(Value):
+    """One edit on its way: what was loaded and what it is now."""
+
+    key: bytes
+    base: KeyValue | None
+    value: bytes
+    lease: int = 0
+
+
+class KeyWriting:
+    """``reload`` shows what changed under a prefix."""
+
+    def __init__(self, screen: ClusterScreen, reload: Callable[[bytes], None]) -> None:
+        self.screen = screen
+        self.reload = reload
+
+    @property
+    def writes(self) -> Writes:
+        return self.screen.session.writes
+
+    @property
+    def drafts(self) -> Drafts:
+        return drafts_of(self.writes)
+
+    def flash(self, words: str | Text, tone: str = "accent") -> None:
+        self.screen.flash(words, tone)
+
+    def failed(self, error: Exception) -> None:
+        self.flash(error_line(error), "bad")
+
+    # --- edit --------------------------------------------------------------------------------------------
+
+    async def edit(self, key: bytes, *, external: bool = False) -> None:
+        """Load, offer a draft, edit, review, write."""
+        try:
+            base = await self.writes.get(key)
+        except EtcdError as error:
+            self.failed(error)
+            return
+        if why := (edit_refusal(key, base.value) if base else "") or self.writes.guard.why_not(key):
+            self.flash(why, "warn")
+            return
+        work = _Work(key, base, base.value if base else b"")
+        draft = self.drafts.find(key)
+        if draft is not None:
+            answer = await self._offer(draft, base)
+            if answer is None:
+                return
+            if answer == "r":
+                work = _Work(key, draft.base, draft.value)
+            else:
+                self.drafts.drop(key)
+        await self._edit_loop(work, external=external)
+
+    async def _offer(self, draft: Draft, now: KeyValue | None) -> str | None:
+        same = (draft.base.mod_revision if draft.base else 0) == (now.mod_revision if now else 0)
+        lines = [
+            line("there is a draft of this key that was not written", tone="head"),
+            line("the key is still as it was then" if same else "the key was changed since: writing will compare",
+                 tone="plain" if same else "warn"),
+            *(line("  ", change) for change in self._changes(draft, now)[:8]),
+        ]  # fmt: skip
+        title = Text.assemble("draft  ", safe(draft.key, "bold", limit=60))
+        return await self.screen.app.push_screen_wait(
+            AskDialog(title, lines, [("r", "resume it"), ("d", "discard it and edit")])
+        )
+
+    def _changes(self, draft: Draft, now: KeyValue | None) -> list[str]:
+        return valuediff.changes(now.value if now else b"", draft.value, self.hiding(draft.key))
+
+    async def _edit_loop(self, work: _Work, *, external: bool = False) -> None:
+        while True:
+            edited = await (self._edit_outside(work) if external else self._edit_inside(work))
+            if edited is None:
+                return
+            work = edited
+            answer = await self._review(work)
+            if answer == EDIT:
+                continue
+            if answer != RUN:
+                if await self._keep(work):
+                    return
+                continue
+            again = await self._write(work)
+            if again is None:
+                return
+            work = again
+
+    async def _edit_inside(self, work: _Work) -> _Work | None:
+        shown = editable(work.value)
+        if shown.too_big:
+            wanted = await OutsideEditor(self.screen).is_wanted(len(work.value))
+            return await self._edit_outside(work) if wanted else None
+        limit = editing.size_limit(self.writes.guard)[1]
+        original = work.base.value if work.base else None
+        dialog = EditDialog(
+            work.key,
+            shown,
+            size_limit=limit,
+            original=original,
+            keep=lambda value: self._store(replace(work, value=value)),
+        )
+        answer: tuple[str, bytes] | None = await self.screen.app.push_screen_wait(dialog)
+        if answer is None:
+            if dialog.kept and work.value == (original or b""):
+                self.drafts.drop(work.key)
+            elif dialog.kept:
+                self._store(work)
+            return None
+        kind, value = answer
+        edited = replace(work, value=value)
+        if kind == "draft":
+            return None if await self._keep(edited) else await self._edit_inside(edited)
+        self._store(edited)
+        return edited
+
+    async def _edit_outside(self, work: _Work) -> _Work | None:
+        """``$EDITOR`` on the terminal; the live parts of the program go on."""
+        editor = OutsideEditor(self.screen)
+        value = await editor.edit(work.key, work.value, lambda left: self._store(replace(work, value=left)))
+        if value is None:
+            return None
+        if value == (work.base.value if work.base else None):
+            self.flash("nothing is changed")
+            return None
+        return replace(work, value=value)
+
+    def _store(self, work: _Work) -> bool:
+        """Save the draft; a flash when that fails."""
+        try:
+            self.drafts.save(work.key, work.base, work.value)
+        except OSError as error:
+            self.flash(f"the draft could not be saved: {error.strerror}", "bad")
+            return False
+        return True
+
+    async def _keep(self, work: _Work) -> bool:
+        """Keep it as a draft; where that fails it is a person who gives the text up. False: go on editing."""
+        if self._store(work):
+            self.flash("kept as a draft; e on this key offers it again")
+            return True
+        lines = [
+            line("the text cannot be kept: drafts cannot be written to", tone="warn"),
+            line("  ", str(self.drafts.folder)),
+            line("$XDG_STATE_HOME names another place, at the next start", tone="dim"),
+        ]
+        answers = [("e", "go on editing"), ("x", "throw it away")]
+        dialog = AskDialog(Text("no place for a draft"), lines, answers)
+        return await self.screen.app.push_screen_wait(dialog) == "x"
+
+    # --- review and write --------------------------------------------------------------------------------
+
+    async def plan_for(self, work: _Work) -> WritePlan:
+        """The plan of an edit."""
+        ttl = await self.writes.lease_ttl(work.base.lease if work.base else work.lease)
+        return editing.plan_edit(self.writes.guard, work.key, work.base, work.value, lease=work.lease, ttl=ttl)
+
+    def hiding(self, key: bytes) -> Hiding:
+        """What the profile masks of a key's value."""
+        return hiding(self.screen.session.profile.mask, key)
+
+    def diff_of(self, key: bytes, before: bytes | None, after: bytes) -> Callable[[Look], list[PlanLine]]:
+        """The difference for a review, as it is looked at."""
+        hidden = self.hiding(key)
+        return lambda look: valuediff.view(before, after, hidden, look)
+
+    async def _review(self, work: _Work) -> str | None:
+        plan = await self.plan_for(work)
+
+        async def dry() -> str:
+            step = editing.edit_step(work.key, work.base, work.value, work.lease)
+            outcome = await self.writes.apply(plan, (step,), dry=True)
+            return _dry_words(isinstance(outcome, DryRun) and outcome.holds)
+
+        diff = self.diff_of(work.key, work.base.value if work.base else None, work.value)
+        dialog = ReviewDialog(plan, self.writes.guard, dry=dry, editing=True, diff=diff)
+        return await self.screen.app.push_screen_wait(dialog)
+
+    async def _write(self, work: _Work) -> _Work | None:
+        """Write; a conflict may give the work to go on with."""
+        health = await self.screen.session.monitor.poll()  # what was known before the dialogs may be over
+        if why := health.why_no_puts:
+            if self._store(work):
+                self.flash(f"not written, kept as a draft. {why}", "bad")
+            return None
+        plan = await self.plan_for(work)
+        try:
+            result = await editing.save(self.writes, plan, work.base, work.value, lease=work.lease, drafts=self.drafts)
+        except EtcdError as error:
+            self.failed(error)
+            return None
+        except OSError as error:
+            self.flash(f"not written, because the draft could not be saved: {error.strerror}", "bad")
+            return None if await self._keep(work) else work
+        if isinstance(result, Saved):
+            how = " (the answer was lost; read again: it is written)" if result.settled else ""
+            self.flash(Text.assemble("saved ", safe(work.key, limit=80), f" at rev {result.revision}{how}"), "good")
+            self.reload(work.key)
+            return None
+        if isinstance(result, NotKnown):
+            self.flash(f"written or not is not known; the draft is kept. {result.reason}", "bad")
+            return None
+        if isinstance(result, DryRun):
+            branch = "THEN" if result.holds else "ELSE"
+            self.flash(f"dry run: nothing was sent; {branch} would run", "warn")
+            return None
+        return await self._resolve(work, result)
+
+    async def _resolve(self, work: _Work, result: Conflict | Gone) -> _Work | None:
+        theirs = result.theirs if isinstance(result, Conflict) else None
+        base_value = work.base.value if work.base else b""
+        merged = merge(base_value, work.value, theirs.value) if theirs is not None and work.base else None
+        why_not = "" if merged is not None or theirs is None else "both changed the same place: no merge without you"
+        self.reload(work.key)
+        dialog = ConflictDialog(work.base, theirs, work.value, merged, why_not, self.hiding(work.key))
+        answer = await self.screen.app.push_screen_wait(dialog)
+        if answer == MERGE and merged is not None:
+            return await self._again(replace(work, base=theirs, value=merged))
+        if answer == THEIRS:
+            self.drafts.drop(work.key)
+            self.flash("theirs stays; your draft is dropped")
+            return None
+        if answer == MINE:
+            return replace(work, base=theirs)
+        return None if await self._keep(work) else work
+
+    async def _again(self, work: _Work) -> _Work | None:
+        """A merge is reviewed before it is written, and may meet the next conflict."""
+        answer = await self._review(work)
+        if answer == RUN:
+            return await self._write(work)
+        if answer == EDIT:
+            return work
+        return None if await self._keep(work) else work
+
+    # --- new and put -------------------------------------------------------------------------------------
+
+    async def new(self, prefix: bytes) -> None:
+        """Ask for a name, then the value; an existing key is never overwritten."""
+        key = await self.ask_key("new key", escape_key(prefix))
+        if key is None:
+            return
+        try:
+            if await self.writes.get(key) is not None:
+                self.flash(Text.assemble("it exists already: ", safe(key, limit=100), "; e edits it"), "warn")
+                return
+        except EtcdError as error:
+            self.failed(error)
+            return
+        await self._edit_loop(_Work(key, None, b""))
+
+    async def ask_key(self, title: str, value: str) -> bytes | None:
+        """A key typed by a person, escapes read; ``None`` when closed or not a key."""
+        text = await self.screen.app.push_screen_wait(
+            PromptDialog(Text(title), Text(r"\xNN, \n, \t and \\ are escapes"), value=value)
+        )
+        if not text:
+            return None
+        try:
+            return parse_key(text)
+        except KeySyntaxError as error:
+            self.flash(str(error), "warn")
+            return None
+
+    async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
+        """A put from the command line: the safe version of itself, on what the key is now."""
+        try:
+            base = await self.writes.get(key)
+        except EtcdError as error:
+            self.failed(error)
+            return
+        work = _Work(key, base, value, lease)
+        if base is not None and base.value == value:
+            self.flash("the key holds that value already; nothing to write")
+            return
+        answer = await self._review(work)
+        again = work if answer == EDIT else await self._write(work) if answer == RUN else None
+        if again is not None:
+            await self._edit_loop(again)
+
+    async def put_file(self, key: bytes, path: Path, *, lease: int = 0) -> None:
+        try:
+            value = await asyncio.to_thread(_read_some, path)
+        except OSError as error:
+            self.flash(f"the file cannot be read: {error.strerror}", "bad")
+            return
+        if len(value) > FILE_LIMIT:
+            self.flash("the file is larger than any value can be", "warn")
+            return
+        await self.put(key, value, lease=lease)
+
+    async def restore(self, version: KeyValue) -> None:
+        """Put an old version back, compared with what the key is now."""
+        try:
+            now = await self.writes.get(version.key)
+            made = await plan_restore(self.writes.guard, self.writes, version, now)
+        except EtcdError as error:
+            self.failed(error)
+            return
+        plan = made.plan
+        diff = self.diff_of(version.key, now.value if now else None, version.value)
+
+        async def dry() -> str:
+            outcome = await self.writes.apply(plan, made.groups[0], dry=True)
+            return _dry_words(isinstance(outcome, DryRun) and outcome.holds)
+
+        if await self.screen.app.push_screen_wait(ReviewDialog(plan, self.writes.guard, dry=dry, diff=diff)) != RUN:
+            return
+        try:
+            result = await self.writes.apply(plan, made.groups[0])
+        except EtcdError as error:
+            self.failed(error)
+            return
+        if isinstance(result, Committed):
+            self.flash(f"version {version.version} is back, at rev {result.revision}", "good")
+        elif isinstance(result, Refused):
+            self.flash("not written: the key was changed meanwhile", "bad")
+        elif isinstance(result, DryRun):
+            self.flash("dry run: nothing was sent", "warn")
+        else:
+            self.flash(f"written or not is not known: {result.reason}", "bad")
+        self.reload(version.key)
+
+
+def _dry_words(holds: bool) -> str:
+    return "the condition holds now: THEN would run" if holds else "the condition fails now: ELSE would run"
+
+
+def _read_some(path: Path) -> bytes:
+    """The file's content, at most a byte more than is allowed."""
+    with path.open("rb") as file:
+        return file.read(FILE_LIMIT + 1)

@@ -1,0 +1,79 @@
+"""Editing a value in the person's own ``$EDITOR``: a private file, the terminal lent, what is saved taken back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from rich.text import Text
+
+from etcdtui.core.plan import line
+from etcdtui.core.units import format_size
+from etcdtui.services.writing import editing
+from etcdtui.services.writing.editing import Editable, EditMode, to_value
+from etcdtui.services.writing.editor import NoEditor, edit_file, run_editor
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.lending import lend_terminal
+from etcdtui.ui.modals.ask import AskDialog
+from etcdtui.ui.screens.base import ClusterScreen
+
+
+class OutsideEditor:
+    """For one screen, whose status line tells what goes wrong. Call it from a worker: it waits for dialogs."""
+
+    def __init__(self, screen: ClusterScreen) -> None:
+        self.screen = screen
+
+    async def is_wanted(self, size: int) -> bool:
+        """Whether a value that the editor here does not take is to be opened in the person's own."""
+        limit = f"{format_size(editing.EDIT_BYTES)}, {editing.EDIT_LINES} lines, {editing.EDIT_LINE} characters a line"
+        lines = [
+            line(f"the value has {format_size(size)}; the editor here takes at most {limit}", tone="head"),
+            line("$EDITOR opens it in a private file; what it saves is reviewed before anything is written"),
+        ]
+        title = Text("too large for the editor here")
+        return await self.screen.app.push_screen_wait(AskDialog(title, lines, [("E", "open $EDITOR")])) == "E"
+
+    async def edit(self, key: bytes, value: bytes, keep: Callable[[bytes], bool]) -> bytes | None:
+        """The value as it was saved, ``None`` when it was not; the live parts of the program go on meanwhile.
+
+        ``keep`` stores what an editor that was killed had saved, and answers whether that worked.
+        """
+        shown = _for_file(value)
+        text = shown.text.encode() if shown.mode is not EditMode.TEXT else value
+        try:
+            async with edit_file(key, text) as path:
+                result = await lend_terminal(self.screen.app, lambda: run_editor(path, text, os.environ))
+        except NoEditor as error:
+            self.screen.flash(error_line(error), "bad")
+            return None
+        except OSError as error:
+            self.screen.flash(f"the value could not be put into a file for the editor: {error.strerror}", "bad")
+            return None
+        if result.value is None:
+            kept = result.left is not None and shown.mode is EditMode.TEXT and keep(result.left)
+            then = "what it had saved is kept as a draft" if kept else "nothing is changed"
+            self.screen.flash(f"{result.problem}; {then}", "warn")
+            return None
+        if shown.mode is EditMode.TEXT:
+            drop = result.newline_added and await self._drop_newline()
+            return result.value[:-1] if drop else result.value
+        try:
+            return to_value(shown.mode, result.value.decode("utf-8", "replace").removesuffix("\n"))
+        except ValueError as error:
+            self.screen.flash(str(error), "bad")
+            return None
+
+    async def _drop_newline(self) -> bool:
+        lines = [line("the value had no line end at its end; the editor added one")]
+        answers = [("k", "keep it as it was: none"), ("a", "add it")]
+        answer = await self.screen.app.push_screen_wait(AskDialog(Text("final line end"), lines, answers))
+        return answer != "a"
+
+
+def _for_file(value: bytes) -> Editable:
+    """For a file on disk any UTF-8 text is exact; only binary values become hex."""
+    try:
+        return Editable(EditMode.TEXT, value.decode())
+    except UnicodeDecodeError:
+        return Editable(EditMode.HEX, editing.hex_text(value))

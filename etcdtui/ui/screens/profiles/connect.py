@@ -1,0 +1,175 @@
+"""What is shown until the first session stands: who is asked, what came of it, and that it tries again by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Static
+
+from etcdtui.config.schema import Profile
+from etcdtui.config.secrets import Secret
+from etcdtui.core.errors import AuthFailed, EtcdError, TlsError
+from etcdtui.ui.errors import error_text
+from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, ask_password
+from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.footer import FooterLine
+from etcdtui.ui.widgets.statusline import StatusLine
+from etcdtui.ui.widgets.title import TitleFacts, TitleLine
+
+if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+    from etcdtui.services.session.session import Session
+
+RETRY_SECONDS = 2.0
+SLOWLY = 10.0
+"""Seconds until a certificate that was refused may have been replaced."""
+LET_OUT = 0.001
+"""Seconds for the painted frame to leave before what connecting needs is imported, which keeps the loop busy."""
+ENDPOINTS_SHOWN = 5
+ASK_AFTER = 0.15
+"""Seconds an attempt has before every endpoint is asked on its own why it does not answer; most need less."""
+WORDS_LIMIT = 200
+
+
+class ConnectScreen(Screen[None]):
+    """Opens ``profile`` once it is painted. Retries what may heal by itself."""
+
+    BINDINGS = [("r,enter", "retry", "retry")]
+    DEFAULT_CSS = """
+    ConnectScreen > #connect { height: 1fr; padding: 1 2; }
+    ConnectScreen Static { height: auto; margin-bottom: 1; }
+    ConnectScreen .-empty { display: none; }
+    """
+
+    def __init__(self, profile: Profile, opener: Opener) -> None:
+        super().__init__()
+        self.profile = profile
+        self.opener = opener
+        self.title_line = TitleLine()
+        self.status_line = StatusLine()
+        self.words = Static(Text(), markup=False)
+        self.told = Static(Text(), markup=False, classes="-empty")
+        self.reason = Static(Text(), markup=False)
+        self._verdicts: dict[str, EtcdError | None] = {}
+        self._began = time.monotonic()
+        self._attempts = 0
+        self._hint = ""
+        self._password: Secret | None = None
+        self._again = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        yield self.title_line
+        with Vertical(id="connect"):
+            yield self.words
+            yield self.told
+            yield self.reason
+        yield self.status_line
+        yield FooterLine()
+
+    def on_mount(self) -> None:
+        self.title_line.facts = TitleFacts(
+            profile=self.profile.name,
+            color=self.profile.env.color,
+            plaintext=bool(self.profile.endpoints) and not self.profile.is_tls,
+            unchecked=self.profile.is_unchecked,
+            writable=not self.profile.read_only,
+            note="connecting",
+        )
+        self.query_one(FooterLine).hints = (("r", "retry"), ("P", "profiles"), ("q", "quit"))
+        shown = self.profile.endpoints[:ENDPOINTS_SHOWN]
+        more = len(self.profile.endpoints) - len(shown)
+        named = ", ".join(shown) or f"what DNS says of {self.profile.discovery_srv}"
+        self.words.update(
+            Text.assemble("Connecting to ", safe(named, limit=400), f" and {more} more" if more > 0 else "")
+        )
+        self.app.call_later(self._paint_first)  # the app's own queue waits until it has begun to paint
+
+    def _paint_first(self) -> None:
+        self.refresh()
+        self.call_after_refresh(self.set_timer, LET_OUT, self._start)
+
+    def _start(self) -> None:
+        self._began = time.monotonic()
+        self.set_interval(1.0, self._count)
+        self.run_worker(self._connect(), group="connect", exclusive=True)
+
+    def action_retry(self) -> None:
+        self._again.set()
+
+    async def _connect(self) -> None:
+        while True:
+            self._attempts += 1
+            self._count()
+            if not self.profile.discovery_srv:
+                self.run_worker(self._ask_endpoints(), group="ask", exclusive=True)
+            try:
+                session = await self._attempt()
+            except EtcdError as error:
+                self.reason.update(error_text(error))
+                if isinstance(error, AuthFailed):
+                    self._password = None
+                slowly = SLOWLY if isinstance(error, TlsError) else None
+                await self._wait(RETRY_SECONDS if error.retryable else slowly)
+            else:
+                self.workers.cancel_group(self, "ask")
+                self.post_message(SessionOpened(session))
+                return
+
+    async def _attempt(self) -> Session:
+        if self.profile.auth.asks and self._password is None:
+            self._password = await ask_password(self, self.profile)
+        return await self.opener(self.profile, self._password, shown=True)
+
+    async def _ask_endpoints(self) -> None:
+        """Show what each endpoint says as soon as it says it; what another attempt found stays until then."""
+        await asyncio.sleep(ASK_AFTER)
+        from etcdtui.services.session.dialing import ask_endpoints  # it has the client, which waits for the first paint
+
+        try:
+            async with aclosing(ask_endpoints(self.profile)) as answers:
+                async for endpoint, error in answers:
+                    self._verdicts[endpoint] = error
+                    self._show_verdicts()
+        except EtcdError:
+            pass  # the attempt itself tells it
+
+    def _show_verdicts(self) -> None:
+        from etcdtui.services.session.dialing import plain_words
+
+        lines = []
+        wide = max(len(endpoint) for endpoint in self._verdicts)
+        for endpoint, error in sorted(self._verdicts.items(), key=lambda item: self._place(item[0])):
+            said = safe("answers" if error is None else plain_words(error), limit=WORDS_LIMIT)
+            lines.append(Text.assemble(safe(endpoint.ljust(wide), limit=WORDS_LIMIT), "  ", said))
+        self.told.update(Text("\n").join(lines[:ENDPOINTS_SHOWN]))
+        self.told.remove_class("-empty")
+
+    def _place(self, endpoint: str) -> int:
+        """Where an endpoint stands in the profile."""
+        named = self.profile.endpoints
+        return named.index(endpoint) if endpoint in named else len(named)
+
+    def _count(self) -> None:
+        """The status line: how long it has been, which attempt this is, and what comes next."""
+        seconds = int(time.monotonic() - self._began)
+        attempt = f"attempt {self._attempts}" if self._attempts > 1 else "connecting"
+        self.status_line.set_parts(safe(f"{attempt}, {seconds} s"), safe(self._hint))
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Until it is time to try again, or ``r``; with None only ``r``."""
+        again = "r tries again, P chooses another profile"
+        self._hint = again if seconds is None else "trying again by itself; r at once"
+        self._count()
+        self._again.clear()
+        try:
+            await asyncio.wait_for(self._again.wait(), seconds)
+        except TimeoutError:
+            pass
+        if seconds is None:
+            self._hint = ""
