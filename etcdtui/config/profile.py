@@ -11,7 +11,7 @@ from etcdtui.config.files import private_key_problem
 from etcdtui.config.presets import apply_preset
 from etcdtui.config.report import Report
 from etcdtui.config.schema import DEFAULT_ENDPOINT, Common, Defaults, Environment, Profile
-from etcdtui.config.strict_yaml import Node, Section
+from etcdtui.config.strict_yaml import Node, Scalar, Section
 
 LOCAL = "local"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -54,8 +54,10 @@ def finish(profile: Profile, node: Node, environments: Mapping[str, Environment]
 
     if profile.environment and profile.environment not in environments:
         report.unknown(at("environment"), "environment", profile.environment, environments)
-    if not profile.endpoints and not profile.discovery_srv and "endpoints" not in entries:
-        report.add(line, "the profile names no endpoints (or preset, or discovery_srv)")
+    stated_endpoints = entries.get("endpoints")
+    said_nothing = stated_endpoints is None or (isinstance(stated_endpoints, Scalar) and stated_endpoints.is_null)
+    if not profile.endpoints and not profile.discovery_srv and said_nothing:  # what is wrong in a list is told already
+        report.add(at("endpoints"), "the profile names no endpoints (or preset, or discovery_srv)")
     stated = profile.read_only if "read_only" in entries else None
     settled = settle(profile, environments, stated=stated)
     if stated is False and settled.environment and settled.env.read_only and not settled.override_environment:

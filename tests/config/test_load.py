@@ -269,3 +269,9 @@ def test_every_key_of_the_schema_is_in_the_example() -> None:
 def test_what_no_screen_reads_is_not_known(loads: Loads, name: str) -> None:
     config = loads(f"profiles:\n  a:\n    endpoints: 127.0.0.1:1\n    {name}: []\n")
     assert any(f"{name!r} is unknown" in str(problem) for problem in config.problems)
+
+
+def test_endpoints_said_to_be_nothing_are_no_endpoints(loads: Loads) -> None:
+    config = loads("profiles:\n  a:\n    endpoints: ~\n")
+    assert not config.profiles
+    assert [(p.line, "names no endpoints" in p.text) for p in config.problems] == [(3, True)]

@@ -17,6 +17,7 @@ from etcdtui.services.writing.journal import unfinished
 from etcdtui.services.writing.undo import plan_undo, run_undo
 from etcdtui.services.writing.writes import Writes
 from tests.services.writing_support import everything, must_get, writes_on
+from tests.support import eventually
 from tests.support.server import Server
 
 KEYS = 1000
@@ -107,6 +108,13 @@ async def _sides(writes: Writes, sides: tuple[bytes, bytes]) -> tuple[bytes, byt
     return full, other, {k[len(full) :]: v for k, v in now.items()}
 
 
+def _connections(etcd: Server) -> int:
+    """Connections that the server has open on its client port, from the kernel's table (proc(5), tcp)."""
+    port = int(etcd.endpoint.rpartition(":")[2])
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[1].partition(":")[2], 16) == port and row[3] in ("01", "08") for row in rows)
+
+
 @asynccontextmanager
 async def forks() -> AsyncIterator[Callable[[str], Awaitable[int]]]:
     """Runs one line in a fork of the program and returns how it ended."""
@@ -143,9 +151,11 @@ async def test_sigkill_at_any_point_of_a_folder_rename_loses_and_doubles_nothing
             assert tails == wanted
             point = ("send:%d", "wire:%d:%%d", "answer:%d")[number % 3] % dice.randint(1, 15)
             point = point % dice.randint(0, 4000) if "%" in point else point
+            before = _connections(etcd)
             code = await run("\t".join((etcd.endpoint, str(tmp_path), full.decode(), other.decode(), point)))
             assert code in (-9, 0)
             cuts += code == -9
+            await eventually(lambda most=before: _connections(etcd) <= most)  # what the dead program had sent is read
             await _recover(writes, tmp_path, back=dice.random() < 0.5)
         assert (await _sides(writes, sides))[2] == wanted
     assert cuts >= KILLS * 0.9

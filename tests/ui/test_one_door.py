@@ -152,7 +152,7 @@ def test_the_rule_lets_through(source: str) -> None:
 
 OURS: dict[str, tuple[str, ...]] = {
     "app.py": ("safe(message).plain",),
-    "commanding.py": ("'; '.join(parsed.notices)",),
+    "flows/command.py": ("'; '.join(parsed.notices)",),
     "commands.py": ("f'go to {tab.label}'",),
     "dialogs.py": (
         "f'{screen.label} help'",
@@ -181,25 +181,25 @@ OURS: dict[str, tuple[str, ...]] = {
         "f'  to {self._verb()}:'",
         "f'and a second line: {self.confirmation.phrase} N'",
     ),
-    "screens/auth.py": (
+    "screens/auth/screen.py": (
         "(f'{what:<11}', tone('good'))",
         "f'             {words}'",
         "f'  {permission.type.name.lower():<10}'",
         "row.kind",
     ),
-    "screens/auth_change.py": ("kind.name.lower()",),
-    "screens/auth_rows.py": (
+    "screens/auth/change.py": ("kind.name.lower()",),
+    "screens/auth/rows.py": (
         "('' if tight and kind == 'prefix' else '  ' + kind, 'dim')",
         "f'{permission.type.name.lower():<10} '",
     ),
-    "screens/compare.py": (
+    "screens/compare/screen.py": (
         "SIGNS[row.kind]",
         "f\"all {many['same']} values are equal\"",
         "f\"{many['differs']} differ, {many['left']} only left, {many['right']} only right, {many['same']} equal\"",
         "self.left.name",
         "self.right.name",
     ),
-    "screens/history.py": (
+    "screens/history/screen.py": (
         "'   '.join(words)",
         "f'comparing revision {since} with now…'",
         "f'{words}   etcd stores no times'",
@@ -212,22 +212,22 @@ OURS: dict[str, tuple[str, ...]] = {
         "f' granted {row.granted}s   remaining {row.ttl}s   {_renewal(row)}'",
         "row.state.value",
     ),
-    "screens/members.py": (
+    "screens/members/screen.py": (
         "(quorum.words(), tone(quorum_tone))",
         "f\"   revision {health.revision or '?'}   term {term or '?'}\"",
         "f'   id {member.id:x}   {row.role}'",
         "row.role",
         "str(value)",
     ),
-    "screens/members_maintenance.py": (
+    "screens/members/maintenance.py": (
         "f'at revision {check.revision}: {check.verdict}'",
         "f'disarm {alarm.type.name}'",
     ),
-    "screens/profiles.py": (
+    "screens/profiles/screen.py": (
         "(f' {safe(name, limit=16).plain} ', block)",
         "f' etcdtui {__version__}  '",
     ),
-    "screens/results.py": (
+    "screens/compare/results.py": (
         "self._bytes(kv)",
         "str(kv.version)",
     ),
@@ -273,7 +273,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "right",
         "words",
     ),
-    "writing.py": ("title",),
+    "flows/key.py": ("title",),
 }
 """Looked at one by one: a ``Text`` that was made safe where it comes from (a title, an item's label, a line of a
 widget), a number, a word from a fixed set of ours (an enum, a tone, a state), or our own sentence kept in a field.
