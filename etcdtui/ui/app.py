@@ -14,14 +14,15 @@ from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
-from etcdtui.core.errors import EtcdError
 from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.ui.bindings import APP, bindings_for
+from etcdtui.ui.faults import Faults
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.resizing import follow_terminal_size
 from etcdtui.ui.screens.base import ClusterScreen
@@ -42,7 +43,6 @@ if TYPE_CHECKING:  # only named here, and importing these must wait for the firs
 
 QUIT_SECONDS = 2.0
 """How soon the second q, or ctrl+c, must follow the first."""
-ERROR_LIMIT = 200
 APP_ACTIONS = frozenset(
     """
     help palette menu command profiles unlock theme back close quit suspend next_pane previous_pane last_view
@@ -87,6 +87,7 @@ class EtcdtuiApp(App[int]):
         self.launch = launch
         self.opener = opener
         self.crash = crash
+        self._faults = Faults(self, crash)
         self.screen_types: Mapping[int, Entry] = ENTRIES
         self.state_files = tuple(state_files)
         self.session: Session | None = None
@@ -387,10 +388,9 @@ class EtcdtuiApp(App[int]):
         self.crash.report(error)
         self.exit(return_code=1)
 
-    def stop_for(self, error: BaseException) -> None:
-        """End the program for an error that happened outside of Textual's own handlers."""
-        if isinstance(error, EtcdError):
-            self.say(safe(str(error), limit=ERROR_LIMIT), "bad")
-            return
-        self.crash.report(error)
-        self.exit(return_code=1)
+    def tell_fault(self, owner: DOMNode, work: str, error: BaseException) -> None:
+        """A fault in work (``ui.spawn``) or in a task that nobody awaits: the program goes on and says it."""
+        self._faults.tell(owner, work, error)
+
+    def forget_fault(self, owner: DOMNode, work: str = "") -> None:
+        self._faults.forget(owner, work)

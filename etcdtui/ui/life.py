@@ -109,33 +109,53 @@ class CrashReporter:
     """Writes what a developer needs into a 0600 file and gives back one line for the terminal.
 
     The file has the traceback without local variables; ``secrets`` are the texts that must not be in it either.
+    ``line`` is what ended the program; ``noted`` are the lines about faults that it went on after. One fault that
+    comes again and again has one file and one line.
     """
 
     def __init__(self, folder: Path, secrets: Callable[[], Iterable[str]] = tuple) -> None:
         self.folder = folder
         self.secrets = secrets
         self.line = ""
+        self._noted: dict[object, str] = {}
+
+    @property
+    def noted(self) -> tuple[str, ...]:
+        return tuple(f"etcdtui met an {details}" for details in self._noted.values())
 
     def report(self, error: BaseException) -> str:
-        """The line for the terminal: the kind of error and where the details are; never its message."""
+        """The line for the terminal when the program ends by the error; never the error's own message."""
+        self.line = f"etcdtui stopped: {self._details(error)}"
+        return self.line
+
+    def note(self, error: BaseException) -> str:
+        """Write down a fault that the program goes on after: its kind and where the details are, for a sentence."""
+        where = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+        same = (type(error), *where)
+        if same not in self._noted:
+            if len(self._noted) >= CRASH_FILES:
+                del self._noted[next(iter(self._noted))]
+            self._noted[same] = self._details(error)
+        return self._noted[same]
+
+    def _details(self, error: BaseException) -> str:
         kind = type(error).__name__
         text = "".join(traceback.format_exception(error))
         for secret in self.secrets():
             if secret:
                 text = re.sub(re.escape(secret), "********", text)
         try:
-            path = self._write(text)
+            return f"internal error ({kind}); details: {self._write(text)}"
         except OSError as problem:
-            self.line = f"etcdtui stopped: internal error ({kind}); the details could not be saved: {problem.strerror}"
-        else:
-            self.line = f"etcdtui stopped: internal error ({kind}); details: {path}"
-        return self.line
+            return f"internal error ({kind}); the details could not be saved: {problem.strerror}"
 
     def _write(self, text: str) -> Path:
         private_folder(self.folder)
         for old in sorted(self.folder.glob("crash-*.txt"))[: -CRASH_FILES + 1]:
             old.unlink(missing_ok=True)
-        path = self.folder / f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
+        name = f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+        taken = (self.folder / f"{name}{suffix}.txt" for suffix in ("", *(f"-{n}" for n in range(2, 100))))
+        path = next(path for path in taken if not path.exists())
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

@@ -31,6 +31,7 @@ from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, log_r
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
     from etcdtui.services.session.session import Overrides, Session
+    from etcdtui.ui.app import EtcdtuiApp
 
 FAILED = 1
 NO_TERMINAL = 4
@@ -71,7 +72,7 @@ def run_app(launch: Launch) -> int:
 
 
 def _last_words(screen: TextIOWrapper, crash: CrashReporter, ending: _Ending) -> None:
-    for line in (crash.line, *ending.problems):
+    for line in (*crash.noted, crash.line, *ending.problems):
         if line:
             with contextlib.suppress(OSError):
                 print(line, file=screen, flush=True)
@@ -81,8 +82,6 @@ class _Stoppable(Protocol):
     """The app, as far as it concerns the end; naming its class would import Textual too early."""
 
     def exit(self, result: int | None = None, return_code: int = 0) -> None: ...
-
-    def stop_for(self, error: BaseException) -> None: ...
 
 
 class _Ending:
@@ -179,11 +178,11 @@ async def _opened(profile: Profile, overrides: Overrides, *, look: bool) -> Sess
     return session
 
 
-def _loose_end(app: _Stoppable, context: Mapping[str, object]) -> None:
-    """An error in a task that nobody awaits: ours ends the program like any other, a failed request's does not."""
+def _loose_end(app: EtcdtuiApp, context: Mapping[str, object]) -> None:
+    """An error in a task that nobody awaits: ours is told like one in work of a screen, a failed request's is not."""
     error = context.get("exception")
     if isinstance(error, BaseException) and not is_harmless(error):
-        app.stop_for(error)
+        app.tell_fault(app, str(context.get("message", "")), error)
 
 
 def _audit_file(profile: Profile | None, folder: Path) -> Path:

@@ -12,6 +12,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.services.session.session import Session
 from etcdtui.ui.run import run_app
 from etcdtui.ui.screens.keys.screen import KeysScreen
+from etcdtui.ui.spawn import spawn
 
 PLANTED = "planted-s3cret"
 
@@ -31,7 +32,7 @@ def crash_in_task(self: KeysScreen) -> None:
 
 
 def crash_in_worker(self: KeysScreen) -> None:
-    self.run_worker(_fail_later())
+    spawn(self, _fail_later, "planted")
 
 
 def native_noise(self: KeysScreen) -> None:

@@ -31,6 +31,7 @@ from etcdtui.ui.bindings import (
     key_words,
     keys_of,
 )
+from etcdtui.ui.spawn import read_again
 from etcdtui.ui.widgets.footer import FooterLine, Hint, TypedInto
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
@@ -261,6 +262,8 @@ class ClusterScreen(Screen[None]):
         if reason := self.why_not(action_id):
             self.flash(reason, "warn")
             return
+        if action_id == "refresh":
+            read_again(self)
         result = getattr(self, f"action_{action_id}")()
         if inspect.isawaitable(result):
             await result
