@@ -23,6 +23,7 @@ from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF, Child
 from etcdtui.services.session.session import Session
 from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
+from etcdtui.ui.flows.host import FlowHost
 from etcdtui.ui.screens.keys.screen import KeysScreen
 
 STALL = 0.05
@@ -36,7 +37,7 @@ class Stage(App[None]):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.keys = KeysScreen(session)
+        self.keys = KeysScreen(session, FlowHost())
 
     def on_mount(self) -> None:
         self.push_screen(self.keys)

@@ -23,10 +23,11 @@ from etcdtui.config.launch import Launch
 from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.ui.bindings import APP, bindings_for
 from etcdtui.ui.faults import Faults
+from etcdtui.ui.flows.host import FlowHost
+from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.resizing import follow_terminal_size
-from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.entries import ENTRIES, Entry
+from etcdtui.ui.screens import MAIN, Entry
 from etcdtui.ui.screens.profiles.connect import ConnectScreen
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened
 from etcdtui.ui.text import TerminalNet, safe
@@ -88,7 +89,7 @@ class EtcdtuiApp(App[int]):
         self.opener = opener
         self.crash = crash
         self._faults = Faults(self, crash)
-        self.screen_types: Mapping[int, Entry] = ENTRIES
+        self.screen_types: Mapping[int, Entry] = MAIN
         self.state_files = tuple(state_files)
         self.session: Session | None = None
         self.deck: dict[int, ClusterScreen] = {}
@@ -203,8 +204,8 @@ class EtcdtuiApp(App[int]):
         return [self._mode(number, generation) for number in self.screen_types] if generation else []
 
     def _make_screen(self, number: int, session: Session) -> ClusterScreen:
-        screen = self.screen_types[number].load()(session)
-        screen.set_tabs(tuple(Tab(n, kind.label) for n, kind in self.screen_types.items()), self.user_keys)
+        tabs = tuple(Tab(n, kind.label) for n, kind in self.screen_types.items())
+        screen = self.screen_types[number].load()(session, FlowHost(tabs, self.user_keys))
         self.deck[number] = screen
         return screen
 

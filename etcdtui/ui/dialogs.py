@@ -12,12 +12,12 @@ from rich.text import Text
 
 from etcdtui import __version__
 from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
+from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.profiles.opening import log_in
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from etcdtui.ui.text import safe

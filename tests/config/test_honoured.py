@@ -27,7 +27,7 @@ from etcdtui.config.schema import (
     Tls,
 )
 from etcdtui.core.etcdctl_grammar import SCREENS as TYPED
-from etcdtui.ui.screens.built import SCREENS as BUILT
+from etcdtui.ui.screens import MAIN
 
 ROOT = Path(etcdtui.__file__).parent
 READERS = (
@@ -119,4 +119,4 @@ def test_every_flag_is_asked_for() -> None:
 
 
 def test_the_screens_that_can_be_asked_for_are_those_that_exist() -> None:
-    assert dict(SCREENS) == dict(TYPED) == {number: kind.screen_name for number, kind in BUILT.items()}
+    assert dict(SCREENS) == dict(TYPED) == {number: kind.screen_name for number, kind in MAIN.items()}

@@ -23,8 +23,8 @@ from etcdtui.ui.bindings import (
     actions_for,
     key_words,
 )
-from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.built import SCREENS
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.screens import MAIN
 from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history.screen import HistoryScreen
 from etcdtui.ui.screens.keys.pane import ValuePane
@@ -89,7 +89,7 @@ def bound(place: str) -> list[Action]:
     ids = {binding.id for binding in own if isinstance(binding, Binding)}
     rows = list({row.id: row for row in reversed(actions_for(place)) if row.id in ids}.values())[::-1]
     if place == APP:
-        rows = [row for row in rows if not row.id.startswith("go_") or int(row.id[3:]) in SCREENS]
+        rows = [row for row in rows if not row.id.startswith("go_") or int(row.id[3:]) in MAIN]
     return rows
 
 
@@ -103,7 +103,7 @@ def _sections() -> Iterator[str]:
     yield _section("In lists and trees", bound(LIST))
     yield _section("In tables", bound(TABLE))
     yield _section("In the pane with a value", bound(VALUE))
-    for number, kind in SCREENS.items():
+    for number, kind in _mains().items():
         about = " ".join(kind.about.split())
         yield _section(f"{number} {kind.label}", bound(kind.screen_name), about)
     for above in (HistoryScreen, CensusScreen, SearchScreen):
@@ -142,9 +142,13 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def _mains() -> dict[int, type[ClusterScreen]]:
+    return {number: entry.load() for number, entry in MAIN.items()}
+
+
 def _screens() -> dict[str, type[ClusterScreen]]:
     above: tuple[type[ClusterScreen], ...] = (HistoryScreen, CensusScreen, SearchScreen)
-    return {kind.screen_name: kind for kind in (*above, *SCREENS.values())}
+    return {kind.screen_name: kind for kind in (*above, *_mains().values())}
 
 
 def unlisted() -> list[Action]:

@@ -17,8 +17,9 @@ from etcdtui.services.session.session import Overrides, Session
 from etcdtui.services.writing.audit import OLDER_PAGE, Audit
 from etcdtui.services.writing.committing import Committed
 from etcdtui.services.writing.editing import plan_edit
+from etcdtui.ui.flows.host import FlowHost
+from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.screens.activity import ActivityScreen
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.txn import TxnScreen
 from etcdtui.ui.widgets.field import Field
 from tests.support import Server, eventually
@@ -37,7 +38,7 @@ async def shown(
     app: App[None] = App()
     try:
         async with app.run_test(size=(120, 40)) as pilot:
-            screen = kind(session)
+            screen = kind(session, FlowHost())
             await app.push_screen(screen)
             yield screen, pilot
     finally:

@@ -1,6 +1,6 @@
 """Hostile keys and values reach no terminal: every screen, with its help, menu and palette, in a real terminal.
 
-A new screen is covered by being in ``SCREENS``; what it needs to show hostile data goes into ``fill``.
+A new screen is covered by being in ``MAIN``; what it needs to show hostile data goes into ``fill``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from etcdtui.ui.screens.built import SCREENS
+from etcdtui.ui.screens import MAIN
 from tests.support import PtyApp, Server
 
 HOSTILE = (
@@ -60,11 +60,11 @@ async def fill(etcd: Server) -> None:
         await etcd.call("auth/role/add", name=f"r{name}")
 
 
-@pytest.mark.parametrize("number", sorted(SCREENS))
+@pytest.mark.parametrize("number", sorted(MAIN))
 async def test_no_screen_lets_foreign_control_characters_out(etcd: Server, tmp_path: Path, number: int) -> None:
     await fill(etcd)
     env = {"XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
-    argv = [sys.executable, "-c", START, "--write", "--screen", SCREENS[number].screen_name]
+    argv = [sys.executable, "-c", START, "--write", "--screen", MAIN[number].screen_name]
     with PtyApp.start([*argv, "--endpoints", etcd.endpoint], env=env) as app:
         app.wait_for("1/1 up", "? help", timeout=20)
         for _ in range(len(HOSTILE) + 4):

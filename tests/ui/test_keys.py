@@ -19,8 +19,9 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import Permission, PermissionType
 from etcdtui.services.reads import browse
 from etcdtui.services.session.session import Credentials, Overrides, Session
+from etcdtui.ui.flows.host import FlowHost
+from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.modals.find import FindDialog
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history.screen import HistoryScreen
 from etcdtui.ui.screens.keys.screen import KeysScreen
@@ -37,7 +38,7 @@ class Bench(App[None]):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.keys = KeysScreen(session)
+        self.keys = KeysScreen(session, FlowHost())
         self.went: list[tuple[str, bytes]] = []
 
     def on_mount(self) -> None:

@@ -16,6 +16,7 @@ from textual.worker import Worker
 from etcdtui.core.plan import WritePlan
 from etcdtui.services.cluster.leases import LeaseRow, grant_plan, revoke_plan
 from etcdtui.services.session.session import Overrides, Session
+from etcdtui.ui.flows.host import FlowHost
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.screens.leases import LeasesScreen
 from etcdtui.ui.screens.members.screen import MembersScreen
@@ -57,7 +58,7 @@ async def desk(endpoint: str, folder: Path, *, dry_run: bool = False) -> AsyncIt
     app: App[None] = App()
     try:
         async with app.run_test(size=(120, 40)) as pilot:
-            screen = LeasesScreen(session)
+            screen = LeasesScreen(session, FlowHost())
             await app.push_screen(screen)
             yield Desk(screen, pilot)
     finally:
@@ -177,7 +178,7 @@ async def test_a_snapshot_is_on_record_because_it_holds_every_secret(etcd: Serve
     app: App[None] = App()
     try:
         async with app.run_test(size=(120, 40)) as pilot:
-            screen = MembersScreen(session)
+            screen = MembersScreen(session, FlowHost())
             await app.push_screen(screen)
             worker = screen.run_worker(screen.snapshot(screen.table.current, str(tmp_path / name)), group="maintenance")
             await eventually(lambda: app.screen is not screen)

@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from etcdtui.ui.screens.entries import ENTRIES
+from etcdtui.ui.frame.host import Visit
+from etcdtui.ui.screens import ABOVE, MAIN
 from tests.support.pty import PtyApp
 from tests.support.server import Server
 
@@ -37,7 +38,7 @@ HEAVY = """
 AFTER_THE_KEYS = """
     cryptography yaml dns sqlite3 multiprocessing pygments markdown_it tree_sitter tomllib xml etcdtui.demo
     etcdtui.ui.dialogs etcdtui.ui.flows.command etcdtui.ui.modals etcdtui.ui.flows.key etcdtui.ui.screens.keys.above
-    etcdtui.ui.screens.keys.copy etcdtui.ui.screens.history.screen etcdtui.ui.screens.search
+    etcdtui.ui.frame.copying etcdtui.ui.screens.history.screen etcdtui.ui.screens.search
     etcdtui.ui.screens.census etcdtui.ui.screens.watch etcdtui.ui.screens.txn etcdtui.ui.screens.profiles.screen
     etcdtui.services.values.decoders etcdtui.services.reads.history etcdtui.services.reads.search
     etcdtui.services.reads.census etcdtui.services.writing.restore etcdtui.services.writing.transfer
@@ -96,6 +97,8 @@ def test_the_first_keys_are_painted_before_what_is_done_with_them_is_imported(et
 
 
 def test_what_is_told_of_a_screen_before_its_import_is_what_it_says() -> None:
-    for number, entry in ENTRIES.items():
+    for number, entry in MAIN.items():
         kind = entry.load()
         assert (kind.number, kind.screen_name, kind.label) == (number, entry.screen_name, entry.label)
+    assert {visit.__name__ for visit in Visit.__subclasses__()} == ABOVE.keys()
+    assert all(entry.load().screen_name for entry in ABOVE.values())

@@ -15,6 +15,7 @@ from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.services.cluster.health import HealthMonitor
 from etcdtui.services.session.session import Session
 from etcdtui.services.writing import editing
+from etcdtui.ui.flows.host import FlowHost
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.edit import EditDialog
@@ -194,7 +195,7 @@ class LeaseBench(App[None]):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self.leases = LeasesScreen(session)
+        self.leases = LeasesScreen(session, FlowHost())
 
     def on_mount(self) -> None:
         self.push_screen(self.leases)

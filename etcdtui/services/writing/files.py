@@ -9,6 +9,11 @@ from pathlib import Path
 from etcdtui.config.folders import private_folder
 
 
+def typed_path(name: str) -> Path:
+    """A file name as a person types it."""
+    return Path(name).expanduser()
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data``: temporary file 0600, fsync, rename, fsync of the folder."""
     private_folder(path.parent)

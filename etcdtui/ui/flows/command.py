@@ -18,10 +18,9 @@ from etcdtui.services.writing.drafts import drafts_of
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.command_groups import begin_command, split_flags
 from etcdtui.ui.flows.many import ManyWriting
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Side, VisitCompare, VisitResults
 from etcdtui.ui.modals.help import HelpDialog
-from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.compare.results import ResultsScreen
-from etcdtui.ui.screens.compare.screen import CompareScreen, Side
 from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.txn import TxnScreen
 from etcdtui.ui.screens.watch import WatchScreen
@@ -131,7 +130,7 @@ class Commander:
         whole = command.end == b"" or (command.key, command.end) in (ALL, prefix_range(command.key))
         folder = command.end == b"" or command.key.endswith((*screen.separators, b"\0"))
         if not (plain and whole and folder):
-            screen.visit(ResultsScreen(screen.session, command))
+            screen.visit(VisitResults(command))
             return
         if command.revision:
             screen.show_revision(command.revision)
@@ -280,9 +279,7 @@ class Commander:
         if any(w.startswith(b"@") and side.session is self.screen.session for w, side in zip(sides, made, strict=True)):
             self.flash("there is no such profile, or it did not open", "warn")
             return
-        screen = CompareScreen(made[0], made[1], self.screen.session)
-        screen.set_tabs(self.screen.tab_line.tabs, self.screen.keymap)
-        self.screen.app.push_screen(screen, partial(self._close, others))
+        self.screen.host.visit(self.screen, VisitCompare(made[0], made[1]), partial(self._close, others))
 
     async def _beside(self, name: str) -> Session | None:
         try:

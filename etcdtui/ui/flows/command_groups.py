@@ -16,12 +16,12 @@ from etcdtui.services.cluster import access
 from etcdtui.services.cluster.leases import LeaseRow, lease_hex, parse_lease_id
 from etcdtui.services.cluster.view import MemberRow
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.screens.auth.rows import AccessRow
 from etcdtui.ui.screens.auth.screen import AuthScreen
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.screens.leases import LeasesScreen
-from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.screens.members.screen import MembersScreen
 from etcdtui.ui.text import safe
 

@@ -29,12 +29,12 @@ from etcdtui.services.writing.restore import plan_restore
 from etcdtui.services.writing.writes import DryRun, Writes
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.outside import OutsideEditor
+from etcdtui.ui.frame.host import Face
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.conflict import MERGE, MINE, THEIRS, ConflictDialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import EDIT, RUN, ReviewDialog
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 
 FILE_LIMIT = 8 * 1024 * 1024
@@ -52,7 +52,7 @@ class _Work(Value):
 class KeyWriting:
     """``reload`` shows what changed under a prefix."""
 
-    def __init__(self, screen: ClusterScreen, reload: Callable[[bytes], None]) -> None:
+    def __init__(self, screen: Face, reload: Callable[[bytes], None]) -> None:
         self.screen = screen
         self.reload = reload
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -19,6 +19,7 @@ from etcdtui.core.units import format_size
 from etcdtui.services.writing import deleting, moving
 from etcdtui.services.writing.committing import Unknown
 from etcdtui.services.writing.deleting import Preview, TooLarge
+from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.journal import unfinished
 from etcdtui.services.writing.restore import find_deleted, plan_undelete, undeletable
 from etcdtui.services.writing.transfer import TransferError, export_file, load_file, plan_import, run_import
@@ -54,7 +55,7 @@ class ManyWriting(KeyWriting):
         except Failure as error:
             self.failed(error)
 
-    async def delete_marked(self, paths: Sequence[bytes], folders: frozenset[bytes]) -> None:
+    async def delete_marked(self, paths: Sequence[bytes], folders: Collection[bytes]) -> None:
         """Marked keys and folders: one plan for all keys found."""
         found: dict[bytes, KeyValue] = {}
         try:
@@ -239,7 +240,7 @@ class ManyWriting(KeyWriting):
             name = await self.screen.app.push_screen_wait(PromptDialog(title, explain, value=target)) or ""
         if not name:
             return
-        path = path_of(name)
+        path = typed_path(name)
         try:
             export = await export_file(self.writes, prefix, path)
         except FileExistsError:
@@ -258,7 +259,7 @@ class ManyWriting(KeyWriting):
         if not name:
             return
         try:
-            export = await asyncio.to_thread(load_file, path_of(name))
+            export = await asyncio.to_thread(load_file, typed_path(name))
             made = await plan_import(self.writes, export)
             if not made.groups:
                 self.flash(f"all {len(export.kvs)} keys are equal already; nothing to write", "good")
@@ -312,8 +313,3 @@ class ManyWriting(KeyWriting):
             self.flash(f"{count} of {planned} {done}; of the next it is not known: {report.stopped.reason}", "bad")
         else:
             self.flash(f"{count} of {planned} {done}; the rest was changed or exists and is not written", "bad")
-
-
-def path_of(name: str) -> Path:
-    """A file name as a person types it."""
-    return Path(name).expanduser()

@@ -13,15 +13,15 @@ from etcdtui.services.writing import editing
 from etcdtui.services.writing.editing import Editable, EditMode, to_value
 from etcdtui.services.writing.editor import NoEditor, edit_file, run_editor
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.host import Face
 from etcdtui.ui.lending import lend_terminal
 from etcdtui.ui.modals.ask import AskDialog
-from etcdtui.ui.screens.base import ClusterScreen
 
 
 class OutsideEditor:
     """For one screen, whose status line tells what goes wrong. Call it from a worker: it waits for dialogs."""
 
-    def __init__(self, screen: ClusterScreen) -> None:
+    def __init__(self, screen: Face) -> None:
         self.screen = screen
 
     async def is_wanted(self, size: int) -> bool:

@@ -20,14 +20,14 @@ from etcdtui.core.value import record
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import hiding, line_diff
 from etcdtui.services.writing.audit import AuditRecord
-from etcdtui.services.writing.files import create_private
+from etcdtui.services.writing.files import create_private, typed_path
 from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.undolog import UndoEntry
 from etcdtui.ui.bindings import ACTIVITY
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.flows.many import ManyWriting, path_of
+from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.modals.planview import PlanView
-from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
@@ -81,8 +81,8 @@ class ActivityScreen(ListScreen[Row]):
     ActivityScreen.-zoom #detail { display: none; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         empty = Text("Nothing was changed yet, neither in this run nor before.")
         self.table = LineTable(self._columns(), lambda r: r.record.id, empty=empty, marks=False, id="log")
         self.detail = PlanView(id="detail")
@@ -237,7 +237,7 @@ class ActivityScreen(ListScreen[Row]):
                        else "there is nothing to undo in this line", "warn")  # fmt: skip
             return
         if not self.is_writing():
-            writing = ManyWriting(self, lambda _: self.read_again())
+            writing = self.host.writing(self, lambda _: self.read_again())
             self.run_worker(writing.undo(row.entry), group="write", exit_on_error=False)
 
     def copies(self) -> Sequence[tuple[str, str, str]]:
@@ -256,7 +256,7 @@ class ActivityScreen(ListScreen[Row]):
         name = await self.ask("export these lines to file", value=f"activity-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
         if not name:
             return
-        path = path_of(name)
+        path = typed_path(name)
         rows = self.table.rows
         data = "".join(row.record.to_json() + "\n" for row in rows).encode()
         try:

@@ -10,18 +10,17 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.units import format_count, format_size
 from etcdtui.services.reads import census
 from etcdtui.services.reads.census import Census, Entry
-from etcdtui.services.reads.reading import Reads
 from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import CENSUS
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.screens.keys.head import PaneHead
-from etcdtui.ui.screens.keys.place import PlaceScreen
+from etcdtui.ui.frame.host import Host, VisitCensus
+from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.table import Column, LineTable
 
 PAINT_EVERY = 0.2
@@ -41,22 +40,19 @@ class CensusScreen(PlaceScreen):
     def __init__(
         self,
         session: Session,
-        reads: Reads,
-        prefix: bytes,
-        separators: tuple[bytes, ...],
-        *,
-        within: tuple[bytes, bytes] = ranges.ALL,
+        host: Host,
+        visit: VisitCensus,
     ) -> None:
-        super().__init__(session)
-        self.reads = reads
-        self.separators = separators
-        self.within = within
-        self.trail = [prefix]
+        super().__init__(session, host)
+        self.reads = session.reads
+        self.separators = session.separators
+        self.within = visit.within
+        self.trail = [visit.prefix]
         self._top = b""
         """The name the cursor was put on; it goes elsewhere only when a person moved it."""
         self.head = PaneHead()
         self.state = PaneHead()
-        self.result = Census(prefix)
+        self.result = Census(visit.prefix)
         self.asked_bytes = False
         self.table: LineTable[Entry] = LineTable(
             [

@@ -30,7 +30,8 @@ from etcdtui.services.cluster.leases import (
 from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import LEASES, Action
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.screens.listing import ListScreen
+from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -85,8 +86,8 @@ class LeasesScreen(ListScreen[LeaseRow]):
     LeasesScreen.-zoom #lease-detail { display: none; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         self.book = LeaseBook(session.client)
         self.problem: EtcdError | None = None
         self._readable: tuple[tuple[bytes, bytes], ...] | None = None

@@ -10,23 +10,22 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import escape_key
 from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.search import FilterError
 from etcdtui.core.units import format_count, format_size
 from etcdtui.services.reads import search
-from etcdtui.services.reads.reading import Reads
 from etcdtui.services.reads.search import IN_VALUES, Hit, Query, query_of
 from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import SEARCH
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.screens.keys.copy import choices, offer, whole
-from etcdtui.ui.screens.keys.head import PaneHead
-from etcdtui.ui.screens.keys.place import PlaceScreen
+from etcdtui.ui.frame.copying import choices, offer, whole
+from etcdtui.ui.frame.host import Host, VisitSearch
+from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.table import Column, LineTable
 
 PAINT_EVERY = 0.1
@@ -45,18 +44,16 @@ class SearchScreen(PlaceScreen):
         "value: in front, or v, looks into values too."
     )
 
-    def __init__(
-        self, session: Session, reads: Reads, prefix: bytes, words: str, *, within: tuple[bytes, bytes] = ranges.ALL
-    ) -> None:
-        super().__init__(session)
-        self.reads = reads
-        self.prefix = prefix
-        self.within = within
+    def __init__(self, session: Session, host: Host, visit: VisitSearch) -> None:
+        super().__init__(session, host)
+        self.reads = session.reads
+        self.prefix = visit.prefix
+        self.within = visit.within
         self.values = False
         self.confirmed = False
         self._priced_values = False
         self.counted = 0
-        self.field = Field(words, placeholder="part of a name, *.json, ^/regex/, value:text", max_length=500)
+        self.field = Field(visit.words, placeholder="part of a name, *.json, ^/regex/, value:text", max_length=500)
         self.head = PaneHead()
         self.state = PaneHead()
         self.table: LineTable[Hit] = LineTable(

@@ -33,16 +33,16 @@ from etcdtui.core.value import record
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import hiding, preview, summary
 from etcdtui.services.writing.etcdctl import txn_command
-from etcdtui.services.writing.files import create_private
+from etcdtui.services.writing.files import create_private, typed_path
 from etcdtui.services.writing.txns import Evaluated, evaluate, plan_txn, run_txn
 from etcdtui.ui.bindings import TXN
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.flows.many import path_of
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Host
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.command import TextDialog
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.prompt import PromptDialog
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 
@@ -104,8 +104,8 @@ class TxnScreen(ClusterScreen):
     TxnScreen #as-etcdctl { height: auto; max-height: 40%; border-top: solid $panel; color: $text-muted; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         self.spec = TxnSpec()
         self.seen: Evaluated | None = None
         self.lines = TxnLines()
@@ -254,7 +254,7 @@ class TxnScreen(ClusterScreen):
         name = await self.app.push_screen_wait(PromptDialog(Text("save for etcdctl txn as"), value="txn.txt"))
         if not name:
             return
-        path = path_of(name)
+        path = typed_path(name)
         try:
             await asyncio.to_thread(create_private, path, txn_text(self.spec).encode())
         except FileExistsError:

@@ -18,6 +18,7 @@ from etcdtui.core import ranges
 from etcdtui.core.keypath import KeySyntaxError, escape_key
 from etcdtui.core.plan import PlanLine
 from etcdtui.core.search import Field, FilterError, KeyGlob, compile_filter
+from etcdtui.core.typed_range import typed_range
 from etcdtui.core.units import format_count
 from etcdtui.services.session.session import Session
 from etcdtui.services.tail.watching import FeedState, Seen, WatchFeed, WatchSpec
@@ -25,9 +26,9 @@ from etcdtui.services.values import changes
 from etcdtui.services.writing.etcdctl import watch_command
 from etcdtui.services.writing.files import create_private
 from etcdtui.ui.bindings import WATCH
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Host
 from etcdtui.ui.modals.prompt import PromptDialog
-from etcdtui.ui.screens.auth.rows import typed_range
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.lines import LineView
@@ -102,8 +103,8 @@ class WatchScreen(ClusterScreen):
     WatchScreen.-over.-detail #watch-detail { height: 1fr; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         self._globs = [KeyGlob(pattern) for pattern in session.profile.mask.keys]
         self._hidden = frozenset(name.lower() for name in session.profile.mask.fields)
         self.list = WatchList()

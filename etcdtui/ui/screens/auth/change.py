@@ -12,15 +12,16 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError
 from etcdtui.core.plan import WritePlan
+from etcdtui.core.typed_range import typed_range
 from etcdtui.core.types import Permission, PermissionType, Role, User
 from etcdtui.services.cluster import access
 from etcdtui.services.cluster.access import AccessView
 from etcdtui.ui.bindings import Action
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.listing import ListScreen, verb_of
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PasswordDialog
-from etcdtui.ui.screens.auth.rows import NAME_LIMIT, AccessRow, permission_words, range_text, typed_range
-from etcdtui.ui.screens.listing import ListScreen, verb_of
+from etcdtui.ui.screens.auth.rows import NAME_LIMIT, AccessRow, permission_words, range_text
 from etcdtui.ui.text import safe
 
 

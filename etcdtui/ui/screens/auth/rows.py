@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from etcdtui.core import ranges
-from etcdtui.core.keypath import parse_key
 from etcdtui.core.types import Permission, Role, User
 from etcdtui.core.value import record
 from etcdtui.services.cluster import access
@@ -46,19 +44,3 @@ def range_text(key: bytes, end: bytes, *, tight: bool = False) -> Text:
 def permission_words(permission: Permission) -> Text:
     """A permission on one line."""
     return Text.assemble(f"{permission.type.name.lower():<10} ", range_text(permission.key, permission.range_end))
-
-
-def typed_range(text: str) -> tuple[bytes, bytes]:
-    """What a person means: ``/app/`` and ``/app*`` are prefixes, ``*`` is everything, ``a..m`` a range, else one key.
-
-    Raises ``KeySyntaxError`` with a sentence.
-    """
-    if text == "*":
-        return ranges.ALL
-    low, dots, high = text.partition("..")
-    if dots and low and high:
-        return parse_key(low.strip()), parse_key(high.strip())
-    if text.endswith("*"):
-        return ranges.prefix_range(parse_key(text[:-1]))
-    key = parse_key(text)
-    return ranges.prefix_range(key) if key.endswith(b"/") else (key, b"")

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from etcdtui.core.keypath import KeySyntaxError
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.search import Field, Record
+from etcdtui.core.typed_range import typed_range
 from etcdtui.core.types import Role, User
 from etcdtui.core.units import counted
 from etcdtui.services.cluster import access
@@ -20,9 +21,10 @@ from etcdtui.services.cluster.access import AccessView
 from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import AUTH
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.screens.auth.change import AuthChangeMixin
-from etcdtui.ui.screens.auth.rows import NAME_LIMIT, AccessRow, range_text, typed_range
-from etcdtui.ui.screens.listing import ListScreen
+from etcdtui.ui.screens.auth.rows import NAME_LIMIT, AccessRow, range_text
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -57,8 +59,8 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
     AuthScreen.-stacked #access-detail { width: 1fr; border-left: none; border-top: solid $panel; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         self.access = AccessView()
         self.answer: list[Text] = []
         self._answered_for = ""

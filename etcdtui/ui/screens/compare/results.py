@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from etcdtui.core.errors import EtcdError
-from etcdtui.core.etcdctl_grammar import Get
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.types import KeyValue
@@ -20,9 +19,9 @@ from etcdtui.services.values.valuediff import hiding, preview
 from etcdtui.services.writing.etcdctl import get_command
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.flows.many import ManyWriting
-from etcdtui.ui.screens.keys.place import PlaceScreen
-from etcdtui.ui.screens.listing import ListScreen
+from etcdtui.ui.frame.host import Host, VisitResults, Writing
+from etcdtui.ui.frame.listing import ListScreen
+from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
@@ -43,9 +42,9 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
         "size": Field.SIZE, "ver": Field.NUMBER, "mod": Field.NUMBER, "create": Field.NUMBER, "lease": Field.FLAG,
     }  # fmt: skip
 
-    def __init__(self, session: Session, wanted: Get) -> None:
-        super().__init__(session)
-        self.wanted = wanted
+    def __init__(self, session: Session, host: Host, visit: VisitResults) -> None:
+        super().__init__(session, host)
+        self.wanted = wanted = visit.wanted
         self.automatic = not wanted.revision
         self.words = Text("asking the server ...")
         values = [] if wanted.keys_only else [
@@ -127,8 +126,8 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
         self.run_worker(flow, group=GROUP, exit_on_error=False)
 
     @property
-    def _writing(self) -> ManyWriting:
-        return ManyWriting(self, lambda _: self.read_again())
+    def _writing(self) -> Writing:
+        return self.host.writing(self, lambda _: self.read_again())
 
     def action_edit(self) -> None:
         if (kv := self.table.current) is not None:

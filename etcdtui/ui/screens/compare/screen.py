@@ -13,7 +13,6 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.units import format_size
-from etcdtui.core.value import record
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import NOTHING, hiding, line_diff, summary
 from etcdtui.services.writing.compare import DiffRow, compare, counts, plan_copy
@@ -21,10 +20,12 @@ from etcdtui.services.writing.guard import UnlockKind
 from etcdtui.services.writing.transfer import TransferError, read_prefix
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.host import Host, Side, VisitCompare
+from etcdtui.ui.frame.listing import ListScreen
+from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.planview import PlanView
 from etcdtui.ui.modals.unlock import UnlockDialog
-from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
@@ -33,21 +34,12 @@ SIGNS = {"left": "only left", "right": "only right", "differs": "differs", "same
 TONES = {"left": "good", "right": "bad", "differs": "warn"}
 
 
-@record()
-class Side:
-    """A prefix of an opened profile."""
-
-    session: Session
-    prefix: bytes
-
-    @property
-    def name(self) -> Text:
-        return Text.assemble(
-            safe(self.prefix or b"all keys", limit=60), " @", safe(self.session.profile.name, limit=40)
-        )
+def name_of(side: Side) -> Text:
+    """``/app/ @prod``."""
+    return Text.assemble(safe(side.prefix or b"all keys", limit=60), " @", safe(side.session.profile.name, limit=40))
 
 
-class CompareScreen(ListScreen[DiffRow]):
+class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
     """``c`` copies the marked differences (or the one under the cursor) to the right side, under its guard."""
 
     screen_name: ClassVar[str] = KEYS
@@ -62,9 +54,9 @@ class CompareScreen(ListScreen[DiffRow]):
     CompareScreen #detail { height: 1fr; max-height: 40%; border-top: solid $panel; }
     """
 
-    def __init__(self, left: Side, right: Side, shown_in: Session) -> None:
-        super().__init__(shown_in)
-        self.left, self.right = left, right
+    def __init__(self, session: Session, host: Host, visit: VisitCompare) -> None:
+        super().__init__(session, host)
+        self.left, self.right = visit.left, visit.right
         self.automatic = False
         self.revealed = False
         self.words = Text("reading both sides ...")
@@ -119,7 +111,7 @@ class CompareScreen(ListScreen[DiffRow]):
         self._explain()
 
     def show_status(self) -> None:
-        sides = Text.assemble(self.left.name, "  ->  ", self.right.name)
+        sides = Text.assemble(name_of(self.left), "  ->  ", name_of(self.right))
         self.set_status(sides, self.words, self.filter_text(), safe(self._copying() if self.rows else ""))
 
     def _copying(self) -> str:

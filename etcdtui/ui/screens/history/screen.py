@@ -10,7 +10,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from etcdtui.core import ranges
 from etcdtui.core.diff import summarise
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.search import KeyGlob
@@ -18,18 +17,18 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count, format_size
 from etcdtui.services.reads import browse, history
 from etcdtui.services.reads.history import Break, Change, KeyChange, Mark, Version
-from etcdtui.services.reads.reading import Reads
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.decoders import ValueDecoders
 from etcdtui.services.values.valuediff import NOTHING, field_changes, hiding
 from etcdtui.ui.bindings import HISTORY, Action
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.copying import choices, offer
+from etcdtui.ui.frame.host import Host, VisitHistory
+from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.history.diff import DIFF_LINES, DiffLine, DiffView, line_diff, title_of
-from etcdtui.ui.screens.keys.copy import choices, offer
-from etcdtui.ui.screens.keys.head import PaneHead
-from etcdtui.ui.screens.keys.place import PlaceScreen
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.table import Column, LineTable
 
 INLINE_SIZE = 32 * 1024
@@ -63,28 +62,20 @@ class HistoryScreen(PlaceScreen):
     def __init__(
         self,
         session: Session,
-        reads: Reads,
-        path: bytes,
-        *,
-        folder: bool = False,
-        other: bytes = b"",
-        within: tuple[bytes, bytes] = ranges.ALL,
-        frozen: str = "",
+        host: Host,
+        visit: VisitHistory,
     ) -> None:
-        """``other`` is a second key to compare with; ``frozen`` says why nothing can be put back from here."""
-        super().__init__(session)
-        self.frozen = frozen
-        self.reads = reads
-        self.path = path
-        self.folder = folder
-        self.other = other
-        self.within = within
+        super().__init__(session, host)
+        self.frozen = visit.frozen
+        self.reads = session.reads
+        self.path = visit.path
+        self.folder = folder = visit.folder
+        self.other = visit.other
+        self.within = visit.within
         self.rows: list[Row] = []
         self.by_field = False
         self.since = 0
         self.compared_with = 0
-        self.restore: KeyValue | None = None
-        self.undelete = 0
         self.revealed = False
         self.fields_masked = False
         self.decoders = ValueDecoders(session.profile.decoders, session.profile.mask.fields)

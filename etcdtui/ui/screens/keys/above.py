@@ -1,4 +1,4 @@
-"""What the Keys screen opens above itself, and what its filter and copying need.
+"""What the Keys screen asks and copies, and what its filter needs.
 
 Imported when the first of it is wanted: none is on the way to the first keys.
 """
@@ -8,12 +8,9 @@ from __future__ import annotations
 from etcdtui.core.search import compile_filter
 from etcdtui.services.reads.history import reach
 from etcdtui.services.reads.search import FIELDS
+from etcdtui.ui.frame.copying import choices, offer
 from etcdtui.ui.modals.find import SHOWN, FindDialog, Suggestion
 from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.screens.census import CensusScreen
-from etcdtui.ui.screens.history.screen import HistoryScreen
-from etcdtui.ui.screens.keys.copy import choices, offer
-from etcdtui.ui.screens.search import SearchScreen
 
 
 class Above:
@@ -21,9 +18,6 @@ class Above:
 
     find, suggestion, suggestions_shown = FindDialog, Suggestion, SHOWN
     message = MessageDialog
-    census = CensusScreen
-    history = HistoryScreen
-    search = SearchScreen
     reach = staticmethod(reach)
     copies, offer_copies = staticmethod(choices), staticmethod(offer)
     filter = staticmethod(compile_filter)

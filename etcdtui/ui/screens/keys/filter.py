@@ -9,6 +9,7 @@ from etcdtui.core.keytree import Level, Row
 from etcdtui.core.listing import LEAF, UNKNOWN
 from etcdtui.core.search import TEXT, FilterError, Predicate, Record
 from etcdtui.core.units import format_count
+from etcdtui.ui.frame.host import VisitSearch
 from etcdtui.ui.screens.keys.levels import LevelsMixin
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import Filtered
@@ -78,7 +79,7 @@ class FilterMixin(LevelsMixin):
         prefix, within = self.selected_area()
         if self.view.filtered is not None:  # what was filtered is all that is shown
             prefix, within = self._whole()
-        self.visit(self.above.search(self.session, self.reads, prefix, words, within=within))
+        self.visit(VisitSearch(prefix, words, within))
 
     def _whole(self) -> tuple[bytes, tuple[bytes, bytes]]:
         """Everything; for a limited user the start place under the cursor, or the first: one range can be searched."""

@@ -21,10 +21,10 @@ from etcdtui.core.units import format_size
 from etcdtui.services.reads.browse import Listing
 from etcdtui.services.tree.places import Places
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.host import Chosen, Visit, VisitCensus, VisitHistory, VisitSearch
 from etcdtui.ui.screens.keys.facts import lease_words
 from etcdtui.ui.screens.keys.levels import LevelsMixin
 from etcdtui.ui.screens.keys.pane import ValuePane
-from etcdtui.ui.screens.keys.place import PlaceScreen
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # only named here; it comes through ``above``, after the first keys
@@ -170,7 +170,7 @@ class GoMixin(LevelsMixin):
         """Everything under a namespace, or of a name, wherever the apiserver keeps it."""
         word = re.escape(name.strip(b"/ ").decode("utf-8", "surrogateescape"))
         if word:
-            self.visit(self.above.search(self.session, self.reads, REGISTRY, f"^//{word}(/|$)/"))
+            self.visit(VisitSearch(REGISTRY, f"^//{word}(/|$)/"))
 
     def _folder_of(self, typed: bytes) -> bytes:
         folders = folders_of(typed, self.separators)
@@ -234,19 +234,15 @@ class GoMixin(LevelsMixin):
         else:
             self.go_to(place, remember=False)
 
-    def visit(self, screen: PlaceScreen) -> None:
+    def visit(self, wanted: Visit) -> None:
         """Show a screen above this one; afterwards go to what was chosen there."""
 
-        def back(_: None) -> None:
-            self.view.marked |= screen.marks
-            if screen.chosen:
-                self.go_to(screen.chosen)
+        def back(chosen: Chosen) -> None:
+            self.view.marked |= chosen.marks
+            if chosen.place:
+                self.go_to(chosen.place)
 
-        self._above(screen, back)
-
-    def _above(self, screen: PlaceScreen, back: Callable[[None], None]) -> None:
-        screen.set_tabs(self.tab_line.tabs, self.keymap)
-        self.app.push_screen(screen, back)
+        self.host.visit(self, wanted, back)
 
     # --- other screens -----------------------------------------------------------------------------------
 
@@ -270,36 +266,29 @@ class GoMixin(LevelsMixin):
             folder = (row.is_folder or row.is_note) and path == row.path
             if folder:
                 path, within = self.selected_area()
-            screen = self.above.history(
-                self.session,
-                self.reads,
-                path,
-                folder=folder,
-                within=within,
-                frozen=self.why_not("edit") if self.at_revision else "",
-            )
+            frozen = self.why_not("edit") if self.at_revision else ""
 
-            def back(_: None) -> None:
-                if screen.restore is not None:
-                    self.restore_version(screen.restore)
-                elif screen.undelete:
-                    self.undelete(path, screen.undelete)
-                elif screen.chosen:
-                    self.go_to(screen.chosen)
+            def back(chosen: Chosen) -> None:
+                if chosen.restore is not None:
+                    self.restore_version(chosen.restore)
+                elif chosen.undelete:
+                    self.undelete(path, chosen.undelete)
+                elif chosen.place:
+                    self.go_to(chosen.place)
 
-            self._above(screen, back)
+            self.host.visit(self, VisitHistory(path, folder, within=within, frozen=frozen), back)
 
     def action_diff(self) -> None:
         """Two marked keys side by side; else the newest two versions of the key."""
         keys = sorted(self.view.marked)
         if len(keys) == 2:
-            self.visit(self.above.history(self.session, self.reads, keys[0], other=keys[1]))
+            self.visit(VisitHistory(keys[0], other=keys[1]))
         else:
             self.action_history()
 
     def action_census(self) -> None:
         prefix, within = self.selected_area()
-        self.visit(self.above.census(self.session, self.reads, prefix, self.separators, within=within))
+        self.visit(VisitCensus(prefix, within))
 
     def action_info(self) -> None:
         """Everything known about the selection, in words."""

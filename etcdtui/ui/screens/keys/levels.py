@@ -21,8 +21,8 @@ from etcdtui.services.reads.reading import Reads
 from etcdtui.services.session.first_look import FirstLook
 from etcdtui.services.writing.guard import UnlockKind
 from etcdtui.ui.collector import leave_out_names
-from etcdtui.ui.screens.base import ClusterScreen
-from etcdtui.ui.screens.keys.place import PlaceScreen
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Visit
 from etcdtui.ui.widgets.keytree import KeyTreeView
 
 if TYPE_CHECKING:  # only named here
@@ -119,7 +119,7 @@ class LevelsMixin(ClusterScreen):
     def undelete(self, prefix: bytes, revision: int = 0) -> None:
         """Bring back what was deleted below a prefix, after a revision when one is given."""
 
-    def visit(self, screen: PlaceScreen) -> None:
+    def visit(self, wanted: Visit) -> None:
         """Show a screen above this one; afterwards go to what was chosen there."""
 
     # --- listing -----------------------------------------------------------------------------------------

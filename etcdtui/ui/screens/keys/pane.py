@@ -16,9 +16,9 @@ from etcdtui.core.types import KeyValue, LeaseTimeToLive
 from etcdtui.core.units import format_count
 from etcdtui.ui.bindings import VALUE, bindings_for
 from etcdtui.ui.screens.keys.facts import Facts
-from etcdtui.ui.screens.keys.head import PaneHead
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.viewer import ValueViewer
 
 MASKED_WORDS = "masked by the profile: x shows it"

@@ -24,10 +24,10 @@ from etcdtui.services.session.first_look import FirstLook
 from etcdtui.services.session.session import Session
 from etcdtui.services.tree.places import Places
 from etcdtui.ui.bindings import KEYS, find
-from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Host
 from etcdtui.ui.screens.keys.filter import FilterMixin
 from etcdtui.ui.screens.keys.go import GoMixin
-from etcdtui.ui.screens.keys.head import PaneHead
 from etcdtui.ui.screens.keys.live import LiveMixin
 from etcdtui.ui.screens.keys.pane import ValuePane
 from etcdtui.ui.screens.keys.reading import ValueMixin
@@ -36,6 +36,7 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import KeyTreeView, TreeTitles
 from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.panehead import PaneHead
 
 NARROW = 60
 """Below this width the panes are stacked instead of side by side."""
@@ -68,8 +69,8 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
     KeysScreen #filter.-shown { display: block; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         profile = session.profile
         self.separators = session.separators
         self.reads = session.reads

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING
 
 from etcdtui.core.types import KeyValue
-from etcdtui.ui.screens.base import ClusterScreen
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Writing
 from etcdtui.ui.widgets.keytree import KeyTreeView
-
-if TYPE_CHECKING:  # only named here
-    from etcdtui.ui.flows.many import ManyWriting
 
 GROUP = "write"
 
@@ -34,11 +31,9 @@ class KeysWriteMixin(ClusterScreen):
         """Show what is below ``prefix`` as it is now."""
 
     @property
-    def writing(self) -> ManyWriting:
+    def writing(self) -> Writing:
         """The flows, imported when they are first wanted: no key waits for them."""
-        from etcdtui.ui.flows.many import ManyWriting
-
-        return ManyWriting(self, self.reload)
+        return self.host.writing(self, self.reload)
 
     def absent_key(self) -> bytes:
         """A key that was just looked for in vain."""

@@ -16,9 +16,9 @@ from etcdtui.services.cluster import members as cluster
 from etcdtui.services.cluster.snapshots import save_snapshot
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.listing import ListScreen, verb_of
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
-from etcdtui.ui.screens.listing import ListScreen, verb_of
 from etcdtui.ui.text import safe
 
 NAME_LIMIT = 40

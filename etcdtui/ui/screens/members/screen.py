@@ -21,8 +21,9 @@ from etcdtui.services.session.dialing import plain_words
 from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import MEMBERS
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.screens.listing import ListScreen
 from etcdtui.ui.screens.members.maintenance import NAME_LIMIT, MaintenanceMixin
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
@@ -55,8 +56,8 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
     MembersScreen.-zoom #member-detail { display: none; }
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         self.shown = cluster_view.view_of(session.health)
         self._alarms: tuple[Alarm, ...] | None = None
         self._limited = ""

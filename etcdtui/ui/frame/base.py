@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -31,10 +31,11 @@ from etcdtui.ui.bindings import (
     key_words,
     keys_of,
 )
+from etcdtui.ui.frame.host import Host
 from etcdtui.ui.spawn import read_again
 from etcdtui.ui.widgets.footer import FooterLine, Hint, TypedInto
 from etcdtui.ui.widgets.statusline import StatusLine
-from etcdtui.ui.widgets.tabs import Tab, TabLine
+from etcdtui.ui.widgets.tabs import TabLine
 from etcdtui.ui.widgets.title import TitleFacts, TitleLine
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
@@ -88,14 +89,16 @@ class ClusterScreen(Screen[None]):
         cls.BINDINGS = [*bindings, *cls.__dict__.get("BINDINGS", ())]
         super().__init_subclass__(**kwargs)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, host: Host) -> None:
         super().__init__()
         self.session = session
+        self.host = host
         self.title_line = TitleLine()
         self.tab_line = TabLine()
+        self.tab_line.tabs = host.tabs
         self.status_line = StatusLine()
         self.footer_line = FooterLine()
-        self.keymap: Mapping[str, str] = {}
+        self.keymap = host.keymap
         self._is_shown = False
 
     # --- what a subclass gives ---------------------------------------------------------------------------
@@ -201,11 +204,6 @@ class ClusterScreen(Screen[None]):
         self.refresh_chrome()
         if self.is_current:
             self.health_changed(health)
-
-    def set_tabs(self, tabs: tuple[Tab, ...], keymap: Mapping[str, str]) -> None:
-        """The screens there are, and the user's keys; the app tells once before the screen is shown."""
-        self.tab_line.tabs = tabs
-        self.keymap = keymap
 
     def refresh_chrome(self) -> None:
         """Title, trouble and hints after anything they tell has changed."""

@@ -14,10 +14,11 @@ from etcdtui.core.search import Field, FilterError, Record, compile_filter
 from etcdtui.services.session.session import Session
 from etcdtui.services.writing.writes import CUT_SHORT, error_words
 from etcdtui.ui.errors import error_line
+from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Host
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PromptDialog
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import LineTable
 
@@ -47,8 +48,8 @@ class ListScreen(ClusterScreen, Generic[RowT]):
     filter_fields: ClassVar[Mapping[str, Field]] = {}
     table: LineTable[RowT]
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
+    def __init__(self, session: Session, host: Host) -> None:
+        super().__init__(session, host)
         self.filter_words = ""
         self.automatic = True
         self._beat: Timer | None = None

@@ -1,4 +1,4 @@
-"""The one-line head of a pane on the Keys screen: where it is, and a figure on the right."""
+"""The one-line head of a pane: where it is, and a figure on the right."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
 from etcdtui.services.writing.etcdctl import get_command, put_command
+from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.modals.picker import Item, PickerDialog
-from etcdtui.ui.screens.base import ClusterScreen
 from etcdtui.ui.text import safe
 
 CLIPBOARD_LIMIT = 100 * 1024

@@ -1,0 +1,171 @@
+"""What a screen may ask of the program around it: the write flows, and other screens.
+
+Flows are above the screens, and screens are strangers to each other; so a screen gets a ``Host`` in its constructor
+and asks that. The program gives ``ui.flows.host.FlowHost``, a test may give its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.text import Text
+from textual.app import App
+
+from etcdtui.core import ranges
+from etcdtui.core.types import KeyValue
+from etcdtui.core.value import Value
+from etcdtui.ui.widgets.tabs import Tab
+
+if TYPE_CHECKING:  # only named here, and importing the client must wait for the first paint
+    from etcdtui.core.etcdctl_grammar import Get
+    from etcdtui.services.session.session import Session
+    from etcdtui.services.writing.undolog import UndoEntry
+
+
+class Face(Protocol):
+    """What a flow needs of the screen that asks for it: where its dialogs are shown and where it tells."""
+
+    @property
+    def app(self) -> App[Any]: ...
+
+    @property
+    def session(self) -> Session: ...
+
+    def flash(self, message: str | Text, tone: str = "accent") -> None: ...
+
+    def refresh_chrome(self) -> None: ...
+
+
+class Writing(Protocol):
+    """Every write of keys: asked for, reviewed, guarded, recorded, told on the screen.
+
+    Each is a coroutine to be run in a worker of the screen, one at a time: it waits for dialogs. Expected failures
+    end as a flash.
+    """
+
+    async def edit(self, key: bytes, *, external: bool = False) -> None:
+        """Edit a value; ``external`` in ``$EDITOR``."""
+
+    async def new(self, prefix: bytes) -> None:
+        """A new key, its name asked for beginning with ``prefix``."""
+
+    async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
+        """Put a value that is known; ``lease`` 0 keeps the lease the key has."""
+
+    async def put_file(self, key: bytes, path: Path, *, lease: int = 0) -> None:
+        """Put the content of a file."""
+
+    async def restore(self, version: KeyValue) -> None:
+        """Put an older version back."""
+
+    async def delete_key(self, key: bytes) -> None:
+        """Delete one key."""
+
+    async def delete_marked(self, paths: Sequence[bytes], folders: Collection[bytes]) -> None:
+        """Delete keys and whole ``folders`` in one plan."""
+
+    async def delete_prefix(self, prefix: bytes) -> None:
+        """Delete everything below a prefix."""
+
+    async def delete_range(self, key: bytes, end: bytes, label: bytes) -> None:
+        """Delete everything in a range; ``label`` is what was asked for."""
+
+    async def move(self, source: bytes, *, folder: bool, keep: bool) -> None:
+        """Rename a key or a folder, or clone it (``keep``), to a name that is asked for."""
+
+    async def undo(self, entry: UndoEntry | None) -> None:
+        """Undo an entry of this run, or the newest one."""
+
+    async def undelete(self, prefix: bytes, revision: int = 0) -> None:
+        """Create again what was deleted below a prefix, as it was at ``revision`` (0: found by walking back)."""
+
+    async def export(self, prefix: bytes, name: str = "") -> None:
+        """Every key below a prefix into a new file."""
+
+    async def import_(self, name: str = "") -> None:
+        """The keys of a file of an export."""
+
+    async def look_after(self) -> bool:
+        """Once after a start: what a crash left behind. True when it can be recovered now."""
+
+    async def recover(self) -> None:
+        """Offer to finish or roll back moves that were cut."""
+
+
+class Visit(Value):
+    """Another screen with what it should show; each screen that is opened above others has a subclass here."""
+
+
+class VisitHistory(Visit):
+    """Versions of a key, or changes below a prefix (``folder``). ``other`` is a second key to compare with;
+    ``frozen`` says why nothing can be put back from there."""
+
+    path: bytes
+    folder: bool = False
+    other: bytes = b""
+    within: tuple[bytes, bytes] = ranges.ALL
+    frozen: str = ""
+
+
+class VisitCensus(Visit):
+    """Who takes the space below a prefix, as far as ``within`` reaches."""
+
+    prefix: bytes
+    within: tuple[bytes, bytes] = ranges.ALL
+
+
+class VisitSearch(Visit):
+    """Search below a prefix, as far as ``within`` reaches."""
+
+    prefix: bytes
+    words: str
+    within: tuple[bytes, bytes] = ranges.ALL
+
+
+class VisitResults(Visit):
+    """What a ``get`` of the command line answers."""
+
+    wanted: Get
+
+
+class Side(Value):
+    """A prefix of an opened profile."""
+
+    session: Session
+    prefix: bytes
+
+
+class VisitCompare(Visit):
+    """Two prefixes side by side, of one cluster or of two."""
+
+    left: Side
+    right: Side
+
+
+class Chosen(Value):
+    """With what a visited screen was left: a place to go to, keys to mark, or what should be brought back."""
+
+    place: bytes = b""
+    marks: frozenset[bytes] = frozenset()
+    restore: KeyValue | None = None
+    undelete: int = 0
+
+
+class Host(Protocol):
+    """The program around a screen. ``tabs`` are the main screens there are, ``keymap`` is the user's keys."""
+
+    tabs: tuple[Tab, ...]
+    keymap: Mapping[str, str]
+
+    def writing(self, face: Face, reload: Callable[[bytes], None]) -> Writing:
+        """The write flows for a screen; ``reload`` shows what changed below a prefix.
+
+        Imports them when they are first wanted, which takes a moment.
+        """
+        ...
+
+    def visit(self, face: Face, wanted: Visit, then: Callable[[Chosen], None] | None = None) -> None:
+        """Show another screen above ``face``; ``then`` gets what was chosen in it."""
+        ...
