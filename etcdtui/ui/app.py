@@ -21,9 +21,9 @@ from textual.screen import Screen
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
 from etcdtui.services.cluster.endpoint_health import State
+from etcdtui.ui import flows
 from etcdtui.ui.bindings import APP, bindings_for
 from etcdtui.ui.faults import Faults
-from etcdtui.ui.flows.host import FlowHost
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.resizing import follow_terminal_size
@@ -205,7 +205,7 @@ class EtcdtuiApp(App[int]):
 
     def _make_screen(self, number: int, session: Session) -> ClusterScreen:
         tabs = tuple(Tab(n, kind.label) for n, kind in self.screen_types.items())
-        screen = self.screen_types[number].load()(session, FlowHost(tabs, self.user_keys))
+        screen = self.screen_types[number].load()(session, flows.FlowHost(tabs, self.user_keys))
         self.deck[number] = screen
         return screen
 

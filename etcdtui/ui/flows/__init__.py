@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from etcdtui.core.late import late
 
 if TYPE_CHECKING:
+    from etcdtui.ui.flows.host import FlowHost as FlowHost
     from etcdtui.ui.flows.many import ManyWriting as ManyWriting
 
-__getattr__ = late(__name__, {"ManyWriting": "many"})
+__getattr__ = late(__name__, {"FlowHost": "host", "ManyWriting": "many"})
