@@ -4,12 +4,14 @@ What a watcher promises: every change from its start on, once, in order, whole r
 servers and moves between them; or a typed end. The ends: ``Compacted``, ``PermissionDenied``, ``NoLeader`` (only with
 ``require_leader``, after every endpoint said so and an election's time passed, 4 to 5 s), ``MessageTooLarge``,
 ``WatchOverflow`` (the reader was too slow), ``WatchCancelled``, ``ClosedError`` (the client was closed); leaving
-the ``async with`` block ends the iteration quietly. Endpoints that do not answer are waited for without limit.
+the ``async with`` block ends the iteration quietly. Once begun, endpoints that do not answer are waited for without
+limit.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from types import TracebackType
 
@@ -25,11 +27,8 @@ from etcdtui.core import errors
 from etcdtui.core.types import WatchBatch
 from etcdtui.pb import rpc_pb2
 
-PIN_TIMEOUT = 2.0
-"""Seconds the read that fixes "now" may take; without it the server's word at creation is taken."""
-
 START_TIMEOUT = 2.0
-"""Seconds entering a watcher waits for its creation; after that it goes on in the background."""
+"""Seconds entering a watcher whose start is known waits for its creation; after that it goes on in the background."""
 
 PROGRESS_TIMEOUT = 5.0
 PROGRESS_REPEAT = 0.1
@@ -42,18 +41,20 @@ class Watcher:
     """An async context manager and an async iterator of ``WatchBatch``.
 
     On entry "from now" (``start_revision`` 0) is fixed: what is written after ``async with`` began its body is seen.
+    When no server says within ``timeout`` which revision is now, entering raises ``DeadlineExceeded``.
     One task reads at a time. Cancelling a read, as ``asyncio.wait_for`` does, loses nothing.
     """
 
-    def __init__(self, hub: WatchHub, spec: WatchSpec, buffer: BatchBuffer) -> None:
+    def __init__(self, hub: WatchHub, spec: WatchSpec, buffer: BatchBuffer, timeout: float | None = None) -> None:
         self._hub = hub
         self._buffer = buffer
+        self._timeout = timeout
         self._subscription = Subscription(Cursor(spec), buffer)
         self._entered = False
 
     @property
     def next_revision(self) -> int:
-        """The first revision not received yet (0: not known yet); what is received may still be unread."""
+        """The first revision not received yet, never 0 inside the block; what is received may still be unread."""
         return self._subscription.cursor.next
 
     async def __aenter__(self) -> Watcher:
@@ -61,7 +62,7 @@ class Watcher:
             raise RuntimeError("a watcher is entered once; call watch() again")
         self._entered = True
         try:
-            await self._hub.start(self._subscription)
+            await self._hub.start(self._subscription, self._timeout)
         except BaseException:
             self.close()  # nobody will leave a block that was not entered
             raise
@@ -140,13 +141,16 @@ class WatchHub:
         require_leader: bool = False,
         buffer_events: int = BUFFER_EVENTS,
         buffer_bytes: int = BUFFER_BYTES,
+        timeout: float | None = None,
     ) -> Watcher:
         """Watch a key or a range: ``async with client.watch(...) as watcher``, ``async for batch in watcher``.
 
         ``start_revision`` 0 is from now. ``no_put`` and ``no_delete`` leave out those events. ``progress_notify`` and
         ``created_notify`` add batches without events. ``require_leader`` ends the watch when the cluster has no leader.
         A reader that lets more than ``buffer_events`` or ``buffer_bytes`` pile up gets those and then
-        ``WatchOverflow``.
+        ``WatchOverflow``. ``timeout`` bounds entering the block (seconds; ``None`` is the command timeout, 0 no limit):
+        a watch from now that learns of no revision by then is ``DeadlineExceeded``, one from a given revision goes on
+        in the background.
         """
         start, end = key_range(key, range_end, prefix, from_key)
         spec = WatchSpec(
@@ -161,33 +165,46 @@ class WatchHub:
             require_leader=require_leader,
             fragment=self._caller.options.max_recv_bytes < MAX_MESSAGE,
         )
-        return Watcher(self, spec, BatchBuffer(buffer_events, buffer_bytes))
+        return Watcher(self, spec, BatchBuffer(buffer_events, buffer_bytes), timeout)
 
-    async def start(self, subscription: Subscription) -> None:
-        """Fix where the watcher begins and put it on a stream; failures of the watch itself come from its iteration."""
+    async def start(self, subscription: Subscription, timeout: float | None = None) -> None:
+        """Fix where the watcher begins and put it on a stream; refusals of the watch itself come from its iteration."""
+        limit = self._caller.options.command_timeout if timeout is None else timeout
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (limit or math.inf)
         cursor = subscription.cursor
         if cursor.next == 0:
-            cursor.next = await self._pin(cursor.spec.key)
+            try:
+                cursor.next = await self._now(cursor.spec, limit)
+            except (errors.DeadlineExceeded, errors.ClosedError):
+                raise
+            except errors.EtcdError as error:
+                if isinstance(error, errors.Unavailable) and not isinstance(error, errors.TlsError):
+                    raise
+                subscription.end(error)
         if subscription.buffer.finished:
             return
         if self._closed:
             raise errors.ClosedError()
         self._attach(subscription)
         try:
-            async with asyncio.timeout(START_TIMEOUT):
+            async with asyncio.timeout_at(min(until, loop.time() + START_TIMEOUT)):
                 await subscription.registered.wait()
         except TimeoutError:
             pass
 
-    async def _pin(self, key: bytes) -> int:
-        """The first revision after now, from a cheap linearizable read; 0 when it is refused or not answered."""
-        request = rpc_pb2.RangeRequest(key=key, count_only=True)
+    async def _now(self, spec: WatchSpec, limit: float) -> int:
+        """The first revision after now, from a cheap linearizable read.
+
+        The server's word at the creation of a watcher would not do: writes may come before that.
+        """
+        request = rpc_pb2.RangeRequest(key=spec.key, count_only=True)
         try:
-            answer = await self._caller.unary(RANGE, request, timeout=PIN_TIMEOUT, require_leader=True)
-        except errors.ClosedError:
+            answer = await self._caller.unary(RANGE, request, timeout=limit, require_leader=True)
+        except errors.DeadlineExceeded as error:
+            if spec.require_leader and isinstance(error.__cause__, errors.NoLeader):
+                raise error.__cause__ from None
             raise
-        except errors.EtcdError:
-            return 0
         return answer.header.revision + 1
 
     def _attach(self, subscription: Subscription) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 
 import pytest
 
@@ -11,6 +13,7 @@ from etcdtui.client import Client, ClientOptions, connect, errors
 from tests.client.load import Load, Reader
 from tests.conftest import ServerFactory
 from tests.support.poll import eventually
+from tests.support.proxy import TcpProxy
 from tests.support.server import Server
 
 RESTARTS = 20
@@ -97,6 +100,74 @@ async def _put(server: Server, endpoint: str) -> bool:
         except errors.EtcdError:
             return False
     return True
+
+
+@pytest.mark.matrix
+async def test_a_watch_from_now_begun_on_a_frozen_member_misses_nothing(cluster3: Server) -> None:
+    """It began with next_revision 0, and what others wrote until the member went on was lost without a word."""
+    frozen = cluster3.members[0]
+    async with (
+        connect(ClientOptions(endpoints=(frozen.endpoint,))) as client,
+        connect(ClientOptions(endpoints=cluster3.endpoints[1:], command_timeout=20)) as others,
+    ):
+        await client.kv.get("k")
+        frozen.pause()
+        try:
+            began = time.monotonic()
+            late = client.watch("k", timeout=1.0)
+            with pytest.raises(errors.DeadlineExceeded):
+                await late.__aenter__()
+            assert time.monotonic() - began < 3.0
+            watcher = client.watch("k", timeout=30.0)
+            entering = asyncio.create_task(watcher.__aenter__())
+            await others.kv.put("k", "before")
+            assert not entering.done()
+        finally:
+            frozen.resume()
+        with closing(await entering):
+            begun = watcher.next_revision
+            written = [(await others.kv.put("k", str(n))).header for n in range(3)]
+            revisions = [header.revision for header in written if header is not None]
+            assert 0 < begun <= revisions[0]
+            got: list[int] = []
+            while not got or got[-1] < revisions[-1]:
+                got += [event.kv.mod_revision for event in (await asyncio.wait_for(anext(watcher), 10)).events]
+            assert got == revisions
+
+
+async def test_a_watch_from_now_begun_over_a_stalled_link_waits_for_it(
+    etcd: Server, tcp_proxy: Callable[[str], Awaitable[TcpProxy]]
+) -> None:
+    link = await tcp_proxy(etcd.endpoint)
+    async with connect(ClientOptions(endpoints=(link.endpoint,))) as client:
+        await client.kv.get("k")
+        link.black_hole()
+        watcher = client.watch("k", timeout=30.0)
+        entering = asyncio.create_task(watcher.__aenter__())
+        await etcd.put("k", "before")
+        assert not entering.done()
+        await link.heal()
+        with closing(await entering):
+            begun = watcher.next_revision
+            written = await etcd.put("k", "after")
+            assert 0 < begun <= written
+            assert (await asyncio.wait_for(anext(watcher), 10)).revision == written
+
+
+async def test_a_watch_from_now_without_a_leader_says_so_or_gives_up(cluster3: Server) -> None:
+    await asyncio.gather(*(m.kill() for m in cluster3.members[1:]))
+    async with connect(ClientOptions(endpoints=cluster3.endpoints[:1])) as client:
+        await eventually(lambda: _leaderless(client), 10.0)
+        strict, patient = client.watch("k", require_leader=True, timeout=2.0), client.watch("k", timeout=2.0)
+        async with strict:
+            with pytest.raises(errors.NoLeader):
+                await anext(strict)
+        with pytest.raises(errors.DeadlineExceeded, match="no leader"):
+            await patient.__aenter__()
+
+
+async def _leaderless(client: Client) -> bool:
+    return (await client.maintenance.status(client.endpoints[0])).leader == 0
 
 
 async def test_quorum_lost_ends_only_the_watch_that_requires_a_leader(cluster3: Server) -> None:

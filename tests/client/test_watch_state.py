@@ -53,13 +53,6 @@ def test_events_below_the_start_are_dropped() -> None:
     assert [event.kv.mod_revision for event in batch.events] == [10]
 
 
-def test_only_an_unpinned_start_takes_the_revision_of_the_creation() -> None:
-    pinned, free = Cursor(WatchSpec(b"k", start_revision=4)), Cursor(WatchSpec(b"k"))
-    pinned.created(9)
-    free.created(9)
-    assert (pinned.next, free.next) == (4, 9)
-
-
 def test_a_refused_create_is_the_oldest_one_whatever_id_it_carries() -> None:
     ledger: Ledger[str] = Ledger()
     for owner in ("a", "b", "c"):
@@ -81,6 +74,32 @@ def test_one_who_left_before_its_answer_is_recognised() -> None:
     assert ledger.leave("a") is None
     assert ledger.answered(rpc_pb2.WatchResponse(created=True, watch_id=0)) is None
     assert ledger.answered(rpc_pb2.WatchResponse(created=True, watch_id=1)) == "b"
+
+
+def created(watch_id: int) -> rpc_pb2.WatchResponse:
+    return rpc_pb2.WatchResponse(created=True, watch_id=watch_id)
+
+
+def test_progress_asked_for_before_a_watcher_was_created_says_nothing_of_it() -> None:
+    ledger: Ledger[str] = Ledger()
+    ledger.answered(created(ledger.asked("old")))
+    ledger.progress_asked()
+    ledger.progress_asked()
+    ledger.answered(created(ledger.asked("new")))
+    ledger.progress_asked()
+    assert [ledger.told() for _ in range(3)] == [["old"], ["old"], ["old", "new"]]
+
+
+def test_progress_counts_for_a_watcher_once_something_of_its_own_came() -> None:
+    """A server may leave requests unanswered: then the third answer never comes."""
+    ledger: Ledger[str] = Ledger()
+    for _ in range(3):
+        ledger.progress_asked()
+    watch_id = ledger.asked("w")
+    ledger.answered(created(watch_id))
+    assert ledger.told() == []
+    ledger.heard(watch_id)
+    assert ledger.told() == ["w"]
 
 
 @pytest.mark.parametrize(

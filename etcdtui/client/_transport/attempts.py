@@ -98,9 +98,12 @@ def final_error(error: e.EtcdError, effect: Effect, maybe: bool) -> e.EtcdError:
 
 
 def timed_out(last: e.EtcdError, applied: e.Applied | None = None) -> e.EtcdError:
-    """The deadline error that tells what was seen last; ``applied`` where that is not the fate of ``last``."""
+    """The deadline error that tells what was seen last, its ``__cause__``; ``applied`` where that is not the fate of
+    ``last``."""
     if isinstance(last, e.DeadlineExceeded):
         return last
-    return e.DeadlineExceeded(
+    late = e.DeadlineExceeded(
         f"last seen: {last.message}", endpoint=last.endpoint, code="DEADLINE_EXCEEDED", applied=applied or last.applied
     )
+    late.__cause__ = last
+    return late

@@ -192,6 +192,10 @@ class Caller:
         finally:
             connection.ended(call)
         connection.answers += 1
+        if response is None:  # how grpc.aio hands over what it could not decode
+            garbled = e.ServerError("the answer cannot be decoded", endpoint=connection.name, applied="maybe")
+            self._log(method.name, connection.name, started, str(garbled))
+            raise _Failed(Failure(garbled, from_server=True))
         self._log(method.name, connection.name, started, "ok")
         header = response.header
         if header.revision > self.revision:

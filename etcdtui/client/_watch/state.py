@@ -59,7 +59,7 @@ class WatchSpec(Value):
 
 
 class Cursor:
-    """One watcher's place in history: ``next`` is the first revision not yet handed over (0: not known yet)."""
+    """One watcher's place in history: ``next`` is the first revision not yet handed over (0 until "now" is known)."""
 
     __slots__ = ("_held", "_held_bytes", "next", "spec", "step_back")
 
@@ -93,15 +93,6 @@ class Cursor:
                 fragment=spec.fragment,
             )
         )
-
-    def created(self, revision: int) -> None:
-        """The create was answered at ``revision``.
-
-        Only a watcher whose start was never pinned takes it over, and not plus one: a write may have slipped in
-        between the registration and this answer. A reconnect before the first event may then bring one old event.
-        """
-        if self.next == 0:
-            self.next = revision
 
     def drop_fragments(self) -> None:
         """Forget what came of a revision that was not completed: it will come again."""
@@ -152,12 +143,20 @@ class Ledger(Generic[Owner]):
     Creates are answered in the order they were sent, and a refused one carries an id that means nothing (-1, or 0 on
     etcd 3.4.0-3.4.21 and 3.5.0-3.5.5): answers are matched by order, never by id. The ids are ours all the same: those
     versions, when they refuse a create that left the id to them, stop sending to the watcher that has id 0.
+
+    An answer about progress that is meant for the whole stream says nothing of a watcher created after it was asked
+    for, and it may come behind the answer to that create: the server sends creations on one channel, events and
+    progress on another, and takes from both as it likes (etcd 3.7.1, server/etcdserver/api/v3rpc/watch.go, sendLoop).
+    Such a watcher is told of it only when it was asked for later, or when something of the watcher's own came before.
     """
 
     def __init__(self) -> None:
         self.live: dict[int, Owner] = {}
-        self._pending: deque[Owner | None] = deque()
+        self._pending: deque[tuple[Owner | None, int]] = deque()
         self._last_id = 0
+        self._asked = 0
+        self._told = 0
+        self._asked_before: dict[int, int] = {}
 
     @property
     def unanswered(self) -> int:
@@ -165,7 +164,7 @@ class Ledger(Generic[Owner]):
 
     def asked(self, owner: Owner) -> int:
         """A create is about to be sent; returns the id to ask for."""
-        self._pending.append(owner)
+        self._pending.append((owner, self._asked))
         self._last_id += 1
         return self._last_id
 
@@ -173,23 +172,43 @@ class Ledger(Generic[Owner]):
         """The owner of a created answer, registered unless it was refused; ``None`` when it went away meanwhile."""
         if not self._pending:
             return None
-        owner = self._pending.popleft()
+        owner, asked_before = self._pending.popleft()
         if owner is not None and not response.canceled:
             self.live[response.watch_id] = owner
+            if asked_before:
+                self._asked_before[response.watch_id] = asked_before
         return owner
+
+    def progress_asked(self) -> None:
+        """A request for the progress of the whole stream is about to be sent."""
+        self._asked += 1
+
+    def heard(self, watch_id: int) -> None:
+        """Something came for this watcher alone: what was asked for before its creation has been answered by now."""
+        self._asked_before.pop(watch_id, None)
+
+    def told(self) -> list[Owner]:
+        """Whom an answer for the whole stream concerns.
+
+        A server answers in order, and no request twice: the n-th answer belongs to the n-th request or a later one.
+        """
+        self._told += 1
+        before = self._asked_before
+        return [owner for watch_id, owner in self.live.items() if before.get(watch_id, 0) < self._told]
 
     def ended(self, watch_id: int) -> Owner | None:
         """Whose watch a cancel answer ends; ``None`` for one that was cancelled from here."""
+        self._asked_before.pop(watch_id, None)
         return self.live.pop(watch_id, None)
 
     def leave(self, owner: Owner) -> int | None:
         """Forget an owner; returns the id to cancel on the server, if it has one already."""
         for watch_id, other in self.live.items():
             if other is owner:
-                del self.live[watch_id]
+                self.ended(watch_id)
                 return watch_id
-        for place, waiting in enumerate(self._pending):
+        for place, (waiting, asked_before) in enumerate(self._pending):
             if waiting is owner:
-                self._pending[place] = None
+                self._pending[place] = (None, asked_before)
                 break
         return None

@@ -38,7 +38,6 @@ class Subscription:
         self._announced = False
 
     def created(self, response: rpc_pb2.WatchResponse) -> None:
-        self.cursor.created(response.header.revision)
         self.login_retried = False
         self.registered.set()
         if self.cursor.spec.created_notify and not self._announced:
@@ -155,8 +154,9 @@ class WatchStream:
             self._owner.emptied(self)
 
     def request_progress(self) -> None:
-        """Ask where the server is; it may never answer."""
-        if self._stream is not None:
+        """Ask where the server is; it may never answer. One request serves all who ask before it is sent."""
+        if self._stream is not None and not (self._outbox and self._outbox[-1].HasField("progress_request")):
+            self._ledger.progress_asked()
             self._send(rpc_pb2.WatchRequest(progress_request=rpc_pb2.WatchProgressRequest()))
 
     def _create(self, subscription: Subscription) -> None:
@@ -221,10 +221,11 @@ class WatchStream:
             return  # the reader meets the same failure and deals with it
 
     async def _read(self, stream: WatchStreamCall) -> None:
-        live = self._ledger.live
+        live, heard = self._ledger.live, self._ledger.heard
         while (response := await stream.read()) is not None:
             if response.events:
                 subscription = live.get(response.watch_id)
+                heard(response.watch_id)
                 if subscription is not None and not subscription.deliver(response):
                     self.detach(subscription)
             elif response.created:
@@ -279,9 +280,13 @@ class WatchStream:
         self.detach(subscription)
 
     def _on_progress(self, response: rpc_pb2.WatchResponse) -> None:
-        live = self._ledger.live
+        ledger = self._ledger
         own = response.watch_id != NO_WATCHER
-        told = [live[response.watch_id]] if response.watch_id in live else [] if own else list(live.values())
+        if own:
+            ledger.heard(response.watch_id)
+            told = [ledger.live[response.watch_id]] if response.watch_id in ledger.live else []
+        else:
+            told = ledger.told()
         for subscription in told:
             if not subscription.progress(response, own=own):
                 self.detach(subscription)
