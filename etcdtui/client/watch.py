@@ -18,7 +18,7 @@ from types import TracebackType
 from etcdtui.client._transport.calls import Calls
 from etcdtui.client._watch.buffer import BUFFER_BYTES, BUFFER_EVENTS, BatchBuffer
 from etcdtui.client._watch.state import Cursor, WatchSpec
-from etcdtui.client._watch.stream import Subscription, WatchStream
+from etcdtui.client._watch.stream import Link, Subscription, WatchStream
 from etcdtui.client._wire.convert import KeyLike
 from etcdtui.client._wire.methods import RANGE
 from etcdtui.client._wire.ranges import key_range, whole
@@ -56,6 +56,12 @@ class Watcher:
     def next_revision(self) -> int:
         """The first revision not received yet, never 0 inside the block; what is received may still be unread."""
         return self._subscription.cursor.next
+
+    @property
+    def link(self) -> Link:
+        """How the watcher is connected now, and if it is not, why and what comes next."""
+        stream = self._subscription.stream
+        return Link() if stream is None else stream.link(self._subscription.up)
 
     async def __aenter__(self) -> Watcher:
         if self._entered:
@@ -116,11 +122,11 @@ class Watcher:
 
 class WatchHub:
     """All watchers of one client and the streams they share: one for those that require a leader, one for the rest,
-    and further ones for watchers that need a new login or a stream to themselves."""
+    of every lane, and further ones for watchers that need a new login or a stream to themselves."""
 
     def __init__(self, caller: Calls) -> None:
         self._caller = caller
-        self._shared: dict[bool, WatchStream] = {}
+        self._shared: dict[tuple[bool, str], WatchStream] = {}
         self._tasks: dict[WatchStream, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -138,15 +144,19 @@ class WatchHub:
         no_put: bool = False,
         no_delete: bool = False,
         created_notify: bool = False,
+        link_notify: bool = False,
         require_leader: bool = False,
+        lane: str = "",
         buffer_events: int = BUFFER_EVENTS,
         buffer_bytes: int = BUFFER_BYTES,
         timeout: float | None = None,
     ) -> Watcher:
         """Watch a key or a range: ``async with client.watch(...) as watcher``, ``async for batch in watcher``.
 
-        ``start_revision`` 0 is from now. ``no_put`` and ``no_delete`` leave out those events. ``progress_notify`` and
-        ``created_notify`` add batches without events. ``require_leader`` ends the watch when the cluster has no leader.
+        ``start_revision`` 0 is from now. ``no_put`` and ``no_delete`` leave out those events. ``progress_notify``,
+        ``created_notify`` and ``link_notify`` (each loss of the stream, and each creation) add batches without events.
+        ``require_leader`` ends the watch when the cluster has no leader. Watchers with a ``lane`` share a stream with
+        those of the same lane only: one that is flooded does not hold up the others.
         A reader that lets more than ``buffer_events`` or ``buffer_bytes`` pile up gets those and then
         ``WatchOverflow``. ``timeout`` bounds entering the block (seconds; ``None`` is the command timeout, 0 no limit):
         a watch from now that learns of no revision by then is ``DeadlineExceeded``, one from a given revision goes on
@@ -162,7 +172,9 @@ class WatchHub:
             no_put=no_put,
             no_delete=no_delete,
             created_notify=created_notify,
+            link_notify=link_notify,
             require_leader=require_leader,
+            lane=lane,
             fragment=self._caller.options.max_recv_bytes < MAX_MESSAGE,
         )
         return Watcher(self, spec, BatchBuffer(buffer_events, buffer_bytes), timeout)
@@ -208,20 +220,21 @@ class WatchHub:
         return answer.header.revision + 1
 
     def _attach(self, subscription: Subscription) -> None:
-        require_leader = subscription.cursor.spec.require_leader
-        stream = self._shared.get(require_leader)
+        spec = subscription.cursor.spec
+        place = spec.require_leader, spec.lane
+        stream = self._shared.get(place)
         if stream is not None and stream.stale:
             stream = stream.replacement if stream.replacement in self._tasks else None
         if stream is None:
-            stream = self._open(require_leader)
-        self._shared[require_leader] = stream
+            stream = self._open(*place)
+        self._shared[place] = stream
         stream.attach(subscription)
 
     def _open(
-        self, require_leader: bool, *, fresh_token: bool = False, replaces: WatchStream | None = None
+        self, require_leader: bool, lane: str, *, fresh_token: bool = False, replaces: WatchStream | None = None
     ) -> WatchStream:
         stream = WatchStream(
-            self._caller, self, require_leader=require_leader, fresh_token=fresh_token, replaces=replaces
+            self._caller, self, require_leader=require_leader, lane=lane, fresh_token=fresh_token, replaces=replaces
         )
         task = asyncio.create_task(self._keep(stream), name="etcd watch stream")
         self._tasks[stream] = task
@@ -258,15 +271,15 @@ class WatchHub:
         """Move a watcher whose token was refused to a stream opened with a new one; all refused ones share it."""
         target = refused_by.replacement
         if target is None or target not in self._tasks:
-            target = self._open(refused_by.require_leader, fresh_token=True, replaces=refused_by)
+            target = self._open(refused_by.require_leader, refused_by.lane, fresh_token=True, replaces=refused_by)
             refused_by.replacement = target
         refused_by.detach(subscription)
         target.attach(subscription)
-        self._shared.setdefault(refused_by.require_leader, target)
+        self._shared.setdefault((refused_by.require_leader, refused_by.lane), target)
 
     def isolate(self, subscription: Subscription) -> None:
         """Move a watcher to a stream of its own; it resumes where it was."""
-        stream = self._open(subscription.cursor.spec.require_leader)
+        stream = self._open(subscription.cursor.spec.require_leader, subscription.cursor.spec.lane)
         self.leave(subscription)
         stream.attach(subscription)
 
@@ -280,8 +293,9 @@ class WatchHub:
 
     def _forget(self, stream: WatchStream) -> None:
         self._tasks.pop(stream, None)
-        if self._shared.get(stream.require_leader) is stream:
-            del self._shared[stream.require_leader]
+        place = stream.require_leader, stream.lane
+        if self._shared.get(place) is stream:
+            del self._shared[place]
 
     async def aclose(self) -> None:
         """End all watchers with ``ClosedError`` and wait until their streams are gone."""

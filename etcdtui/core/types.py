@@ -11,6 +11,7 @@ from dataclasses import field
 from enum import Enum, IntEnum
 from pathlib import Path
 
+from etcdtui.core.errors import EtcdError
 from etcdtui.core.value import Value, record
 
 
@@ -56,8 +57,9 @@ class Event:
 
 @record()
 class WatchBatch:
-    """Events of one or more whole revisions, in order; or a ``created`` / ``progress`` notice without events.
+    """Events of one or more whole revisions, in order; or without events a ``created``, ``progress`` or ``lost`` note.
 
+    ``lost`` is why the watcher's stream broke after ``revision``; it is resumed by itself, which is a ``created``.
     ``events`` is immutable and equal to the tuple of its events; they may be built when first looked at.
     """
 
@@ -66,6 +68,7 @@ class WatchBatch:
     created: bool = False
     progress: bool = False
     header: ResponseHeader | None = None
+    lost: EtcdError | None = None
 
 
 @record()

@@ -43,7 +43,7 @@ class WatchSpec(Value):
     """What a watcher asked for; ``start_revision`` 0 is "from now".
 
     ``fragment`` bounds the size of a message, but a server needs seconds for it where there are many small events: it
-    measures the whole message again for each of them.
+    measures the whole message again for each of them. Watchers of one ``lane`` share streams with each other only.
     """
 
     key: bytes
@@ -54,8 +54,10 @@ class WatchSpec(Value):
     no_put: bool = False
     no_delete: bool = False
     created_notify: bool = False
+    link_notify: bool = False
     require_leader: bool = False
     fragment: bool = False
+    lane: str = ""
 
 
 class Cursor:

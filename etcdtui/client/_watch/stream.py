@@ -14,6 +14,7 @@ from etcdtui.client._watch.state import NO_WATCHER, Cursor, Ledger, cancel_error
 from etcdtui.client._wire.methods import WATCH
 from etcdtui.core import errors
 from etcdtui.core.types import WatchBatch
+from etcdtui.core.value import Value
 from etcdtui.pb import rpc_pb2
 
 ANSWER_TIMEOUT = 6.0
@@ -23,6 +24,20 @@ STEADY_AFTER = 1.0
 """Seconds a stream must have lived before its next failure is retried without a growing pause."""
 
 WatchStreamCall = StreamCall[rpc_pb2.WatchRequest, rpc_pb2.WatchResponse]
+
+
+class Link(Value):
+    """How a watcher is connected: ``up`` at ``endpoint``, or not, for ``error``.
+
+    ``attempt`` counts the openings tried since it last worked; unless the one under way succeeds, the next begins at
+    ``retry_at`` (loop time).
+    """
+
+    up: bool = False
+    endpoint: str = ""
+    error: errors.EtcdError | None = None
+    attempt: int = 0
+    retry_at: float = 0.0
 
 
 class Subscription:
@@ -35,15 +50,24 @@ class Subscription:
         self.registered = asyncio.Event()
         self.login_retried = False
         self.progress_waiters: set[asyncio.Future[int]] = set()
+        self.up = False
         self._announced = False
 
     def created(self, response: rpc_pb2.WatchResponse) -> None:
         self.login_retried = False
         self.registered.set()
-        if self.cursor.spec.created_notify and not self._announced:
+        self.up = True
+        spec = self.cursor.spec
+        if spec.link_notify or (spec.created_notify and not self._announced):
             header = header_of(response)
             self.buffer.offer(WatchBatch(header.revision, (), True, False, header))
         self._announced = True
+
+    def lost(self, error: errors.EtcdError) -> None:
+        """The stream broke; told once, however often it cannot be opened again."""
+        if self.up and self.cursor.spec.link_notify:
+            self.buffer.offer(WatchBatch(self.cursor.next - 1, lost=error))
+        self.up = False
 
     def deliver(self, response: rpc_pb2.WatchResponse) -> bool:
         """Hand a response's events over; ``False`` when the buffer overflowed and the watch is over."""
@@ -105,10 +129,12 @@ class WatchStream:
         owner: StreamOwner,
         *,
         require_leader: bool,
+        lane: str = "",
         fresh_token: bool = False,
         replaces: WatchStream | None = None,
     ) -> None:
         self.require_leader = require_leader
+        self.lane = lane
         self.stale = False
         self.replacement: WatchStream | None = None
         self.subscriptions: dict[Subscription, None] = {}
@@ -126,17 +152,25 @@ class WatchStream:
         self._worked = False
         self._stalled = False
         self._watchdog: asyncio.TimerHandle | None = None
+        self._error: errors.EtcdError | None = None
+        self._attempt = 0
+        self._retry_at = 0.0
 
     @property
     def endpoint(self) -> str:
         """Where the stream is open; empty between two openings."""
         return self._stream.endpoint if self._stream is not None else ""
 
+    def link(self, up: bool) -> Link:
+        """How a watcher of this stream is connected."""
+        return Link(True, self.endpoint) if up else Link(False, "", self._error, self._attempt, self._retry_at)
+
     # ------------------------------------------------------------------ watchers come and go
 
     def attach(self, subscription: Subscription) -> None:
         subscription.stream = self
         subscription.registered.clear()
+        subscription.up = False
         self.subscriptions[subscription] = None
         if self._stream is not None:
             self._create(subscription)
@@ -178,9 +212,14 @@ class WatchStream:
         while self.subscriptions:
             started = asyncio.get_running_loop().time()
             self._worked = False
+            self._attempt += 1
+            self._retry_at = started + self._caller.options.command_timeout
             try:
                 await self._serve()
             except errors.EtcdError as error:
+                self._error = error
+                for subscription in self.subscriptions:
+                    subscription.lost(error)
                 await self._recover(error, asyncio.get_running_loop().time() - started)
 
     async def _serve(self) -> None:
@@ -244,6 +283,7 @@ class WatchStream:
             return
         if not self._worked:
             self._worked = True
+            self._attempt = 0
             self._relogged = False
             self._trouble.cleared()
             if self._replaces is not None:
@@ -310,7 +350,9 @@ class WatchStream:
             return
         if self._worked and lived >= STEADY_AFTER:
             self._backoff.reset()
-        await asyncio.sleep(self._backoff.next())
+        pause = self._backoff.next()
+        self._retry_at = now + pause
+        await asyncio.sleep(pause)
 
     def end_all(self, cause: errors.EtcdError) -> None:
         for subscription in list(self.subscriptions):

@@ -57,6 +57,7 @@ class _WatchBatch:
         self.created = False
         self.progress = False
         self.header = header
+        self.lost = None
         self.__class__ = WatchBatch  # type: ignore[assignment]  # equal slots make the change of class possible
 
 
