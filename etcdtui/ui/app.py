@@ -20,7 +20,7 @@ from textual.screen import Screen
 
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
-from etcdtui.services.cluster.endpoint_health import State
+from etcdtui.services.cluster.endpoint_health import ClusterHealth, State
 from etcdtui.ui import flows
 from etcdtui.ui.bindings import APP, bindings_for
 from etcdtui.ui.faults import Faults
@@ -30,6 +30,7 @@ from etcdtui.ui.resizing import follow_terminal_size
 from etcdtui.ui.screens import MAIN, Entry
 from etcdtui.ui.screens.profiles.connect import ConnectScreen
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened
+from etcdtui.ui.spawn import later, listen, painted, spawn
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
 from etcdtui.ui.typeahead import KeyDone, Typeahead
@@ -153,9 +154,9 @@ class EtcdtuiApp(App[int]):
 
     def on_mount(self) -> None:
         follow_terminal_size(self)
-        self.app_resume_signal.subscribe(self, lambda _: self._resumed())
+        listen(self, self.app_resume_signal, self._resumed)
 
-    def _resumed(self) -> None:
+    def _resumed(self, _: object) -> None:
         follow_terminal_size(self)
         self.refresh(layout=True)
 
@@ -188,7 +189,7 @@ class EtcdtuiApp(App[int]):
         try:
             await self.switch_mode(self._mode(first))
             if self.is_running:
-                self.run_worker(self._follow_health(session), group="health", exclusive=True)
+                spawn(self, partial(self._follow_health, session), "health", exclusive=True)
                 self._say_first_words(session, first_session=old_session is None)
             for mode in dict.fromkeys(old_modes):
                 if self.is_running:
@@ -214,25 +215,30 @@ class EtcdtuiApp(App[int]):
         if not isinstance(screen, ClusterScreen):
             return
         if first_session and self.launch.rev:
-            screen.call_after_refresh(screen.show_revision, self.launch.rev)
+            painted(screen, screen.show_revision, self.launch.rev)
         if first_session and self.launch.prefix:
-            screen.call_after_refresh(screen.show_place, os.fsencode(self.launch.prefix))
+            painted(screen, screen.show_place, os.fsencode(self.launch.prefix))
         if first_session and self.launch.write and not session.guard.writable:
-            screen.call_after_refresh(self.action_unlock)
+            painted(screen, self.action_unlock)
         notices = [*(self.launch.notices if first_session else ()), *session.profile.notices]
         if session.health.state is State.RESTRICTED:
             notices.insert(0, "etcd tells this user no status: leader and quota are not shown")
         if notices:  # one line: the folder of the configuration says nothing new
             words = "; ".join(notices).replace(f"{config_path(os.environ).parent}/", "")
-            screen.call_after_refresh(screen.flash, words, "warn")
+            painted(screen, screen.flash, words, "warn")
 
     async def _follow_health(self, session: Session) -> None:
         async for health in session.health_updates():
             if not self.is_running:
                 return
-            above = [screen for screen in self.screen_stack if isinstance(screen, ClusterScreen)]
-            for screen in (*self.deck.values(), *above):
-                screen.health = health
+            later(self, self._show_health, session, health)
+
+    def _show_health(self, session: Session, health: ClusterHealth) -> None:
+        if session is not self.session:
+            return
+        above = [screen for screen in self.screen_stack if isinstance(screen, ClusterScreen)]
+        for screen in (*self.deck.values(), *above):
+            screen.health = health
 
     # --- going around ------------------------------------------------------------------------------------
 
@@ -274,7 +280,7 @@ class EtcdtuiApp(App[int]):
                 self.action_go(number)
                 screen = self.deck.get(number)
                 if screen is not None and event.place:
-                    screen.call_after_refresh(screen.show_place, event.place)
+                    painted(screen, screen.show_place, event.place)
                 return
         self.say(Text("that screen is not there"), "warn")
 
@@ -358,7 +364,7 @@ class EtcdtuiApp(App[int]):
         """Ask for a command line and run it."""
         screen = self.shown
         if screen is not None and self.screen is screen:
-            self.run_worker(self.dialogs.command(screen), group="command", exclusive=True, exit_on_error=False)
+            spawn(self, partial(self.dialogs.command, screen), "command", exclusive=True)
 
     def action_profiles(self) -> None:
         self.dialogs.profiles()

@@ -25,6 +25,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
 from etcdtui.core.errors import EtcdError
+from etcdtui.core.tasks import awaited
 from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
 from etcdtui.ui.hangup import hup_when_terminal_goes
 from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, log_requests, open_log, terminal_apart
@@ -133,7 +134,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
         first = app.screen_types[app.first_number()]
         look = shown and first.screen_name == KEYS
-        opening = asyncio.create_task(_opened(profile, overrides, look=look))
+        opening = awaited(_opened(profile, overrides, look=look), "opening")
         try:
             await asyncio.sleep(LEAVE)  # the first requests leave, and what is wanted next is imported meanwhile
             import_module("etcdtui.services.session.first_look")

@@ -16,6 +16,8 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
+from etcdtui.ui.spawn import after, painted
+
 HELD_MOST = 4096
 """Keys kept while one is being handled; more than a person types, less than a runaway paste as keys."""
 TURNS = 8
@@ -69,7 +71,7 @@ class Typeahead:
         if screen is not self._screen:
             # It opened or closed a dialog, and closing one may open the next: look again when this one is drawn.
             self._screen = screen
-            screen.call_after_refresh(self.done, number)
+            painted(screen, self.done, number)
         else:
             await self._next()
 
@@ -78,7 +80,7 @@ class Typeahead:
         self._number += 1
         self._screen = self._app.screen
         target = self._app.focused or self._screen
-        self._limit = self._app.set_timer(WAIT_MOST, self._too_long)
+        self._limit = after(self._app, WAIT_MOST, self._too_long)
         await self._forward(event)
         if not target.post_message(KeyDone(self._number)):
             self._app.post_message(KeyDone(self._number))

@@ -115,11 +115,13 @@ def test_a_crash_is_one_line_without_a_secret_and_a_private_file(
     assert PLANTED not in text
 
 
-def test_a_crash_while_connecting_keeps_the_password_out_of_its_file(
+def test_a_fault_while_connecting_is_told_and_keeps_the_password_out_of_its_file(
     etcd: Server, state: dict[str, str], tmp_path: Path
 ) -> None:
     with start(etcd, state, "connecting") as app:
-        assert app.wait() == 1
+        app.wait_for("internal error (RuntimeError)", "the attempt broke off  r tries again")
+        app.keys("ctrl+q")
+        assert app.wait() == 0
         assert PLANTED.encode() not in app.raw
     (file,) = (tmp_path / "state" / "etcdtui").glob("crash-*.txt")
     assert "sent ******** to nobody" in file.read_text()

@@ -32,7 +32,7 @@ from etcdtui.ui.bindings import (
     keys_of,
 )
 from etcdtui.ui.frame.host import Host
-from etcdtui.ui.spawn import read_again
+from etcdtui.ui.spawn import every, read_again
 from etcdtui.ui.widgets.footer import FooterLine, Hint, TypedInto
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import TabLine
@@ -181,7 +181,7 @@ class ClusterScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.tab_line.current = self.number
-        self.set_interval(1.0, self.refresh_title)
+        every(self, 1.0, self.refresh_title)
         self.refresh_chrome()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import ClassVar, Generic, TypeVar
 
 from rich.text import Text
 from textual.timer import Timer
@@ -19,6 +19,7 @@ from etcdtui.ui.frame.host import Host
 from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.spawn import every, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import LineTable
 
@@ -72,7 +73,7 @@ class ListScreen(ClusterScreen, Generic[RowT]):
     def on_mount(self) -> None:
         self.table.lines.focus()
         if self.session.profile.refresh > 0:
-            self._beat = self.set_interval(max(self.every, self.session.profile.refresh), self._tick)
+            self._beat = every(self, max(self.every, self.session.profile.refresh), self._tick)
 
     def came_on_show(self) -> None:
         self.read_again()
@@ -89,7 +90,7 @@ class ListScreen(ClusterScreen, Generic[RowT]):
         """Run the async function ``work`` as the only one of its group; only reading replaces what runs."""
         if group in NOT_TWICE and self.is_writing(group):
             return
-        self.run_worker(cast("Callable[[], None]", work), group=group, exclusive=True)
+        spawn(self, work, group, exclusive=True)
 
     def action_refresh(self) -> None:
         self.read_again()

@@ -14,6 +14,7 @@ from textual.widgets import Static, TextArea
 from etcdtui.core.units import format_size
 from etcdtui.services.writing.editing import Editable, EditMode, to_value
 from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
 
 TITLE_LIMIT = 100
@@ -83,7 +84,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         self._count()
         if self._pause is not None:
             self._pause.stop()
-        self._pause = self.set_timer(KEEP_AFTER, self._keep_now)
+        self._pause = after(self, KEEP_AFTER, self._keep_now)
 
     def _keep_now(self) -> None:
         if not self._answered and (self.kept or self.area.text != self.shown.text):

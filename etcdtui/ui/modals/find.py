@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -16,6 +17,7 @@ from etcdtui.core.units import format_count
 from etcdtui.core.value import Value
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
@@ -123,7 +125,7 @@ class FindDialog(Dialog[bytes]):
     def _suggest(self) -> None:
         typed = self._typed()
         if typed is not None:
-            self.run_worker(self._fill(typed), group="complete", exclusive=True, exit_on_error=False)
+            spawn(self, partial(self._fill, typed), "complete", exclusive=True)
 
     async def _fill(self, typed: bytes) -> None:
         folder = self._folder_of(typed)

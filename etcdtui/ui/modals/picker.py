@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from etcdtui.core.value import Value
 from etcdtui.ui.modals.dialog import SHORT, Dialog, Hints
+from etcdtui.ui.spawn import painted
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
@@ -187,7 +188,7 @@ class PickerDialog(Dialog[str]):
 
     def on_resize(self) -> None:
         self._fit()
-        self.call_after_refresh(self._tell)
+        painted(self, self._tell)
 
     def _fit(self) -> None:
         short = self.size.height <= SHORT

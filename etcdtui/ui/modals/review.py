@@ -17,12 +17,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
+from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, line
 from etcdtui.services.values.valuediff import Look
 from etcdtui.services.writing.guard import Guard
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.planview import PlanView
+from etcdtui.ui.spawn import after, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 
@@ -175,7 +177,7 @@ class ReviewDialog(Dialog[str]):
         self.query_one(Choice).focus()
         if self._typed and not self.refusal:
             self.query_one(".dialog").add_class("danger")
-            self.set_timer(DEAF_FOR, self.field.focus)
+            after(self, DEAF_FOR, self.field.focus)
         hints = [("esc", "keep draft" if self.editing else "cancel")]
         if not self.refusal:
             hints.insert(0, ("enter", "after typing") if self._typed else ("ctrl+s", self.verb))
@@ -265,14 +267,16 @@ class ReviewDialog(Dialog[str]):
 
     def action_dry(self) -> None:
         if self.dry is not None and not self._deaf:
-            self.run_worker(self._dry_run(), group="dry", exclusive=True, exit_on_error=False)
+            spawn(self, self._dry_run, "dry", exclusive=True)
 
     async def _dry_run(self) -> None:
         assert self.dry is not None
         self.notice.update(Text("dry run ..."))
+        words = "it broke off"
         try:
             words = await self.dry()
-        except Exception as error:  # noqa: BLE001 - shown, whatever it is
+        except EtcdError as error:
             words = str(error)
-        if self.is_mounted:
-            self.notice.update(Text.assemble("dry run, nothing was sent: ", safe(words, limit=400)))
+        finally:
+            if self.is_mounted:
+                self.notice.update(Text.assemble("dry run, nothing was sent: ", safe(words, limit=400)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -19,6 +20,7 @@ from etcdtui.ui.bindings import CENSUS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, VisitCensus
 from etcdtui.ui.frame.place import PlaceScreen
+from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -109,7 +111,7 @@ class CensusScreen(PlaceScreen):
         self._top = b""
         if self.table.sorted_by == "size":
             self.table.sort_by("keys", reverse=True)
-        self.run_worker(self._run(measure=False), group="census", exclusive=True, exit_on_error=False)
+        spawn(self, partial(self._run, measure=False), "census", exclusive=True)
 
     async def _run(self, *, measure: bool) -> None:
         painted = started = time.perf_counter()
@@ -158,7 +160,7 @@ class CensusScreen(PlaceScreen):
         if self.asked_bytes:
             self.asked_bytes = False
             self.table.sort_by("size", reverse=True)
-            self.run_worker(self._run(measure=True), group="census", exclusive=True, exit_on_error=False)
+            spawn(self, partial(self._run, measure=True), "census", exclusive=True)
             return
         self.asked_bytes = True
         limit = self.session.profile.limits.census_bytes_per_s

@@ -23,6 +23,7 @@ from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.copying import choices, offer, whole
 from etcdtui.ui.frame.host import Host, VisitSearch
 from etcdtui.ui.frame.place import PlaceScreen
+from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.panehead import PaneHead
@@ -104,7 +105,7 @@ class SearchScreen(PlaceScreen):
 
     def _price(self) -> None:
         self.workers.cancel_group(self, "search")
-        self.run_worker(self._cost(), group="search", exclusive=True, exit_on_error=False)
+        spawn(self, self._cost, "search", exclusive=True)
 
     async def _cost(self) -> None:
         query = self.query_now()
@@ -130,7 +131,7 @@ class SearchScreen(PlaceScreen):
         self.hits = []
         self.table.set_rows(())
         self.table.lines.focus()
-        self.run_worker(self._search(), group="search", exclusive=True, exit_on_error=False)
+        spawn(self, self._search, "search", exclusive=True)
 
     async def _search(self) -> None:
         painted = started = time.perf_counter()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
@@ -29,6 +29,7 @@ from etcdtui.ui.bindings import WATCH
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Host
 from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.spawn import every, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.lines import LineView
@@ -126,7 +127,7 @@ class WatchScreen(ClusterScreen):
             yield self.detail
 
     def on_mount(self) -> None:
-        self.set_interval(TICK, self._tick)
+        every(self, TICK, self._tick)
         self.tail.focus()
         self._fit()
 
@@ -155,7 +156,7 @@ class WatchScreen(ClusterScreen):
         feed = WatchFeed(self.session.client, spec)
         self._numbers += 1
         self.list.feeds.append((self._numbers, feed))
-        self.run_worker(cast("Callable[[], None]", feed.run), group=f"watch-{self._numbers}")
+        spawn(self, feed.run, f"watch-{self._numbers}")
         self.list.model_changed()
         self.list.cursor = len(self.list.feeds) - 1
         self._show_current()
@@ -341,9 +342,7 @@ class WatchScreen(ClusterScreen):
     def action_save(self) -> None:
         def chosen(name: str | None) -> None:
             if name:
-                self.run_worker(
-                    cast("Callable[[], None]", partial(self._save, Path(name))), group="save", exclusive=True
-                )
+                spawn(self, partial(self._save, Path(name)), "save", exclusive=True)
 
         name = f"watch-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
         explain = Text("JSON Lines with the values, readable by you only", "dim")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.timer import Timer
 
+from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.toned import Toned
 
@@ -45,7 +46,7 @@ class StatusLine(Toned):
         self._flash = Text.assemble((text.plain, style)) if not text.spans else text
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(FLASH_SECONDS, self.clear_flash)
+        self._timer = after(self, FLASH_SECONDS, self.clear_flash)
         self.refresh()
 
     def clear_flash(self) -> None:

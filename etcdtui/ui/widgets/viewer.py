@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from rich.text import Text
 from textual import events
@@ -13,6 +14,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from etcdtui.core.decoding.result import Decoded, View
+from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.folding import LONG_LINE, Folding, Measured, measure
 from etcdtui.ui.widgets.lines import LineView
@@ -223,8 +225,8 @@ class ValueViewer(LineView):
         else:
             if not keep_place:
                 self._clear()
-            work = self._prepare_in_thread(view, self._generation, keep_place)
-            self.run_worker(work, group="viewer", exclusive=True, exit_on_error=False)
+            work = partial(self._prepare_in_thread, view, self._generation, keep_place)
+            spawn(self, work, "viewer", exclusive=True)
 
     async def _prepare_in_thread(self, view: View, generation: int, keep_place: bool) -> None:
         measured = await asyncio.to_thread(_make, view)

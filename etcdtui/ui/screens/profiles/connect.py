@@ -18,6 +18,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import AuthFailed, EtcdError, TlsError
 from etcdtui.ui.errors import error_text
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, ask_password
+from etcdtui.ui.spawn import after, every, later, painted, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.footer import FooterLine
 from etcdtui.ui.widgets.statusline import StatusLine
@@ -35,6 +36,7 @@ ENDPOINTS_SHOWN = 5
 ASK_AFTER = 0.15
 """Seconds an attempt has before every endpoint is asked on its own why it does not answer; most need less."""
 WORDS_LIMIT = 200
+AGAIN = "r tries again, P chooses another profile"
 
 
 class ConnectScreen(Screen[None]):
@@ -60,6 +62,7 @@ class ConnectScreen(Screen[None]):
         self._began = time.monotonic()
         self._attempts = 0
         self._hint = ""
+        self._opened = False
         self._password: Secret | None = None
         self._again = asyncio.Event()
 
@@ -88,26 +91,33 @@ class ConnectScreen(Screen[None]):
         self.words.update(
             Text.assemble("Connecting to ", safe(named, limit=400), f" and {more} more" if more > 0 else "")
         )
-        self.app.call_later(self._paint_first)  # the app's own queue waits until it has begun to paint
+        later(self.app, self._paint_first)  # the app's own queue waits until it has begun to paint
 
     def _paint_first(self) -> None:
         self.refresh()
-        self.call_after_refresh(self.set_timer, LET_OUT, self._start)
+        painted(self, after, self, LET_OUT, self._start)
 
     def _start(self) -> None:
         self._began = time.monotonic()
-        self.set_interval(1.0, self._count)
-        self.run_worker(self._connect(), group="connect", exclusive=True)
+        every(self, 1.0, self._count)
+        spawn(self, self._connect, "connect", exclusive=True)
 
     def action_retry(self) -> None:
+        """Try again at once; also after a fault of ours has ended the trying."""
         self._again.set()
+        if self._attempts and not self._is_trying:
+            spawn(self, self._connect, "connect", exclusive=True)
+
+    @property
+    def _is_trying(self) -> bool:
+        return self._opened or any(worker.node is self and worker.group == "connect" for worker in self.workers)
 
     async def _connect(self) -> None:
         while True:
             self._attempts += 1
             self._count()
             if not self.profile.discovery_srv:
-                self.run_worker(self._ask_endpoints(), group="ask", exclusive=True)
+                spawn(self, self._ask_endpoints, "ask", exclusive=True)
             try:
                 session = await self._attempt()
             except EtcdError as error:
@@ -117,6 +127,7 @@ class ConnectScreen(Screen[None]):
                 slowly = SLOWLY if isinstance(error, TlsError) else None
                 await self._wait(RETRY_SECONDS if error.retryable else slowly)
             else:
+                self._opened = True
                 self.workers.cancel_group(self, "ask")
                 self.post_message(SessionOpened(session))
                 return
@@ -157,14 +168,16 @@ class ConnectScreen(Screen[None]):
 
     def _count(self) -> None:
         """The status line: how long it has been, which attempt this is, and what comes next."""
+        if not self._is_trying:
+            self.status_line.set_parts(Text("the attempt broke off"), Text(AGAIN))
+            return
         seconds = int(time.monotonic() - self._began)
         attempt = f"attempt {self._attempts}" if self._attempts > 1 else "connecting"
         self.status_line.set_parts(safe(f"{attempt}, {seconds} s"), safe(self._hint))
 
     async def _wait(self, seconds: float | None) -> None:
         """Until it is time to try again, or ``r``; with None only ``r``."""
-        again = "r tries again, P chooses another profile"
-        self._hint = again if seconds is None else "trying again by itself; r at once"
+        self._hint = AGAIN if seconds is None else "trying again by itself; r at once"
         self._count()
         self._again.clear()
         try:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,6 +29,7 @@ from etcdtui.ui.errors import error_line
 from etcdtui.ui.lending import lend_terminal
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, log_in
+from etcdtui.ui.spawn import read_again, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.theming import environment_style
 from etcdtui.ui.widgets.field import Field
@@ -186,7 +188,7 @@ class ProfilesScreen(Screen[None]):
         self._start(row.profile, keep=keep)
 
     def _start(self, profile: Profile, *, keep: bool) -> None:
-        self.run_worker(self._open(profile, keep=keep), group="connect", exclusive=True)
+        spawn(self, partial(self._open, profile, keep=keep), "connect", exclusive=True)
 
     async def _open(self, profile: Profile, *, keep: bool) -> None:
         """Open a session beside the one that runs; only success changes anything."""
@@ -228,6 +230,7 @@ class ProfilesScreen(Screen[None]):
         self.show_config()
 
     def action_refresh(self) -> None:
+        read_again(self)
         self._reload()
 
     def action_filter(self) -> None:
