@@ -77,12 +77,13 @@ class Client:
         self.caller.pool.set_endpoints(tuple(flat))
         self._autosync.seeds = self.caller.endpoints
 
-    async def sync(self) -> tuple[str, ...]:
+    async def sync(self, timeout: float | None = None) -> tuple[str, ...]:
         """Adopts the reachable client URLs of all started voters, keeping the configured endpoints; returns the result.
 
-        Learners stay out; a URL is taken only if a member of this very cluster answers there.
+        Learners stay out; a URL is taken only if a member of this very cluster answers there. ``timeout`` is in seconds
+        (``None``: 9 s, 0: no limit); when it passes nothing changes.
         """
-        return await self._autosync.sync()
+        return await self._autosync.sync(timeout)
 
     def namespaced(self, prefix: KeyLike) -> NamespacedClient:
         """The keys below ``prefix`` as if they were the whole store: ``kv``, ``watch``, ``lease`` and ``concurrency``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from etcdtui.client._transport.call import Caller
+from etcdtui.client._transport.calls import Calls
 from etcdtui.client._transport.endpoints import parse_endpoint
 from etcdtui.client._wire import convert, methods
 from etcdtui.core.errors import ConfigError
@@ -18,7 +18,7 @@ UINT64_MAX = 2**64 - 1
 class Cluster:
     """Changes need a quorum and hang without one, so each ends at ``timeout`` (``None``: the command timeout)."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self._caller = caller
 
     async def members(self, *, linearizable: bool = True, timeout: float | None = None) -> Members:

@@ -115,13 +115,20 @@ class KV:
         return await read_keys(self._caller, wanted, revision=revision, serializable=serializable, timeout=timeout)
 
     def key_stream(
-        self, start: bytes, end: bytes, *, revision: int = 0, serializable: bool = False
+        self,
+        start: bytes,
+        end: bytes,
+        *,
+        revision: int = 0,
+        serializable: bool = False,
+        timeout: float | None = None,
     ) -> AsyncGenerator[list[bytes], None]:
         """The keys of ``[start, end)`` in parts, all at one revision, without a count: the cheapest way to many keys.
 
-        Raises ``NotSupported`` on servers before 3.7. Closing the iterator ends the stream.
+        ``timeout`` is for all of it; ``None`` bounds only the finding of a member, by the command timeout. Raises
+        ``NotSupported`` on servers before 3.7. Closing the iterator ends the stream.
         """
-        return stream_keys(self._caller, start, end, revision=revision, serializable=serializable)
+        return stream_keys(self._caller, start, end, revision=revision, serializable=serializable, timeout=timeout)
 
     async def put(
         self,

@@ -8,9 +8,11 @@ from contextlib import aclosing
 from enum import IntEnum
 from os import PathLike
 
-from etcdtui.client._transport.call import Caller
+from etcdtui.client._transport.calls import Calls
+from etcdtui.client._transport.deadline import Deadline
 from etcdtui.client._transport.server_streams import messages
 from etcdtui.client._wire import convert, methods
+from etcdtui.client._wire.choices import choice
 from etcdtui.client._wire.ranges import whole
 from etcdtui.client.cluster import UINT64_MAX, Cluster, member_number
 from etcdtui.client.snapshot_file import OnProgress, save
@@ -39,13 +41,13 @@ class Maintenance:
     ``timeout`` is in seconds, ``None`` the command timeout, 0 none.
     """
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Calls) -> None:
         self._caller = caller
 
     async def status(self, endpoint: str | None = None, *, timeout: float | None = None) -> EndpointStatus:
         """What a member says of itself; works without a leader. Without ``endpoint`` some member answers."""
         answer = await self._caller.unary(methods.STATUS, rpc_pb2.StatusRequest(), endpoint=endpoint, timeout=timeout)
-        return convert.status(answer, endpoint or self._caller.pool.name_of(answer.header.member_id))
+        return convert.status(answer, endpoint or self._caller.name_of(answer.header.member_id))
 
     async def serving(self, endpoint: str | None = None, *, timeout: float | None = None) -> bool:
         """gRPC's own health check: whether the member takes requests (false while it defragments, if so configured)."""
@@ -69,11 +71,13 @@ class Maintenance:
         if isinstance(member_id, bool) or not isinstance(member_id, int) or not 0 <= member_id <= UINT64_MAX:
             raise ValueError(f"a member ID must be a whole number from 0 to {UINT64_MAX}, not {member_id!r}")
         kind = None if alarm is None else _alarm(alarm)
-        active = await self.alarms(timeout=timeout)
+        deadline = self._deadline(timeout)
+        active = await self.alarms(timeout=deadline.left())
         cleared = Alarms(a for a in active if member_id in (0, a.member_id) and kind in (None, a.type))
         cleared.header = active.header
-        for found in cleared:
-            answer = await self._change(rpc_pb2.AlarmRequest.DEACTIVATE, found.member_id, found.type, timeout)
+        for number, found in enumerate(cleared):
+            left = deadline.left(applied="maybe" if number else "no")
+            answer = await self._change(rpc_pb2.AlarmRequest.DEACTIVATE, found.member_id, found.type, left)
             cleared.header = answer.header
         return cleared
 
@@ -95,9 +99,11 @@ class Maintenance:
         """Hands leadership to a started voting member; finds the leader itself, as only the leader accepts this."""
         request = rpc_pb2.MoveLeaderRequest(targetID=member_number(target_id))
         problem: e.EtcdError = e.NotLeader("no endpoint leads to the leader; add its client URL to the endpoints")
-        for endpoint in await self._leader_first(timeout):
+        deadline = self._deadline(timeout)
+        for endpoint in await self._leader_first(deadline):
+            left = deadline.left(last=problem.message)
             try:
-                await self._caller.unary(methods.MOVE_LEADER, request, endpoint=endpoint, timeout=timeout)
+                await self._caller.unary(methods.MOVE_LEADER, request, endpoint=endpoint, timeout=left)
             except (e.NotLeader, e.LearnerRefused):
                 continue
             except e.Unavailable as error:
@@ -115,7 +121,7 @@ class Maintenance:
 
         From 3.6 on the server reports success for a cancel even when there was nothing to cancel.
         """
-        kind = _downgrade(action)
+        kind = choice(DowngradeAction, action, "the action")
         if kind is not DowngradeAction.CANCEL and not version:
             raise ValueError("a version such as 3.5 is needed")
         request = rpc_pb2.DowngradeRequest(action=kind.value, version=version)  # type: ignore[arg-type]  # int enums
@@ -125,10 +131,17 @@ class Maintenance:
             answer = await self._caller.unary(methods.DOWNGRADE_CHANGE, request, timeout=timeout)
         return DowngradeResult(answer.version, convert.header(answer.header))
 
-    async def snapshot(self, endpoint: str | None = None) -> AsyncGenerator[SnapshotChunk, None]:
-        """One member's database as it is now, in chunks; the last one is the 32-byte SHA-256 of all before it."""
+    async def snapshot(
+        self, endpoint: str | None = None, *, timeout: float | None = None
+    ) -> AsyncGenerator[SnapshotChunk, None]:
+        """One member's database as it is now, in chunks; the last one is the 32-byte SHA-256 of all before it.
+
+        ``timeout`` is for the whole of it; ``None`` bounds only the finding of the member, by the command timeout. A
+        member that falls silent ends it in either case, once the connection's keep-alive notices.
+        """
         request = rpc_pb2.SnapshotRequest()
-        async with aclosing(messages(self._caller, methods.SNAPSHOT, request, endpoint=endpoint)) as chunks:
+        stream = messages(self._caller, methods.SNAPSHOT, request, endpoint=endpoint, timeout=timeout)
+        async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 yield SnapshotChunk(chunk.blob, chunk.remaining_bytes, chunk.version)
 
@@ -139,48 +152,49 @@ class Maintenance:
         on_progress: OnProgress | None = None,
         *,
         overwrite: bool = False,
+        timeout: float | None = None,
     ) -> SavedSnapshot:
         """Saves a verified snapshot (mode 0600) under ``path``, which gets its name only when it is whole.
 
-        ``on_progress`` is told bytes done and bytes in total. Raises ``SnapshotError`` for a broken or short stream,
-        for trouble with the file, and when the name is taken, unless ``overwrite`` lets the snapshot replace what is
-        there. Whatever happens, no partial file is left.
+        ``on_progress`` is told bytes done and bytes in total; ``timeout`` is that of ``snapshot``. Raises
+        ``SnapshotError`` for a broken or short stream, for trouble with the file, and when the name is taken, unless
+        ``overwrite`` lets the snapshot replace what is there. Whatever happens, no partial file is left.
         """
-        async with aclosing(self.snapshot(endpoint)) as chunks:
+        async with aclosing(self.snapshot(endpoint, timeout=timeout)) as chunks:
             return await save(chunks, path, on_progress, overwrite=overwrite)
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        return Deadline(self._caller.options.command_timeout if timeout is None else timeout)
 
     async def _change(self, action: int, member_id: int, alarm: AlarmType, timeout: float | None) -> Alarms:
         request = rpc_pb2.AlarmRequest(action=action, memberID=member_id, alarm=alarm.value)  # type: ignore[arg-type]  # int enums
         return convert.alarms(await self._caller.unary(methods.ALARM_CHANGE, request, timeout=timeout))
 
-    async def _leader_first(self, timeout: float | None) -> list[str]:
-        """Endpoints to try: the leader's if some member could name it, then all others."""
+    async def _leader_first(self, deadline: Deadline) -> list[str]:
+        """Endpoints to try: the leader's as soon as it is known, else those that members name, then all others."""
         known = self._caller.endpoints
-        results = await asyncio.gather(*(self.status(name, timeout=timeout) for name in known), return_exceptions=True)
-        statuses = [result for result in results if isinstance(result, EndpointStatus)]
-        leading = [status.endpoint for status in statuses if status.is_leader]
-        if leading:
-            return leading + [name for name in known if name not in leading]
-        leaders = {status.leader for status in statuses}
+        leaders: set[int] = set()
+        half = deadline.left() / 2  # what is left for the move itself where a member is silent
+        asking = [asyncio.create_task(self.status(name, timeout=half)) for name in known]
         try:
-            members = await Cluster(self._caller).members(linearizable=False, timeout=timeout)
+            for answer in asyncio.as_completed(asking):
+                try:
+                    status = await answer
+                except e.EtcdError:
+                    continue
+                if status.is_leader:
+                    return [status.endpoint, *(name for name in known if name != status.endpoint)]
+                leaders.add(status.leader)
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        try:
+            members = await Cluster(self._caller).members(linearizable=False, timeout=deadline.left())
         except e.EtcdError:
             return list(known)
         return [url for member in members if member.id in leaders for url in member.client_urls] + list(known)
 
 
 def _alarm(value: AlarmType | int | str) -> AlarmType:
-    try:
-        kind = AlarmType[value.upper()] if isinstance(value, str) else AlarmType(value)
-    except (KeyError, ValueError):
-        kind = AlarmType.NONE
-    if kind is AlarmType.NONE:
-        raise e.BadArgument(f"the alarm must be NOSPACE or CORRUPT, not {value!r}")
-    return kind
-
-
-def _downgrade(value: DowngradeAction | int | str) -> DowngradeAction:
-    try:
-        return DowngradeAction[value.upper()] if isinstance(value, str) else DowngradeAction(value)
-    except (KeyError, ValueError):
-        raise e.BadArgument(f"the action must be validate, enable or cancel, not {value!r}") from None
+    return choice(AlarmType, value, "the alarm", without=(AlarmType.NONE,))

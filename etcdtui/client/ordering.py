@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, TypeVar
 
 from etcdtui.client._transport.calls import Calls, ForwardedCalls
+from etcdtui.client._transport.deadline import Deadline
 from etcdtui.client._transport.stream_policy import Backoff
 from etcdtui.client._wire import methods
 from etcdtui.client._wire.methods import Method
@@ -40,16 +41,18 @@ class OrderedCalls(ForwardedCalls):
         endpoint: str | None = None,
         require_leader: bool = False,
     ) -> Resp:
+        deadline = Deadline(self.options.command_timeout if timeout is None else timeout)
         pause = Backoff(FIRST_PAUSE, PAUSE_CAP)
         known = self.revision
-        seen = 0
+        seen, last = 0, ""
         for _ in range(TRIES_PER_ENDPOINT * len(self.endpoints)):
             answer: Any = await self._inner.unary(
-                method, request, timeout=timeout, endpoint=endpoint, require_leader=require_leader
+                method, request, timeout=deadline.left(last=last), endpoint=endpoint, require_leader=require_leader
             )
             seen = answer.header.revision
             if method not in _GUARDED or seen >= known:
                 self.revision = max(self.revision, seen)
                 return answer  # type: ignore[no-any-return]  # the header is not part of the generic type
+            last = f"an answer of revision {seen}, older than {known}, which was read before"
             await asyncio.sleep(pause.next())
         raise errors.StaleRead(f"revision {known} was read before, the newest answer now was of revision {seen}")

@@ -8,6 +8,7 @@ from etcdtui.client.concurrency import Concurrency
 from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.namespace import NamespacedCalls
+from etcdtui.client.ordering import OrderedCalls
 from etcdtui.client.watch import WatchHub
 
 
@@ -16,11 +17,16 @@ class NamespacedClient:
 
     def __init__(self, caller: Calls, prefix: KeyLike) -> None:
         confined = NamespacedCalls(caller, prefix)
+        self._calls = confined
         self.kv = KV(confined)
         self.lease = LeaseClient(confined)
         self._watches = WatchHub(confined)
         self.watch = self._watches.watch
         self.concurrency = Concurrency(self, confined)
+
+    def ordered(self) -> KV:
+        """As ``Client.ordered``, inside of the namespace."""
+        return KV(OrderedCalls(self._calls))
 
     async def aclose(self) -> None:
         """End the watches and keep-alives begun here; the client itself stays open."""

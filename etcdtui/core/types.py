@@ -234,11 +234,28 @@ class PermissionType(IntEnum):
 
 
 class Permission(Value):
-    """A right on ``[key, range_end)``; an empty ``range_end`` is one key, ``b"\\0"`` everything from ``key``."""
+    """A right on ``[key, range_end)``; an empty ``range_end`` is one key, ``b"\\0"`` everything from ``key``.
+
+    Made with texts too (``Permission("readwrite", "/app/", "/app0")``); it holds the enum and bytes. A type that is
+    none is refused when it is to be granted.
+    """
 
     type: PermissionType
     key: bytes
     range_end: bytes = b""
+
+    def __init__(
+        self,
+        type: PermissionType | int | str,  # noqa: A002 - the name of the field
+        key: bytes | str,
+        range_end: bytes | str = b"",
+    ) -> None:
+        kind = PermissionType.__members__.get(type.upper(), type) if isinstance(type, str) else type
+        super().__init__(kind, _encoded(key), _encoded(range_end))
+
+
+def _encoded(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 @record()

@@ -94,7 +94,8 @@ async def test_nonsense_is_refused_before_it_is_sent(etcd: Server) -> None:
             Permission(READ, b""),
             Permission(READ, b"b", b"a"),
             Permission(READ, b"b", b"b"),
-            Permission(7, b"a"),  # type: ignore[arg-type]  # what a caller without a type checker may pass
+            Permission(7, b"a"),
+            Permission("EXECUTE", b"a"),
         ):
             with pytest.raises(errors.BadArgument):
                 await auth.role_grant_permission("r", bad)
@@ -214,3 +215,12 @@ async def test_auth_switched_off_and_on_under_a_running_client(etcd_server: Serv
             await unneeded.kv.put("a", "v")
     finally:
         await root.aclose()
+
+
+async def test_a_permission_given_as_text_is_granted(client: Client) -> None:
+    """``Permission(type="READWRITE")`` was refused with "must be READ, WRITE or READWRITE, not 'READWRITE'"."""
+    await client.auth.role_add("r")
+    for text in ("READ", "write", "ReadWrite"):
+        await client.auth.role_grant_permission("r", Permission(type=text, key="/app/", range_end="/app0"))
+        granted = (await client.auth.role_get("r")).permissions
+        assert granted == (Permission(PermissionType[text.upper()], b"/app/", b"/app0"),)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, get_origin, get_type_hints
 
 import pytest
 
 from etcdtui.client import Client, ClientOptions, Compare, Op, TlsOptions, connect, errors
+from etcdtui.client._lease.keepalive import KeepAlive
+from etcdtui.client.concurrency import Election, Mutex, Session
+from etcdtui.client.watch import Watcher, WatchHub
 from etcdtui.core.types import Permission, PermissionType
 from tests.support.server import Server
 
@@ -133,6 +136,39 @@ async def test_calls_take_the_promised_arguments(path: str, unused_endpoint: str
     rest = {p.name: repr(p.default) for p in given}
     assert all(p.default is not kinds.empty for p in given if p.kind is p.KEYWORD_ONLY)
     assert {name: rest.get(name) for name in named} == named
+
+
+FACES = ("kv", "lease", "cluster", "maintenance", "auth", "concurrency", "concurrency.locks", "concurrency.elections")
+CLASSES = (Session, Mutex, Election)
+ENDLESS = {
+    "Election.observe": "ends with its reader",
+    "Session.orphan": "asks no server",
+    "LeaseClient.keep_alive": "ends with its reader",
+    "LeaseClient.aclose": "asks no server",
+    "Client.aclose": "asks no server",
+}
+
+
+def calls(kind: type) -> list[str]:
+    """Public methods that ask a server: coroutines, generators, and what is entered."""
+    asking = (AsyncIterator, AsyncGenerator, Watcher, KeepAlive)
+    found = []
+    for name, method in inspect.getmembers(kind, inspect.isfunction):
+        answer = get_type_hints(method).get("return")
+        kinds = (inspect.iscoroutinefunction(method), inspect.isasyncgenfunction(method))
+        if not name.startswith("_") and (any(kinds) or get_origin(answer) in asking or answer in asking):
+            found.append(name)
+    return found
+
+
+async def test_every_call_takes_a_timeout(unused_endpoint: str) -> None:
+    """The calls of auth and the snapshots had none."""
+    async with connect(ClientOptions(endpoints=(unused_endpoint,))) as client:
+        kinds = {type(found(client, face)) for face in FACES} | {Client, WatchHub} | set(CLASSES)
+    all_calls = {f"{kind.__name__}.{name}": getattr(kind, name) for kind in kinds for name in calls(kind)}
+    assert len(all_calls) > 60 and set(ENDLESS) < set(all_calls)
+    without = {name for name, call in all_calls.items() if "timeout" not in inspect.signature(call).parameters}
+    assert without - {"WatchHub.aclose", "Client.open"} == set(ENDLESS)
 
 
 @pytest.mark.matrix

@@ -230,7 +230,7 @@ async def test_131_nonsense_is_never_sent(nowhere: Client) -> None:
         Permission(READ, b""),
         Permission(READ, b"b", b"a"),
         Permission(READ, b"b", b"b"),
-        Permission(7, b"a"),  # type: ignore[arg-type]  # what a caller without a type checker may pass
+        Permission(7, b"a"),
     ):
         with pytest.raises(errors.BadArgument):
             await auth.role_grant_permission("r", bad)

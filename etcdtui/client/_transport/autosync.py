@@ -15,6 +15,7 @@ from etcdtui.core.types import Member
 SYNC_TIMEOUT = 5.0
 PROBE_TIMEOUT = 2.0
 """Seconds for one round, and for one advertised URL to answer."""
+SYNC_LIMIT = SYNC_TIMEOUT + 2 * PROBE_TIMEOUT
 MAX_URLS = 64
 """Advertised URLs looked at per round."""
 
@@ -37,11 +38,20 @@ class AutoSync:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def sync(self) -> tuple[str, ...]:
+    async def sync(self, timeout: float | None = None) -> tuple[str, ...]:
         """One round; returns the endpoints in use after it. Raises ``ClusterMismatch`` for a seed gone astray.
 
-        Endpoints set by hand meanwhile win over what this round found.
+        Endpoints set by hand meanwhile win over what this round found. ``timeout`` ``None`` is ``SYNC_LIMIT``; when it
+        passes nothing has changed.
         """
+        limit = SYNC_LIMIT if timeout is None else timeout
+        try:
+            async with asyncio.timeout(limit or None):
+                return await self._round()
+        except TimeoutError:
+            raise e.DeadlineExceeded(f"the member list could not be followed within {limit:g} s") from None
+
+    async def _round(self) -> tuple[str, ...]:
         seeds = self.seeds
         members = await self._cluster.members(timeout=SYNC_TIMEOUT)
         voters = {m.id for m in members if m.name and not m.is_learner}
@@ -64,15 +74,12 @@ class AutoSync:
         while True:
             await asyncio.sleep(interval)
             try:
-                async with asyncio.timeout(SYNC_TIMEOUT + 2 * PROBE_TIMEOUT):
-                    await self.sync()
+                await self.sync()
                 self.last_error = None
             except e.ClosedError:
                 return
             except e.EtcdError as error:
                 self.last_error = error
-            except TimeoutError:
-                self.last_error = e.DeadlineExceeded("the member list could not be followed in time")
 
     def _candidates(self, members: list[Member]) -> list[str]:
         """Advertised URLs worth a try; plaintext ones never join a client that uses TLS."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Container
+from collections.abc import Awaitable, Container
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
@@ -32,6 +32,8 @@ __all__ = ["Caller"]
 Req = TypeVar("Req")
 Resp = TypeVar("Resp")
 
+DIAL_TIMEOUT = 10.0
+"""Seconds to look at a member's certificate where neither the call nor the options set a limit."""
 MIN_SHARE = 1.0
 """Seconds an attempt gets at least, if the deadline allows."""
 LOG = logging.getLogger("etcdtui.client")
@@ -110,19 +112,20 @@ class Caller:
     ) -> Stream[Req, Resp]:
         """Opens a stream on a connected member: bidirectional ones without ``request``, server streams with it.
 
-        ``timeout`` bounds the finding of a member (``None``: the command timeout); the stream itself has no deadline.
+        ``timeout`` bounds the opening (``None``: the command timeout); the stream itself has no deadline.
         """
         if self._closed:
             raise e.ClosedError()
         self._border.stream(method, request, endpoint)
-        await self.tokens.for_stream(fresh=fresh_token)
         limit = self.options.command_timeout if timeout is None else timeout
+        until = self._loop.time() + limit if limit else None
+        await self._in_time(self.tokens.for_stream(fresh=fresh_token), until)
         slot: Slot[Connection] | None = None
         if endpoint is not None:
             connection = self.pool.find(endpoint)
-            await connection.open(limit or self.options.dial_timeout or 10.0)
+            await self._in_time(connection.open(limit or self.options.dial_timeout or DIAL_TIMEOUT), until)
         else:
-            slot = self.pool.quick(avoid) or await self._acquire(avoid, limit)
+            slot = self.pool.quick(avoid) or await self._acquire(avoid, until)
             connection = slot.item
         if self._closed:
             raise e.ClosedError()
@@ -136,11 +139,7 @@ class Caller:
         """Fetches the first token, if there are credentials."""
         if not self.tokens.can_login:
             return
-        try:
-            async with asyncio.timeout(timeout or None):
-                await self.tokens.refresh(None)
-        except TimeoutError:
-            raise e.DeadlineExceeded("the login got no answer in time; " + self.pool.why().message) from None
+        await self._in_time(self.tokens.refresh(None), self._loop.time() + timeout if timeout else None)
 
     def refuse_new(self) -> None:
         """From now on nothing new is sent: ``ClosedError``."""
@@ -151,6 +150,10 @@ class Caller:
         self.refuse_new()
         await self.tokens.aclose()
         await self.pool.aclose()
+
+    def name_of(self, member_id: int) -> str:
+        """The endpoint at which a member was met; empty when it was not."""
+        return self.pool.name_of(member_id)
 
     def renewing(self, lease_id: int) -> AbstractContextManager[None]:
         """Asks the write gate once for all renewals of a lease inside of the block."""
@@ -239,11 +242,12 @@ class Caller:
         self, method: Method[Req, Resp], request: Req, endpoint: str, limit: float, require_leader: bool
     ) -> Resp:
         connection = self.pool.find(endpoint)
-        started, logins = self._loop.time(), 0
-        await connection.open(limit or self.options.dial_timeout or 10.0)
+        until = self._loop.time() + limit if limit else None
+        logins = 0
+        await connection.open(limit or self.options.dial_timeout or DIAL_TIMEOUT)
         while True:
             token = self.tokens.current
-            left = limit and max(0.001, limit - (self._loop.time() - started))
+            left = 0.0 if until is None else max(0.001, until - self._loop.time())
             try:
                 response = await self._attempt(connection, method, request, left, self._metadata(require_leader))
             except _Failed as failed:
@@ -253,9 +257,9 @@ class Caller:
                 return response
             step = decide(failure, method.effect, can_login=self.tokens.can_login, logins=logins, retry_writes=False)
             if step is not Action.LOGIN:
-                raise final_error(await self.pool.explain(connection, failure.error), method.effect, False)
+                raise final_error(await self.pool.explain(connection, failure.error, until), method.effect, False)
             logins += 1
-            await self.tokens.refresh(token)
+            await self._in_time(self.tokens.refresh(token), until)
 
     async def _persist(
         self,
@@ -288,14 +292,21 @@ class Caller:
             except _Failed as failed:
                 failure = failed.failure
 
-    async def _acquire(self, avoid: Container[str], limit: float) -> Slot[Connection]:
-        """A connected endpoint for a stream, waiting for one until the limit."""
-        run = self._attempts(Effect.READ, self._loop.time() + limit if limit else None)
+    async def _acquire(self, avoid: Container[str], until: float | None) -> Slot[Connection]:
+        """A connected endpoint for a stream, waiting for one until the loop's time is ``until``."""
+        run = self._attempts(Effect.READ, until)
         while True:
             try:
                 return self.pool.quick(avoid) or await self.pool.acquire(avoid, run.until)
             except e.EtcdError as error:
                 await run.after(Failure(error, unsent=True), None, None)
+
+    async def _in_time(self, work: Awaitable[None], until: float | None) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await work
+        except TimeoutError:
+            raise e.DeadlineExceeded("the login or the connection took too long; " + self.pool.why().message) from None
 
     def _lost(self, slot: Slot[Connection] | None) -> None:
         if slot is not None and not self._closed:

@@ -48,6 +48,8 @@ class Calls(Protocol):
     @property
     def closed(self) -> bool: ...
 
+    def name_of(self, member_id: int) -> str: ...
+
     def renewing(self, lease_id: int) -> AbstractContextManager[None]: ...
 
     async def unary(
@@ -94,6 +96,9 @@ class ForwardedCalls:
     @property
     def closed(self) -> bool:
         return self._inner.closed
+
+    def name_of(self, member_id: int) -> str:
+        return self._inner.name_of(member_id)
 
     def renewing(self, lease_id: int) -> AbstractContextManager[None]:
         return self._inner.renewing(lease_id)

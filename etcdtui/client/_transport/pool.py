@@ -161,11 +161,15 @@ class Pool:
         if self._timer is None and not self.closed:
             self._timer = self._loop.call_later(TICK, self._tick)
 
-    async def explain(self, connection: Connection, error: e.EtcdError) -> e.EtcdError:
-        """A better reason for a failed connection, where one plain TLS handshake finds it."""
+    async def explain(self, connection: Connection, error: e.EtcdError, until: float | None = None) -> e.EtcdError:
+        """A better reason for a failed connection, where one plain TLS handshake finds it; ``until`` is loop time."""
         if not isinstance(error, e.Unavailable) or isinstance(error, e.TlsError) or connection.greeted:
             return error
         timeout = min(self.options.dial_timeout or CONNECT_PROBE, CONNECT_PROBE)
+        if until is not None:
+            timeout = min(timeout, until - self._loop.time())
+        if timeout <= 0:
+            return error
         try:
             if connection.material is not None:
                 reason = await explain_tls(connection.endpoint, connection.material, timeout)

@@ -17,30 +17,48 @@ Resp = TypeVar("Resp")
 
 
 async def messages(
-    caller: Calls, method: Method[Req, Resp], request: Req, *, endpoint: str | None = None
+    caller: Calls,
+    method: Method[Req, Resp],
+    request: Req,
+    *,
+    endpoint: str | None = None,
+    timeout: float | None = None,
 ) -> AsyncGenerator[Resp, None]:
-    """All messages of one server stream; closing the iterator ends the stream."""
-    stream, message = await _first(caller, method, request, endpoint)
+    """All messages of one server stream; closing the iterator ends the stream.
+
+    ``timeout`` is for all of it, from the first message asked for to the last one that came (0: no limit); ``None``
+    bounds only the finding of a member, by the command timeout. What the reader does between two messages counts.
+    """
+    until = asyncio.get_running_loop().time() + timeout if timeout else None
+    stream: StreamCall[Req, Resp] | None = None
     try:
+        async with asyncio.timeout_at(until):
+            stream, message = await _first(caller, method, request, endpoint, timeout)
         while message is not None:
             yield message
-            message = await stream.read()
+            async with asyncio.timeout_at(until):
+                message = await stream.read()
+    except TimeoutError:
+        where = stream.endpoint if stream is not None else endpoint or ""
+        raise e.DeadlineExceeded(f"the stream had not ended after {timeout or 0:g} s", endpoint=where) from None
     finally:
-        stream.cancel()
+        if stream is not None:
+            stream.cancel()
 
 
 async def _first(
-    caller: Calls, method: Method[Req, Resp], request: Req, endpoint: str | None
+    caller: Calls, method: Method[Req, Resp], request: Req, endpoint: str | None, timeout: float | None
 ) -> tuple[StreamCall[Req, Resp], Resp | None]:
     options = caller.options
     loop = asyncio.get_running_loop()
-    until = loop.time() + options.command_timeout if options.command_timeout else float("inf")
+    limit = options.command_timeout if timeout is None else timeout
+    until = loop.time() + limit if limit else float("inf")
     backoff = Backoff(len(caller.endpoints), options.backoff_wait_between, options.backoff_jitter_fraction)
     avoid: set[str] = set()
     logins = attempts = 0
     while True:
         stream = await caller.open_stream(
-            method, request=request, endpoint=endpoint, avoid=avoid, fresh_token=logins > 0
+            method, request=request, endpoint=endpoint, avoid=avoid, fresh_token=logins > 0, timeout=timeout
         )
         try:
             return stream, await stream.read()

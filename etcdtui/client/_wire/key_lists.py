@@ -70,14 +70,20 @@ async def read_keys(
 
 
 async def stream_keys(
-    caller: Calls, start: bytes, end: bytes, *, revision: int = 0, serializable: bool = False
+    caller: Calls,
+    start: bytes,
+    end: bytes,
+    *,
+    revision: int = 0,
+    serializable: bool = False,
+    timeout: float | None = None,
 ) -> AsyncGenerator[list[bytes], None]:
     """All keys of ``[start, end)`` in order and of one revision, in parts as the server sends them.
 
     Raises ``NotSupported`` before the first where the server has no RangeStream (before 3.7, or behind a proxy).
     """
     asked = range_request(start, range_end=end or None, revision=revision, serializable=serializable, keys_only=True)
-    async with aclosing(messages(caller, methods.RANGE_STREAM, asked)) as chunks:
+    async with aclosing(messages(caller, methods.RANGE_STREAM, asked, timeout=timeout)) as chunks:
         async for chunk in chunks:
             yield [kv.key for kv in chunk.range_response.kvs]
 

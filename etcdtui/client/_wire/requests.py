@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from etcdtui.client._wire.choices import choice
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client._wire.ranges import key_range, lease_id, whole
 from etcdtui.core.errors import LeaseProvided, ValueProvided
@@ -123,27 +124,13 @@ def delete_request(
 
 
 def _sorting(target: TargetLike, order: OrderLike) -> tuple[int, int]:
-    chosen = SortTarget.KEY if target is None else _member(SortTarget, target, _TARGET_ALIASES)
-    if order is None:
-        direction: IntEnum = SortOrder.ASCEND
-    else:
-        direction = _member(SortOrder, order, _ORDER_ALIASES)
+    chosen, direction = SortTarget.KEY, SortOrder.ASCEND
+    if target is not None:
+        chosen = choice(SortTarget, target, "sort_target", aliases=_TARGET_ALIASES)
+    if order is not None:
+        direction = choice(SortOrder, order, "sort_order", aliases=_ORDER_ALIASES)
         if direction is SortOrder.NONE and chosen is not SortTarget.KEY:
             direction = SortOrder.ASCEND
     if chosen is SortTarget.KEY and direction is not SortOrder.DESCEND:
         return 0, 0
     return int(chosen), int(direction)
-
-
-def _member(kind: type[IntEnum], value: int | str, aliases: dict[str, str]) -> IntEnum:
-    names = ", ".join(member.name for member in kind)
-    if isinstance(value, str):
-        name = aliases.get(value.lower(), value.upper())
-        if name in kind.__members__:
-            return kind[name]
-    elif isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return kind(value)
-        except ValueError:
-            pass
-    raise ValueError(f"{kind.__name__} must be one of {names}, not {value!r}")

@@ -55,8 +55,9 @@ class Concurrency:
         self,
         function: Callable[[Stm], Awaitable[T]],
         *,
-        isolation: Isolation = Isolation.SERIALIZABLE_SNAPSHOT,
+        isolation: Isolation | str = Isolation.SERIALIZABLE_SNAPSHOT,
         prefetch: Iterable[KeyLike] = (),
+        timeout: float | None = None,
     ) -> T:
         """Run ``function`` transactionally; see ``transact``."""
-        return await transact(self._client, function, isolation=isolation, prefetch=prefetch)
+        return await transact(self._client, function, isolation=isolation, prefetch=prefetch, timeout=timeout)

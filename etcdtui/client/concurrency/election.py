@@ -65,28 +65,31 @@ class Election(Contender):
             if mine.kvs[0].value != value:
                 await self.proclaim(value)
 
-    async def proclaim(self, value: KeyLike) -> None:
-        """Change the value without a new election; ``NotOwner`` when this candidate does not lead."""
+    async def proclaim(self, value: KeyLike, timeout: float | None = None) -> None:
+        """Change the value without a new election; ``NotOwner`` when this candidate does not lead.
+
+        ``timeout`` as in ``kv.txn``.
+        """
         if not self.revision:
             raise errors.NotOwner("election: not leader")
         put = Op.put(self.key, to_bytes(value, "the value"), lease=self.session.lease_id)
-        done = await self._client.kv.txn([self.is_leader()], [put])
+        done = await self._client.kv.txn([self.is_leader()], [put], timeout=timeout)
         self.header = done.header
         if not done.succeeded:
             self.key, self.revision = b"", 0
             raise errors.NotOwner("election: not leader")
 
-    async def resign(self) -> None:
+    async def resign(self, timeout: float | None = CLEANUP_TIMEOUT) -> None:
         """Give the leadership back; nothing happens when this candidate does not lead."""
         if self.revision:
-            done = await self._client.kv.txn([self.is_leader()], [Op.delete(self.key)], timeout=CLEANUP_TIMEOUT)
+            done = await self._client.kv.txn([self.is_leader()], [Op.delete(self.key)], timeout=timeout)
             self.header = done.header
         self.session.keys.discard(self.key)
         self.key, self.revision = b"", 0
 
-    async def leader(self) -> KeyValue:
+    async def leader(self, timeout: float | None = None) -> KeyValue:
         """The key of the leader, its value the proposal; ``NoElectionLeader`` when nobody leads."""
-        leader, _ = await first_created(self._client, self.prefix)
+        leader, _ = await first_created(self._client, self.prefix, timeout)
         if leader is None:
             raise errors.NoElectionLeader()
         return leader

@@ -54,29 +54,29 @@ class Mutex(Contender):
             await wait_for_turn(self.session, self.prefix, key, revision)
         self.key, self.revision = key, revision
 
-    async def try_lock(self) -> None:
-        """Lock now or raise ``Locked``, leaving nothing behind."""
+    async def try_lock(self, timeout: float | None = None) -> None:
+        """Lock now or raise ``Locked``, leaving nothing behind; ``timeout`` is for the answer, as in ``kv.txn``."""
         key = self._own_key()
-        await self._in_time(key, self._take_now(key), None, "")
+        await self._in_time(key, self._take_now(key, timeout), None, "")
 
-    async def _take_now(self, key: bytes) -> None:
-        revision, held = await self._enqueue(key)
+    async def _take_now(self, key: bytes, timeout: float | None) -> None:
+        revision, held = await self._enqueue(key, timeout)
         if not held:
             raise errors.Locked()
         self.key, self.revision = key, revision
 
-    async def unlock(self) -> None:
-        """Give the lock back; ``NotOwner`` when it was not held or was lost meanwhile."""
+    async def unlock(self, timeout: float | None = None) -> None:
+        """Give the lock back; ``NotOwner`` when it was not held or was lost meanwhile. ``timeout`` as in ``kv.txn``."""
         if not self.held:
             raise errors.NotOwner("the lock is not held")
         compare, key = self.is_owner(), self.key
         self.session.keys.discard(key)
-        done = await self.session.client.kv.txn([compare], [Op.delete(key)])
+        done = await self.session.client.kv.txn([compare], [Op.delete(key)], timeout=timeout)
         self.key, self.revision, self.header = b"", 0, done.header
         if not done.succeeded:
             raise errors.NotOwner("the lock was lost before it was unlocked")
 
-    async def _enqueue(self, key: bytes) -> tuple[int, bool]:
+    async def _enqueue(self, key: bytes, timeout: float | None = None) -> tuple[int, bool]:
         """The own key's creation revision, and whether it is the first in the line."""
         first = Op.get(self.prefix, prefix=True, sort_target="create", sort_order="ascend", limit=1)
         try:
@@ -84,6 +84,7 @@ class Mutex(Contender):
                 [Compare.create_revision(key, "=", 0)],
                 [Op.put(key, b"", lease=self.session.lease_id), first],
                 [Op.get(key), first],
+                timeout=timeout,
             )
         except errors.LeaseNotFound:
             raise self.session.expired() from None

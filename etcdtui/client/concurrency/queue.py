@@ -66,9 +66,9 @@ def own_key(prefix: bytes, lease_id: int) -> bytes:
     return prefix + f"{lease_id:x}".encode()
 
 
-async def first_created(client: EtcdClient, prefix: bytes) -> tuple[KeyValue | None, int]:
+async def first_created(client: EtcdClient, prefix: bytes, timeout: float | None = None) -> tuple[KeyValue | None, int]:
     """The key under ``prefix`` that was created first, and the revision of the answer."""
-    got = await client.kv.get(prefix, prefix=True, sort_target="create", sort_order="ascend", limit=1)
+    got = await client.kv.get(prefix, prefix=True, sort_target="create", sort_order="ascend", limit=1, timeout=timeout)
     return (got.kvs[0] if got.kvs else None), got.header.revision if got.header else 0
 
 

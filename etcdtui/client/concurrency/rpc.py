@@ -80,9 +80,9 @@ class ElectionService:
         answer = await self._caller.unary(methods.LEADER, request, timeout=timeout)
         return convert.key_value(answer.kv)
 
-    async def observe(self, name: KeyLike) -> AsyncIterator[KeyValue]:
-        """Leaders and proposals as one server sees them, until its stream ends."""
+    async def observe(self, name: KeyLike, *, timeout: float | None = None) -> AsyncIterator[KeyValue]:
+        """Leaders and proposals as one server sees them, until its stream ends; ``timeout`` is for all of it."""
         request = election_pb2.LeaderRequest(name=to_bytes(name, "the name"))
-        async with aclosing(messages(self._caller, methods.OBSERVE, request)) as answers:
+        async with aclosing(messages(self._caller, methods.OBSERVE, request, timeout=timeout)) as answers:
             async for answer in answers:
                 yield convert.key_value(answer.kv)

@@ -74,12 +74,12 @@ class Session:
             if error is None:
                 raise
 
-    async def start(self) -> Session:
-        """Grant the lease (unless one is adopted) and begin to renew it."""
+    async def start(self, timeout: float | None = None) -> Session:
+        """Grant the lease (unless one is adopted) and begin to renew it; ``timeout`` as in ``lease.grant``."""
         if self._renewals is not None:
             return self
         if self.lease_id == 0:
-            granted = await self.client.lease.grant(self.ttl)
+            granted = await self.client.lease.grant(self.ttl, timeout=timeout)
             self.lease_id, self.ttl = granted.id, granted.ttl
         renewals = await self.client.lease.keep_alive(self.lease_id).__aenter__()
 
@@ -113,13 +113,16 @@ class Session:
             await asyncio.gather(task, return_exceptions=True)
         self.done.set()
 
-    async def close(self) -> None:
-        """Stop renewing and revoke the lease, which deletes its keys; takes at most the TTL. Safe to repeat."""
+    async def close(self, timeout: float | None = None) -> None:
+        """Stop renewing and revoke the lease, which deletes its keys. Safe to repeat.
+
+        Takes ``timeout`` seconds at most; ``None`` is the TTL, after which the lease is gone anyway.
+        """
         running = self._renewals is not None
         await self.orphan()
         if not running or isinstance(self.cause, (errors.LeaseNotFound, errors.ClosedError)):
             return
         try:
-            await self.client.lease.revoke(self.lease_id, timeout=float(self.ttl))
+            await self.client.lease.revoke(self.lease_id, timeout=float(self.ttl) if timeout is None else timeout)
         except errors.LeaseNotFound:
             pass

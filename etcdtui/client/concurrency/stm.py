@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
 from typing import TypeVar
 
+from etcdtui.client._transport.deadline import Deadline
+from etcdtui.client._wire.choices import choice
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.concurrency.session import EtcdClient
 from etcdtui.client.txn import Compare, Op
@@ -32,9 +34,10 @@ class Conflict(Exception):
 class Stm:
     """One attempt, handed to the function: reads go to etcd once per key, writes are kept until the commit."""
 
-    def __init__(self, client: EtcdClient, isolation: Isolation) -> None:
+    def __init__(self, client: EtcdClient, isolation: Isolation, deadline: Deadline | None = None) -> None:
         self._client = client
         self._isolation = isolation
+        self._deadline = deadline
         self._pinned = isolation in (Isolation.SERIALIZABLE_SNAPSHOT, Isolation.SERIALIZABLE)
         self._revision = 0
         self._known: dict[bytes, KeyValue | None] = {}
@@ -70,7 +73,7 @@ class Stm:
         wanted = list(keys)
         if not wanted:
             return
-        done = await self._client.kv.txn(success=[Op.get(key) for key in wanted])
+        done = await self._client.kv.txn(success=[Op.get(key) for key in wanted], timeout=self._left())
         self._learn(wanted, done.responses)
         if self._pinned and done.header is not None:
             self._revision = done.header.revision
@@ -81,14 +84,17 @@ class Stm:
         if not self._writes and not compares:
             return None
         again = [Op.get(key) for key in self._reads] if compares else []
-        done = await self._client.kv.txn(compares, list(self._writes.values()), again)
+        done = await self._client.kv.txn(compares, list(self._writes.values()), again, timeout=self._left())
         if done.succeeded:
             return None
-        retry = Stm(self._client, self._isolation)
+        retry = Stm(self._client, self._isolation, self._deadline)
         retry._learn(list(self._reads), done.responses)
         if retry._pinned and done.header is not None:
             retry._revision = done.header.revision
         return retry
+
+    def _left(self) -> float | None:
+        return None if self._deadline is None else self._deadline.left()
 
     async def _read(self, key: bytes) -> KeyValue | None:
         if key in self._reads and self._isolation is not Isolation.READ_COMMITTED:
@@ -103,7 +109,9 @@ class Stm:
     async def _fetch(self, key: bytes) -> KeyValue | None:
         serializable = self._isolation is Isolation.REPEATABLE_READS
         try:
-            got = await self._client.kv.get(key, revision=self._revision, serializable=serializable)
+            got = await self._client.kv.get(
+                key, revision=self._revision, serializable=serializable, timeout=self._left()
+            )
         except errors.Compacted:
             raise Conflict from None
         if self._pinned and not self._revision and got.header is not None:
@@ -132,21 +140,25 @@ async def transact(
     client: EtcdClient,
     function: Callable[[Stm], Awaitable[T]],
     *,
-    isolation: Isolation = Isolation.SERIALIZABLE_SNAPSHOT,
+    isolation: Isolation | str = Isolation.SERIALIZABLE_SNAPSHOT,
     prefetch: Iterable[KeyLike] = (),
     max_attempts: int = MAX_ATTEMPTS,
+    timeout: float | None = None,
 ) -> T:
     """Run ``function`` and commit what it wrote, again and again until no other writer interfered.
 
     The function must have no effects but through the ``Stm`` it is given. ``DeadlineExceeded`` after ``max_attempts``
-    conflicts. A commit whose fate is unknown raises an error with ``applied`` "maybe" and is not repeated. At most 128
-    keys can be read and 128 written, the server's limit for a transaction.
+    conflicts, or when all of it takes longer than ``timeout`` seconds (``None``: each request has the command timeout,
+    the whole no limit). A commit whose fate is unknown raises an error with ``applied`` "maybe" and is not repeated.
+    At most 128 keys can be read and 128 written, the server's limit for a transaction.
     """
     wanted = [to_bytes(key) for key in prefetch]
+    level = choice(Isolation, isolation, "the isolation")
+    deadline = None if timeout is None else Deadline(timeout)
     attempt: Stm | None = None
     for _ in range(max_attempts):
         if attempt is None:
-            attempt = Stm(client, isolation)
+            attempt = Stm(client, level, deadline)
             await attempt.prefetch(wanted)
         try:
             result = await function(attempt)
