@@ -126,9 +126,9 @@ def delete_request(
 def _sorting(target: TargetLike, order: OrderLike) -> tuple[int, int]:
     chosen, direction = SortTarget.KEY, SortOrder.ASCEND
     if target is not None:
-        chosen = choice(SortTarget, target, "sort_target", aliases=_TARGET_ALIASES)
+        chosen = choice(SortTarget, target, "SortTarget", aliases=_TARGET_ALIASES)
     if order is not None:
-        direction = choice(SortOrder, order, "sort_order", aliases=_ORDER_ALIASES)
+        direction = choice(SortOrder, order, "SortOrder", aliases=_ORDER_ALIASES)
         if direction is SortOrder.NONE and chosen is not SortTarget.KEY:
             direction = SortOrder.ASCEND
     if chosen is SortTarget.KEY and direction is not SortOrder.DESCEND:
