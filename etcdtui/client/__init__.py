@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from etcdtui.client import errors
 from etcdtui.client._lease.keepalive import KeepAlive
+from etcdtui.client._watch.stream import Link
 from etcdtui.client._wire.convert import KeyLike
 from etcdtui.client._wire.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.client._wire.requests import SortOrder, SortTarget
@@ -101,6 +102,7 @@ __all__ = [
     "LeaseClient",
     "LeaseIds",
     "LeaseTimeToLive",
+    "Link",
     "LockService",
     "Maintenance",
     "Member",
