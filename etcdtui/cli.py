@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etcdtui import __version__
 from etcdtui.config.choose import Choice, ChoiceRefused, choose
@@ -24,6 +25,9 @@ from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.core.errors import ConfigError, EtcdError
 from etcdtui.core.safe_text import safe_text
+
+if TYPE_CHECKING:  # only named here: a start must not wait for it
+    from etcdtui.services.cluster.doctor.report import Report
 
 OK, FAILED, USAGE, BAD_CONFIG, NO_TERMINAL = 0, 1, 2, 3, 4
 EPILOG = (
@@ -98,6 +102,8 @@ def _start(words: Sequence[str]) -> int:
     launch = _launch(args, config, choice, flags)
     if args.check:
         return _check(launch)
+    if args.doctor:
+        return _doctor(launch, as_json=args.write_out == "json")
     if problem := terminal_problem(os.environ):
         return _fail(problem, NO_TERMINAL)
     return _load_ui()(launch)
@@ -147,9 +153,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_look(parser)
     tools = parser.add_argument_group("without a screen").add_mutually_exclusive_group()
     tools.add_argument("--check", action="store_true", help="validate, connect, say what would be done")
+    tools.add_argument(
+        "--doctor", action="store_true", help="examine the cluster: 0 ok, 1 warnings, 2 critical, 3 unknown"
+    )
     tools.add_argument("--list-profiles", action="store_true", help="list the profiles")
     tools.add_argument("--print-config", action="store_true", help="the configuration as understood, without secrets")
     tools.add_argument("--version", action="version", version=f"etcdtui {__version__}")
+    parser.add_argument("-w", "--write-out", choices=("text", "json"), default="text", help="form of what is printed")
     etcdctl = parser.add_argument_group("as in etcdctl")
     for name, text in ETCDCTL_HELP.items():
         short = ("-d",) if name == "discovery-srv" else ()
@@ -279,16 +289,47 @@ def _say(word: str, text: str) -> None:
     print(f"{word:<10} {safe_text(text, limit=2000).text}")
 
 
+def _doctor(launch: Launch, *, as_json: bool) -> int:
+    """Examine the cluster and print the report; what keeps it from being looked at is a report too."""
+    import time
+
+    from etcdtui.services.cluster.doctor.report import failed_report, report_json, report_text
+
+    report: Report
+    name = launch.profile.name if launch.profile else ""
+    try:
+        if launch.profile is None:
+            raise ConfigError("several profiles could be meant; name one with -p")
+        report = asyncio.run(_examined(launch.profile, launch))
+    except EtcdError as error:
+        report = failed_report(str(error), time.time(), name)
+    print(report_json(report) if as_json else report_text(report), end="\n" if as_json else "")
+    return report.exit_status
+
+
+async def _examined(profile: Profile, launch: Launch) -> Report:
+    from etcdtui.services.cluster.doctor.headless import run_doctor
+    from etcdtui.services.session.session import Overrides
+
+    password = _asked_password(profile)
+    return await run_doctor(profile, Overrides(read_only=True, dry_run=launch.dry_run, password=password))
+
+
+def _asked_password(profile: Profile) -> Secret | None:
+    """The password that a profile wants typed; raises ``ConfigError`` where nobody can type."""
+    if not profile.auth.asks:
+        return None
+    if not sys.stdin.isatty():
+        raise ConfigError("the password has to be asked for, and standard input is not a terminal")
+    import getpass
+
+    return Secret(getpass.getpass(f"password of {safe_text(profile.auth.user, limit=60).text}: "))
+
+
 async def _connect(profile: Profile, launch: Launch) -> str:
     from etcdtui.services.session.session import Overrides, Session
 
-    password: Secret | None = None
-    if profile.auth.asks:
-        if not sys.stdin.isatty():
-            raise ConfigError("the password has to be asked for, and standard input is not a terminal")
-        import getpass
-
-        password = Secret(getpass.getpass(f"password of {safe_text(profile.auth.user, limit=60).text}: "))
+    password = _asked_password(profile)
     session = await Session.open(profile, Overrides(read_only=True, dry_run=launch.dry_run, password=password))
     try:
         health = session.health

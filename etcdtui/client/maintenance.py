@@ -17,7 +17,6 @@ from etcdtui.client._wire.ranges import whole
 from etcdtui.client.cluster import UINT64_MAX, Cluster, member_number
 from etcdtui.client.snapshot_file import OnProgress, save
 from etcdtui.core import errors as e
-from etcdtui.core.tasks import awaited
 from etcdtui.core.types import (
     Alarms,
     AlarmType,
@@ -49,6 +48,14 @@ class Maintenance:
         """What a member says of itself; works without a leader. Without ``endpoint`` some member answers."""
         answer = await self._caller.unary(methods.STATUS, rpc_pb2.StatusRequest(), endpoint=endpoint, timeout=timeout)
         return convert.status(answer, endpoint or self._caller.name_of(answer.header.member_id))
+
+    async def read_through(self, endpoint: str, *, timeout: float | None = None) -> None:
+        """One read through the leader at a member, as ``etcdctl endpoint health`` does; a learner refuses it.
+
+        ``PermissionDenied`` proves a leader too. Inside a namespace as well the key ``health`` of the store is read.
+        """
+        request = rpc_pb2.RangeRequest(key=b"health", count_only=True)
+        await self._caller.unary(methods.RANGE, request, endpoint=endpoint, timeout=timeout)
 
     async def serving(self, endpoint: str | None = None, *, timeout: float | None = None) -> bool:
         """gRPC's own health check: whether the member takes requests (false while it defragments, if so configured)."""
@@ -176,7 +183,7 @@ class Maintenance:
         known = self._caller.endpoints
         leaders: set[int] = set()
         half = deadline.left() / 2  # what is left for the move itself where a member is silent
-        asking = [awaited(self.status(name, timeout=half), "finding the leader") for name in known]
+        asking = [asyncio.create_task(self.status(name, timeout=half)) for name in known]
         try:
             for answer in asyncio.as_completed(asking):
                 try:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from etcdtui.core.errors import SnapshotError
-from etcdtui.core.tasks import awaited
 from etcdtui.core.types import SavedSnapshot, SnapshotChunk
 
 TRAILER = 32
@@ -154,7 +153,7 @@ def _claim(part: Path, target: Path) -> None:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     """Runs ``work`` off the loop. A cancellation waits for it to end, as the file must not be closed under it."""
-    running = awaited(asyncio.to_thread(work), "snapshot file")
+    running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

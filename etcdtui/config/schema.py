@@ -114,6 +114,15 @@ class Limits(Value):
     census_bytes_per_s: int = opt(Kind.SIZE, 4 * 1024 * 1024, "How fast a census may read; 0 = as fast as it goes.")
 
 
+class Metrics(Value):
+    """Where ``/metrics`` are read. ``urls`` is ``None`` for: where each member is asked, then port 2381 there."""
+
+    urls: tuple[str, ...] | None = opt(
+        Kind.AUTO_TEXTS, None, "auto = on each endpoint, then http on port 2381 of its host; or URLs, one a member."
+    )
+    every: float = opt(Kind.DURATION, 15.0, "How often they are read while Members or Doctor is shown; 0 = never.")
+
+
 class DecoderRule(Value):
     """Which decoder shows the values of the keys that match."""
 
@@ -199,6 +208,7 @@ class Profile(Common):
     protect: tuple[str, ...] = opt(Kind.TEXTS, (), "Key patterns never writable from here.")
     allow_kubernetes_writes: bool = opt(Kind.BOOL, False, "Allow deleting what kube-apiserver manages.")
     limits: Limits = opt(Kind.SECTION, Limits(), "Safety limits.", section=Limits)
+    metrics: Metrics = opt(Kind.SECTION, Metrics(), "Measuring over HTTP.", section=Metrics)
     bookmarks: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Name to key or prefix.")
     decoders: tuple[DecoderRule, ...] = opt(Kind.SECTIONS, (), "Decoders by key pattern; first match wins.",
                                             section=DecoderRule)  # fmt: skip

@@ -23,6 +23,7 @@ from etcdtui.config.schema import (
     Environment,
     Limits,
     Mask,
+    Metrics,
     Profile,
     Tls,
 )
@@ -51,6 +52,7 @@ RECEIVERS: dict[type, frozenset[str]] = {
     Tls: frozenset({"tls"}),
     Auth: frozenset({"auth"}),
     Limits: frozenset({"limits"}),
+    Metrics: frozenset({"metrics"}),
     DecoderRule: frozenset({"rule"}),
     Environment: frozenset({"env"}),
     Config: frozenset({"config"}),

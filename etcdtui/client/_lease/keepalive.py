@@ -15,7 +15,6 @@ from etcdtui.client._lease.stream import KeepAliveLane
 from etcdtui.client._transport.calls import Calls
 from etcdtui.client._transport.inbox import Inbox
 from etcdtui.core import errors
-from etcdtui.core.tasks import background
 
 LEASES_PER_STREAM = 500
 """A server answers one stream's renewals strictly one after the other."""
@@ -88,7 +87,7 @@ class KeepAliveHub:
         if lane is None:
             lane = KeepAliveLane(self._caller)
             lane.add(listener)
-            task = background(self._keep(lane), "etcd keep-alive")
+            task = asyncio.create_task(self._keep(lane), name="etcd keep-alive")
             self._lanes[lane] = task
         else:
             lane.add(listener)

@@ -36,10 +36,10 @@ _VERIFY = {
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def client_context(material: TlsMaterial | None, *, verify: bool) -> ssl.SSLContext:
+def client_context(material: TlsMaterial | None, *, verify: bool, alpn: str = "h2") -> ssl.SSLContext:
     """A context that behaves as gRPC would with ``material``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([alpn])
     if verify and material is not None and material.ca:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cadata=_only_certificates(material.ca))

@@ -24,6 +24,7 @@ from etcdtui.core.errors import (
 )
 from etcdtui.core.types import EndpointStatus, Member
 from etcdtui.services.cluster.endpoint_health import WARN_QUOTA, ClusterHealth, EndpointHealth, State
+from etcdtui.services.cluster.samples import Samples
 
 __all__ = ["WARN_QUOTA", "ClusterHealth", "EndpointHealth", "HealthMonitor", "State", "alarm_words", "leader_of"]
 
@@ -64,6 +65,7 @@ class HealthMonitor:
 
     def __init__(self, client: Client, *, quota: int = 0, now: Callable[[], float] = time.time) -> None:
         self.health = ClusterHealth()
+        self.samples = Samples()
         self._client = client
         self._quota = quota
         self._now = now
@@ -84,6 +86,7 @@ class HealthMonitor:
             statuses = [answer.status for answer in answers if answer.status]
             await asyncio.gather(self._read_members(statuses), self._see_login())
         self.health = self._judge(list(answers))
+        self.samples.note(self.health, self._now())
         return self.health
 
     async def updates(self) -> AsyncGenerator[ClusterHealth, None]:

@@ -5,7 +5,8 @@ Building a screen takes longer than most answers do; so they travel meanwhile.
 
 from __future__ import annotations
 
-from etcdtui.core.tasks import awaited
+import asyncio
+
 from etcdtui.services.reads import roots
 from etcdtui.services.reads.browse import Listing
 from etcdtui.services.reads.roots import Start
@@ -18,7 +19,7 @@ class FirstLook:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._listing: Listing | None = None
-        self._start = awaited(self._look(), "first look")
+        self._start = asyncio.create_task(self._look())
 
     async def _look(self) -> Start:
         session, profile = self._session, self._session.profile

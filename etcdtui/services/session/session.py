@@ -25,7 +25,8 @@ from etcdtui.services.writing.audit import Audit
 from etcdtui.services.writing.guard import Guard, policy_of
 from etcdtui.services.writing.writes import Writes
 
-if TYPE_CHECKING:  # it is made of a session
+if TYPE_CHECKING:  # one is made of a session, the other when it is first wanted
+    from etcdtui.services.cluster.doctor.doctor import Doctor
     from etcdtui.services.session.first_look import FirstLook
 
 OPEN_MARGIN = 3.0
@@ -142,6 +143,7 @@ class Session:
         self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
         self.first_look: FirstLook | None = None
+        self._doctor: Doctor | None = None
         self.separators = tuple(s.encode() for s in profile.separators if s)
         self.reads = Reads(
             client,
@@ -154,6 +156,15 @@ class Session:
     def health(self) -> ClusterHealth:
         """The latest known; ``health_updates`` keeps it fresh."""
         return self.monitor.health
+
+    @property
+    def doctor(self) -> Doctor:
+        """Measures and judges the cluster; imported and made when it is first asked for."""
+        if self._doctor is None:
+            from etcdtui.services.cluster.doctor.doctor import doctor_of
+
+            self._doctor = doctor_of(self.client, self.monitor, self.profile)
+        return self._doctor
 
     @classmethod
     async def open(
@@ -216,6 +227,8 @@ class Session:
     async def aclose(self) -> None:
         if self.first_look is not None:
             await self.first_look.close()
+        if self._doctor is not None:
+            await self._doctor.aclose()
         await self.client.aclose()
 
 
