@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from rich.text import Text
 from textual import events
-from textual.app import App
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
@@ -36,6 +35,7 @@ from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textua
 from etcdtui.ui.typeahead import KeyDone, Typeahead
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
+from etcdtui.ui.wire.hook import WiredApp
 
 if TYPE_CHECKING:  # only named here, and importing these must wait for the first paint
     from etcdtui.config.themes import ThemeSpec
@@ -63,7 +63,7 @@ class _GoesBack(Protocol):
     def go_back(self) -> bool: ...
 
 
-class EtcdtuiApp(App[int]):
+class EtcdtuiApp(WiredApp):
     """Owns the session and its screens. Built with what is decided before; opens nothing by itself."""
 
     CSS_PATH = "app.tcss"

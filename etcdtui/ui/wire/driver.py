@@ -1,0 +1,232 @@
+"""Textual's driver for a terminal, with an outlet that never waits, frames that are differences, and no thread.
+
+Of the mouse only clicks, wheels and drags are reported: a pointer that merely moves would be repainted under.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import logging
+import os
+import signal
+import termios
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from rich.color import ColorSystem
+from textual import constants, events
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
+from textual.message import Message
+
+from etcdtui.ui.wire.cells import Clusters
+from etcdtui.ui.wire.frames import Abilities, Frames
+from etcdtui.ui.wire.grid import Grid
+from etcdtui.ui.wire.inks import Inks
+from etcdtui.ui.wire.outlet import Outlet, open_apart
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+ERASING = (
+    "xterm", "tmux", "linux", "rxvt", "alacritty", "kitty", "foot", "wezterm", "konsole", "vte", "gnome", "putty",
+    "st-", "ghostty", "contour", "mintty", "iterm",
+)  # fmt: skip
+"""How the names of terminals begin that erase in the present background colour; GNU screen's does not."""
+COLOURS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
+READ_MOST = 4096
+KITTY_KEYS = 1 | 8 | 16
+"""Escape codes told apart, all keys as codes, with the text they make (the keyboard protocol of kitty)."""
+TAKEN = (
+    "\x1b[?1049h"  # the other screen
+    "\x1b[?25l"  # no cursor
+    "\x1b[?1004h"  # focus is told
+    "\x1b[?2004h"  # pastes are marked
+    "\x1b[?7l"  # no wrapping
+    "\x1b[?2048$p"  # whether sizes can be told in the stream
+)
+MOUSE = "\x1b[?1000h\x1b[?1002h\x1b[?1015h\x1b[?1006h"
+MOUSE_OFF = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
+RESTORED = (
+    f"\x1b[m\x1b[?2026l\x1b[r\x1b[?7h\x1b[?2004l\x1b[?2048l{MOUSE_OFF}"
+    "\x1b[<u"  # kitty's keys, before the screen is left
+    "\x1b[?1049l\x1b[?25h\x1b[?1004l"
+)
+"""Gives a terminal back whatever was switched on."""
+
+
+def erases_in_colour(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal named in ``TERM`` fills what it erases with the present background ("bce")."""
+    term = environ.get("TERM", "")
+    return term == "st" or term.startswith(ERASING)
+
+
+class WireDriver(LinuxDriver):
+    """Draws on the terminal that ``sys.__stderr__`` is, reads from standard input; all of it in the event loop."""
+
+    def __init__(
+        self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        assert self._file is not None
+        self._screen = self._file.fileno()
+        colours = COLOURS.get(app.console.color_system or "", ColorSystem.TRUECOLOR)
+        self.grid = Grid(Clusters(), Inks(colours))
+        self.frames = Frames(self.grid, Abilities(erases_in_colour(os.environ)))
+        self.cursor: tuple[int, int] | None = None
+        self.differs = True
+        self._owed = False
+        self._outlet: Outlet | None = None
+        self._parser = XTermParser()
+        self._decoder = _lenient_decoder()
+        self._escape: asyncio.TimerHandle | None = None
+        self._handle(signal.SIGTSTP, self._sigtstp_application)
+        self._handle(signal.SIGCONT, self._sigcont_application)
+
+    def _handle(self, number: signal.Signals, handler: Callable[[], None]) -> None:
+        """In the loop, where no frame is half written; Textual's own handlers would run in the middle of anything."""
+        self._loop.add_signal_handler(number, handler)
+
+    # --- output ------------------------------------------------------------------------------------------
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the terminal has not yet taken what it was given."""
+        return self._outlet is not None and self._outlet.stalled
+
+    def write(self, data: str) -> None:
+        if self._outlet is not None:
+            self._outlet.say(data)
+
+    def flush(self) -> None:
+        """Nothing: what can go out has gone out."""
+
+    def show(self) -> None:
+        """Send what of the grid the terminal does not show yet, at once or as soon as it reads."""
+        if self._outlet is not None:
+            self._outlet.go_on()
+
+    def owe(self) -> None:
+        """A frame could not be taken in: everything is painted again once the terminal reads."""
+        self._owed = True
+
+    def next_frame(self) -> str:
+        if self.differs:
+            try:
+                return self.frames.next(self.cursor)
+            except Exception:  # noqa: BLE001 - whatever it is, it must not cost the screen
+                return self._failed()
+        if self._owed:
+            self._owed = False
+            self._app.call_later(self._app.refresh, layout=True)
+        return ""
+
+    def fail(self) -> None:
+        """After a fault of the differ: tell it to the log, and go on with Textual's own output."""
+        self.write(self._failed())
+
+    def _failed(self) -> str:
+        logging.getLogger("etcdtui").exception("the frame differ failed; from here on Textual's own output")
+        self.differs = False
+        self._app.call_later(self._app.refresh, layout=True)
+        return "\x1b[m\x1b[2J"
+
+    def synchronize(self) -> None:
+        """The terminal told that it shows whole frames at once when it is told where they begin and end."""
+        self.frames.abilities = self.frames.abilities._replace(synchronized=True)
+
+    # --- the terminal taken and given back ---------------------------------------------------------------
+
+    def start_application_mode(self) -> None:
+        try:
+            self.attrs_before = termios.tcgetattr(self.fileno)
+            # In the background this stops the program until it is called to the front.
+            termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        except termios.error:
+            return
+        self._outlet = Outlet(open_apart(self._screen), self, self._loop)
+        self.frames.forget()
+        self._make_raw()
+        self.write(TAKEN)
+        if not constants.DISABLE_KITTY_KEY:
+            self.write(f"\x1b[>{KITTY_KEYS}u")
+        self._enable_mouse_support()
+        self._request_terminal_sync_mode_support()
+        self._loop.add_reader(self.fileno, self._read)
+        size = Size(*self._get_terminal_size())
+        self.send_message(events.Resize(size, size))
+        if self._must_signal_resume:
+            self._must_signal_resume = False
+            self.send_message(self.SignalResume())
+
+    def _make_raw(self) -> None:
+        attributes = termios.tcgetattr(self.fileno)
+        attributes[3] = self._patch_lflag(attributes[3])
+        attributes[0] = self._patch_iflag(attributes[0])
+        attributes[6][termios.VMIN] = 1
+        termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
+
+    def _enable_mouse_support(self) -> None:
+        if self._mouse:
+            self.write(MOUSE)
+
+    def _disable_mouse_support(self) -> None:
+        if self._mouse:
+            self.write(MOUSE_OFF)
+
+    def disable_input(self) -> None:
+        self._loop.remove_reader(self.fileno)
+        if self._escape is not None:
+            self._escape.cancel()
+        try:
+            termios.tcflush(self.fileno, termios.TCIFLUSH)
+        except termios.error:
+            pass  # the terminal is gone
+
+    def stop_application_mode(self) -> None:
+        self.disable_input()
+        if self.attrs_before is not None:
+            try:
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+            except termios.error:
+                pass  # the terminal is gone
+        self.write(RESTORED)
+
+    def close(self) -> None:
+        if self._outlet is not None:
+            self._outlet.close(RESTORED)
+            self._outlet = None
+
+    # --- input -------------------------------------------------------------------------------------------
+
+    def send_message(self, message: Message) -> None:
+        self._app.post_message(message)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self.fileno, READ_MOST)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:  # the terminal is gone, which is noticed elsewhere
+            self._loop.remove_reader(self.fileno)
+            return
+        if text := self._decoder.decode(data):
+            for message in self._parser.feed(text):
+                self.process_message(message)
+        if self._escape is not None:
+            self._escape.cancel()
+        self._escape = self._loop.call_later(constants.ESCAPE_DELAY + 0.005, self._tick)
+
+    def _tick(self) -> None:
+        """A lone ESC is the key of that name when nothing follows it."""
+        for message in self._parser.tick():
+            self.process_message(message)
+
+
+def _lenient_decoder() -> codecs.IncrementalDecoder:
+    """Bytes that are not UTF-8, typed in another encoding or pasted, become replacement signs."""
+    return codecs.getincrementaldecoder("utf-8")(errors="replace")
