@@ -119,7 +119,6 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
     from etcdtui.ui.app import EtcdtuiApp  # what takes time: Textual; not needed to refuse a start
     from etcdtui.ui.bindings import KEYS, keymap_problems
-    from etcdtui.ui.keyboard import tolerate_bad_bytes
 
     themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
     if problems := keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
@@ -156,7 +155,10 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     used: list[Secret] = []
     crash.secrets = lambda: (*_secrets(app.session), *(secret.reveal() for secret in used))
     ending.app = app
-    tolerate_bad_bytes()
+    if not app.is_wired:
+        from etcdtui.ui.keyboard import tolerate_bad_bytes
+
+        tolerate_bad_bytes()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: _loose_end(app, context))
     try:

@@ -17,7 +17,7 @@ FOLDER = Path(etcdtui.ui.__file__).parent
 START = "import sys; from etcdtui.cli import main; sys.exit(main(sys.argv[1:]))"
 POLLS = 3.5
 """Seconds in which health is read twice."""
-FULL = 4_000
+FULL = 1_000
 """Bytes that painting the whole screen takes at least."""
 
 

@@ -56,7 +56,12 @@ class WiredApp(App[int]):
     """An application whose frames go over the wire as differences, where that can be."""
 
     def __init__(self) -> None:
-        super().__init__(driver_class=WireDriver if is_pinned() and os.name == "posix" else None)
+        super().__init__(driver_class=WireDriver if is_pinned() else None)
+
+    @property
+    def is_wired(self) -> bool:
+        """Whether input and output are our driver's; else they are Textual's own."""
+        return self.driver_class is WireDriver
 
     def _wire(self) -> WireDriver | None:
         driver: Driver | None = self._driver
