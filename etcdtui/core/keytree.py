@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from enum import Enum
 
@@ -19,6 +19,11 @@ from etcdtui.core.value import record
 
 CHANGED_KEPT = 10_000
 """Change marks a level keeps at most."""
+
+
+def keys_of(count: int) -> int:
+    """How many keys a row with that count stands for, as far as that is known."""
+    return 1 if count == LEAF else max(0, count)
 
 
 class State(Enum):
@@ -77,8 +82,9 @@ class Level:
     """The children of ``prefix`` inside ``within``, sorted by name.
 
     ``state`` and ``note`` say how complete it is; ``hole`` is the first key not listed yet while it is loading
-    or was stopped; ``total`` the number of keys below, ``revision`` the one all of it was read at. ``spared`` is set
-    once garbage collections leave its names out.
+    or was stopped; ``total`` the number of keys below. All rows are true of ``revision``, those in ``newer`` of the
+    later revision that stands there: a row may be looked at alone. ``changed`` gives the names that somebody changed
+    since they were looked at with the revision of that. ``spared`` is set once garbage collections leave its names out.
     """
 
     prefix: bytes
@@ -91,7 +97,8 @@ class Level:
     opened: dict[bytes, Level] = field(default_factory=dict)
     closed: dict[bytes, Level] = field(default_factory=dict)
     reopen: set[bytes] = field(default_factory=set)
-    changed: set[bytes] = field(default_factory=set)
+    changed: dict[bytes, int] = field(default_factory=dict)
+    newer: dict[bytes, int] = field(default_factory=dict)
     roots: dict[bytes, Root] = field(default_factory=dict)
     state: State = State.NEW
     note: str = ""
@@ -138,9 +145,20 @@ class Level:
         self.names.clear()  # the same list: a long one may have been left out of garbage collections
         self.counts = array("q")
         self.samples = {}
+        self.newer.clear()
         self.total = UNKNOWN
         self.hole = None
         self.touch()
+
+    def true_at(self, revision: int) -> None:
+        """Everything on the level is known to be as it is at ``revision``, or at a later one it was known for."""
+        self.revision = max(self.revision, revision)
+        if self.newer:
+            self.newer = {name: at for name, at in self.newer.items() if at > self.revision}
+
+    def known_at(self, name: bytes) -> int:
+        """The revision that the row of ``name`` is true of, or its absence."""
+        return max(self.revision, self.newer.get(name, 0))
 
     def insert(self, rows: Sequence[Child]) -> None:
         """Add neighbours: sorted rows between which nothing known lies. A row known already is replaced."""
@@ -163,43 +181,106 @@ class Level:
         self.touch()
 
     def settle(self, counts: Iterable[tuple[bytes, int]]) -> None:
+        """Counts that a listing found for rows that are there already; its ``total`` has them."""
         for name, count in counts:
             index = self.find(name)
             if index >= 0:
                 self.counts[index] = count
 
-    def replace(self, region: Region) -> bool:
-        """Make the part ``[start, end)`` show exactly the region's rows, marking what is new; whether it differs."""
+    def replace(self, region: Region, revision: int = 0, *, news: bool = True) -> bool:
+        """Make the part ``[start, end)`` show exactly the region's rows, marking what is new; whether it differs.
+
+        ``revision`` is the one that the part was read at (0: the level's own): what is known of a later one stays.
+        Without ``news`` nothing is marked: it was changed from here.
+        """
+        revision = revision or self.revision
+        if revision < self.revision:
+            return False
         size = len(self.prefix)
         at = bisect_left(self.names, region.start[size:]) if region.start > self.prefix else 0
         inside = region.end != ranges.FROM_KEY and region.end.startswith(self.prefix)
         stop = bisect_left(self.names, region.end[size:]) if inside else len(self.names)
-        old = self.names[at:stop]
-        if old == [row.name for row in region.rows]:
-            return self._same(at, region.rows)
-        kept = {name: self.counts[at + i] for i, name in enumerate(old)}
-        before = set(old)
-        self.mark(row.name for row in region.rows if row.name not in before)
-        rows = [
-            Child(r.name, kept.get(r.name, r.count) if r.count == UNKNOWN else r.count, r.sample) for r in region.rows
-        ]
-        now = {row.name for row in rows}
-        for name in before - now:
+        known = dict(zip(self.names[at:stop], self.counts[at:stop], strict=True))
+        rows = self._rows_now(region, known, revision)
+        now = {row.name: row.count for row in rows}
+        if news:
+            self.mark(now.keys() - known.keys(), revision)
+        for name in known.keys() - now.keys():
             self._forget(name)
+            self.newer[name] = revision
+        counted = {name for name, count in known.items() if count != UNKNOWN} | (now.keys() - known.keys())
+        self._shift(sum(keys_of(now.get(name, 0)) - keys_of(known.get(name, 0)) for name in counted))
         self._replace(at, stop, rows)
-        return True
+        found = (row for row in region.rows if row.count >= 0 or row.name not in known)
+        self.newer.update((row.name, revision) for row in found if self.known_at(row.name) <= revision)
+        return now != known
 
-    def _same(self, at: int, rows: Sequence[Child]) -> bool:
-        """The rows stay; a folder's known key, and its count when it was taken, may be others now."""
+    def _rows_now(self, region: Region, known: Mapping[bytes, int], revision: int) -> list[Child]:
+        """The region's rows, but for those that something later is known of; a count that was not read stays."""
+        rows = {row.name: row for row in region.rows}
+        for name, row in rows.items():
+            if row.count == UNKNOWN and name in known:
+                rows[name] = Child(name, known[name], row.sample)
+        for name in {name for name in self.newer if name in rows or name in known}:
+            if self.newer[name] > revision:
+                rows.pop(name, None)
+                if name in known:
+                    rows[name] = Child(name, known[name], self.prefix + name + self.samples.get(name, b""))
+        return [rows[name] for name in sorted(rows)]
+
+    def recount(self, counts: Iterable[tuple[bytes, int]], revision: int) -> bool:
+        """Counts of folders as they were read at ``revision``; whether one is another than was shown."""
         changed = False
-        for index, row in enumerate(rows, at):
-            if row.count == LEAF:
+        for name, count in counts:
+            index = self.find(name)
+            if index < 0 or self.counts[index] == LEAF or revision < self.known_at(name):
                 continue
-            self.samples[row.name] = row.sample[len(self.prefix) + len(row.name) :]
-            if row.count not in (UNKNOWN, self.counts[index]):
-                self.counts[index] = row.count
+            self.newer[name] = revision
+            if self.counts[index] != count:
+                self.mark((name,), revision)
+                self._count(index, count)
                 changed = True
         return changed
+
+    def _count(self, index: int, count: int) -> None:
+        if self.counts[index] != UNKNOWN:  # else the level's total has them already
+            self._shift(count - self.counts[index])
+        self.counts[index] = count
+
+    def _shift(self, keys: int) -> None:
+        """So many keys more below the level."""
+        if self.total >= 0:
+            self.total = max(0, self.total + keys)
+
+    def apply(self, event: Event) -> bool:
+        """Take in one change, unless its row is known to have it already; whether anything visible changed."""
+        key = event.kv.key
+        if not key.startswith(self.prefix) or not ranges.holds(self.within, key):
+            return False
+        rest, revision = key[len(self.prefix) :], event.kv.mod_revision
+        end = child_end(rest, self.separators)
+        name = rest if end < 0 else rest[:end]
+        if revision <= self.known_at(name):
+            return False
+        index = self.find(name)
+        if event.type is EventType.PUT:
+            if index < 0:
+                self.insert([Child(name, LEAF if end < 0 else 1, key)])
+                self._shift(1)
+            elif end >= 0 and event.is_create and self.counts[index] >= 0:
+                self._count(index, self.counts[index] + 1)
+            self.mark((name,), revision)
+            return True
+        if index < 0:
+            return False
+        if end < 0 or self.counts[index] == 1:
+            self._shift(-1)
+            self.remove(name)
+            return True
+        if self.counts[index] > 0:
+            self._count(index, self.counts[index] - 1)
+        self.mark((name,), revision)
+        return True
 
     def remove(self, name: bytes) -> None:
         index = self.find(name)
@@ -213,13 +294,20 @@ class Level:
         self.samples.pop(name, None)
         self.opened.pop(name, None)
         self.closed.pop(name, None)
-        self.changed.discard(name)
+        self.changed.pop(name, None)
+        self.newer.pop(name, None)
 
-    def mark(self, names: Iterable[bytes]) -> None:
+    def mark(self, names: Iterable[bytes], revision: int = 0) -> None:
+        """Somebody changed these, at that revision."""
         for name in names:
             if len(self.changed) >= CHANGED_KEPT:
                 return
-            self.changed.add(name)
+            self.changed[name] = revision
+
+    def unmark(self, revisions: Container[int]) -> None:
+        """What changed at these revisions is no news: it was changed from here."""
+        if self.changed:
+            self.changed = {name: at for name, at in self.changed.items() if at not in revisions}
 
     # --- open and closed ---------------------------------------------------------------------------------
 
@@ -301,6 +389,30 @@ class Level:
         for level in list(self.opened.values()):
             yield from level.walk()
 
+    def walk_known(self) -> Iterator[Level]:
+        """This level and every one below that was open at some time, outermost first."""
+        yield self
+        for level in [*self.opened.values(), *self.closed.values()]:
+            yield from level.walk_known()
+
+    def around(self) -> Iterator[tuple[Level, bytes]]:
+        """The levels around this one, innermost first, each with the name in it that leads here."""
+        level = self
+        while (above := level.parent) is not None:
+            known = (*above.opened.items(), *above.closed.items())
+            name = next((name for name, below in known if below is level), None)
+            if name is None:
+                return
+            yield above, name
+            level = above
+
+    def forget_rows(self) -> None:
+        """As if it had never been read."""
+        self.clear()
+        self.state = State.NEW
+        self.note = ""
+        self.revision = 0
+
 
 class KeyTree:
     """All rows of the Keys screen: a root level and what is open below it."""
@@ -308,10 +420,13 @@ class KeyTree:
     def __init__(self, separators: Sequence[bytes], roots: Sequence[Root] = ()) -> None:
         self.separators = tuple(s for s in separators if s)
         self.root = Level(b"", self.separators)
+        self.revision = 0
+        """The one that all of the tree is shown at; 0 is the newest."""
         if roots:
-            self._start_at(roots)
+            self.start_at(roots)
 
-    def _start_at(self, roots: Sequence[Root]) -> None:
+    def start_at(self, roots: Sequence[Root]) -> None:
+        """These places instead of the whole store."""
         rows = []
         for root in roots:
             single = root.within[1] == b""
@@ -356,34 +471,6 @@ class KeyTree:
         """Change every open level that shows the event's key; whether anything visible changed."""
         changed = False
         for level in self.root.walk():
-            if level.state is State.READY and not level.roots and event.kv.mod_revision > level.revision:
-                changed |= _apply(level, event)
+            if level.state is State.READY and not level.roots:
+                changed |= level.apply(event)
         return changed
-
-
-def _apply(level: Level, event: Event) -> bool:
-    key = event.kv.key
-    if not key.startswith(level.prefix) or not ranges.holds(level.within, key):
-        return False
-    rest = key[len(level.prefix) :]
-    end = child_end(rest, level.separators)
-    name = rest if end < 0 else rest[:end]
-    index = level.find(name)
-    if event.type is EventType.PUT:
-        if index < 0:
-            level.insert([Child(name, LEAF if end < 0 else 1, key)])
-        elif end >= 0 and event.is_create and level.counts[index] >= 0:
-            level.counts[index] += 1
-        level.mark((name,))
-        level.total += 1 if event.is_create and level.total >= 0 else 0
-        return True
-    if index < 0:
-        return False
-    level.total -= 1 if level.total > 0 else 0
-    if end < 0 or level.counts[index] == 1:
-        level.remove(name)
-        return True
-    if level.counts[index] > 0:
-        level.counts[index] -= 1
-    level.mark((name,))
-    return True

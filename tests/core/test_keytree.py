@@ -96,7 +96,7 @@ def test_events_change_rows_counts_and_marks_of_every_open_level() -> None:
     assert tree.apply(put(b"a/3", 11))
     assert shown(tree) == ["a/", "  1", "  2", "  3", "z"]
     assert tree.root.counts[0] == 3 and below.total == 3
-    assert below.changed == {b"3"} and tree.root.changed == {b"a/"}
+    assert below.changed == {b"3": 11} and tree.root.changed == {b"a/": 11}
     assert tree.apply(delete(b"a/1", 12))
     assert shown(tree) == ["a/", "  2", "  3", "z"]
     assert not tree.apply(put(b"a/9", 9)), "older than the listing"
@@ -110,10 +110,43 @@ def test_events_change_rows_counts_and_marks_of_every_open_level() -> None:
 def test_a_region_replaces_what_it_covers_and_marks_what_is_new() -> None:
     level = loaded(leaf(b"a"), leaf(b"b"), folder(b"c/"), leaf(b"d"), prefix=b"/p/")
     assert level.replace(Region(b"/p/a", b"/p/c/", (Child(b"aa", LEAF, b"/p/aa"), Child(b"b", LEAF, b"/p/b"))))
-    assert level.names == [b"aa", b"b", b"c/", b"d"] and level.changed == {b"aa"}
+    assert level.names == [b"aa", b"b", b"c/", b"d"] and set(level.changed) == {b"aa"}
     assert not level.replace(Region(b"/p/c/", b"/p/c0", (Child(b"c/", UNKNOWN, b"/p/c/x"),)))
     assert level.replace(Region(b"/p/c/", b"/p/c0", ()))
     assert level.names == [b"aa", b"b", b"d"]
+
+
+def test_a_row_looked_at_alone_counts_no_change_twice_and_misses_none() -> None:
+    tree = tree_of(folder(b"a/", 2), folder(b"b/", 2))
+    root = tree.root
+    root.total = 4
+    assert root.recount([(b"a/", 5)], 14)
+    assert (root.counts[0], root.total) == (5, 7)
+    assert not tree.apply(put(b"a/4", 13)), "the count has it"
+    assert tree.apply(put(b"b/4", 13)), "the other row was not looked at"
+    assert tree.apply(put(b"a/5", 15)) and tree.apply(delete(b"a/5", 16))
+    assert (list(root.counts), root.total) == ([5, 3], 8)
+    assert not root.recount([(b"a/", 4)], 12), "what was read before is no news"
+    root.true_at(20)
+    assert not root.newer and not tree.apply(put(b"b/9", 20))
+
+
+def test_the_total_follows_rows_that_come_and_go_with_a_region() -> None:
+    level = loaded(leaf(b"a"), folder(b"b/", 4), folder(b"c/", UNKNOWN), prefix=b"/p/")
+    level.total = 9
+    level.replace(Region(b"/p/", b"/p/c/", (Child(b"b/", 2, b"/p/b/1"), Child(b"bb", LEAF, b"/p/bb"))), 12)
+    assert level.total == 9 - 1 - 4 + 2 + 1
+    level.replace(Region(b"/p/c/", b"/p/c0", (Child(b"c/", 4, b"/p/c/1"),)), 12)
+    assert level.total == 7, "they were in the total before they were counted"
+    assert level.newer == {b"a": 12, b"b/": 12, b"bb": 12, b"c/": 12}, "what is gone too"
+
+
+def test_what_was_changed_from_here_is_no_news() -> None:
+    level = loaded(leaf(b"a"), leaf(b"b"))
+    for key, revision in ((b"a", 11), (b"b", 12)):
+        level.apply(put(key, revision, 2))
+    level.unmark({12})
+    assert level.changed == {b"a": 11}
 
 
 def test_a_plan_asks_one_key_a_folder_one_range_a_run_of_leaves_and_every_gap() -> None:

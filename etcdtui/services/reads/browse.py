@@ -304,8 +304,8 @@ async def refresh(
         if result.count > len(result.kvs):
             return Refresh((), revision, relist=True)
         regions.append(_region(check, result, prefix, separators))
-    regions += await _folders(reads, prefix, doubtful, (start, end))
-    return Refresh(tuple(await _counted(reads, prefix, regions, (start, end))), revision)
+    regions += await _folders(reads, prefix, doubtful, (start, end), revision)
+    return Refresh(tuple(await _counted(reads, prefix, regions, (start, end), revision)), revision)
 
 
 def _inside(path: bytes, area: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
@@ -314,12 +314,14 @@ def _inside(path: bytes, area: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return ranges.intersect(whole, area) or whole
 
 
-async def _counted(reads: Reads, prefix: bytes, regions: list[Region], area: tuple[bytes, bytes]) -> list[Region]:
+async def _counted(
+    reads: Reads, prefix: bytes, regions: list[Region], area: tuple[bytes, bytes], revision: int
+) -> list[Region]:
     """The same with the folders counted that were not there before; a refresh finds few of them."""
     new = [row.name for region in regions for row in region.rows if row.count == UNKNOWN][: reads.max_ops]
     if not new:
         return regions
-    results = await reads.many([Want(*_inside(prefix + name, area), count_only=True) for name in new])
+    results = await reads.many([Want(*_inside(prefix + name, area), count_only=True) for name in new], revision)
     counts = {name: result.count for name, result in zip(new, results, strict=True) if result.count}
     return [
         replace(region, rows=tuple(Child(r.name, counts.get(r.name, r.count), r.sample) for r in region.rows))
@@ -335,12 +337,14 @@ def _region(check: Check, result: RangeResult, prefix: bytes, separators: Sequen
     return Region(check.start, check.end, found, seen)
 
 
-async def _folders(reads: Reads, prefix: bytes, doubtful: Sequence[Check], area: tuple[bytes, bytes]) -> list[Region]:
+async def _folders(
+    reads: Reads, prefix: bytes, doubtful: Sequence[Check], area: tuple[bytes, bytes], revision: int
+) -> list[Region]:
     """Folders whose known key is gone: still there by another key, or gone."""
     if not doubtful:
         return []
     spans = [ranges.prefix_range(prefix + check.name) for check in doubtful]
-    results = await reads.many([Want(*_inside(start, area), 1) for start, _ in spans])
+    results = await reads.many([Want(*_inside(start, area), 1) for start, _ in spans], revision)
     return [
         Region(start, end, (Child(check.name, result.count, result.kvs[0].key),) if result.kvs else ())
         for check, (start, end), result in zip(doubtful, spans, results, strict=True)

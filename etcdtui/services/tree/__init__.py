@@ -1,1 +1,1 @@
-"""The Keys screen without a terminal."""
+"""The tree of keys without a terminal: read, kept true, walked, filtered, and the value under the cursor."""
