@@ -11,6 +11,7 @@ from etcdtui.client._wire.convert import KeyLike
 from etcdtui.client._wire.key_lists import KeyLists, KeyRange, read_keys, stream_keys
 from etcdtui.client._wire.ranges import whole
 from etcdtui.client._wire.requests import OrderLike, TargetLike
+from etcdtui.client._wire.txn_writes import is_read_only
 from etcdtui.client.pages import Pager
 from etcdtui.core.errors import BadArgument
 from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult
@@ -175,7 +176,7 @@ class KV:
         single member without the cluster's consent: it says nothing about health.
         """
         request = txn.txn_request(compare, success, failure)
-        method = methods.TXN_READ if txn.is_read_only(request) else methods.TXN
+        method = methods.TXN_READ if is_read_only(request) else methods.TXN
         return convert.txn_result(await self._caller.unary(method, request, timeout=timeout))
 
     async def compact(self, revision: int, *, physical: bool = False, timeout: float | None = None) -> CompactResult:

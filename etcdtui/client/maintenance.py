@@ -17,6 +17,7 @@ from etcdtui.client._wire.ranges import whole
 from etcdtui.client.cluster import UINT64_MAX, Cluster, member_number
 from etcdtui.client.snapshot_file import OnProgress, save
 from etcdtui.core import errors as e
+from etcdtui.core.tasks import awaited
 from etcdtui.core.types import (
     Alarms,
     AlarmType,
@@ -183,7 +184,7 @@ class Maintenance:
         known = self._caller.endpoints
         leaders: set[int] = set()
         half = deadline.left() / 2  # what is left for the move itself where a member is silent
-        asking = [asyncio.create_task(self.status(name, timeout=half)) for name in known]
+        asking = [awaited(self.status(name, timeout=half), "finding the leader") for name in known]
         try:
             for answer in asyncio.as_completed(asking):
                 try:

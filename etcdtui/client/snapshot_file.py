@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from etcdtui.core.errors import SnapshotError
+from etcdtui.core.tasks import awaited
 from etcdtui.core.types import SavedSnapshot, SnapshotChunk
 
 TRAILER = 32
@@ -153,7 +154,7 @@ def _claim(part: Path, target: Path) -> None:
 
 async def _in_thread(work: Callable[[], T]) -> T:
     """Runs ``work`` off the loop. A cancellation waits for it to end, as the file must not be closed under it."""
-    running = asyncio.ensure_future(asyncio.to_thread(work))
+    running = awaited(asyncio.to_thread(work), "snapshot file")
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:

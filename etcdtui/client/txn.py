@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from etcdtui.client._wire import requests
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client._wire.ranges import key_range, lease_id
-from etcdtui.core.types import WriteIntent
 from etcdtui.core.value import Value, record
 from etcdtui.pb import rpc_pb2
 
@@ -126,32 +125,6 @@ def txn_request(
     if _depth(message) > MAX_DEPTH:
         raise ValueError(f"transactions are nested deeper than {MAX_DEPTH}")
     return message
-
-
-def is_read_only(message: rpc_pb2.TxnRequest) -> bool:
-    """Whether it holds only reads, nested ones included: repeating it is then harmless."""
-    return not any(True for _ in _writes(message))
-
-
-def write_intent(message: rpc_pb2.TxnRequest) -> WriteIntent:
-    """All keys both branches may write, nested ones included."""
-    puts: list[bytes] = []
-    deletes: list[tuple[bytes, bytes]] = []
-    for op in _writes(message):
-        if op.WhichOneof("request") == "request_put":
-            puts.append(op.request_put.key)
-        else:
-            deletes.append((op.request_delete_range.key, op.request_delete_range.range_end))
-    return WriteIntent("KV/Txn", tuple(puts), tuple(deletes))
-
-
-def _writes(message: rpc_pb2.TxnRequest) -> Iterator[rpc_pb2.RequestOp]:
-    for op in (*message.success, *message.failure):
-        kind = op.WhichOneof("request")
-        if kind == "request_txn":
-            yield from _writes(op.request_txn)
-        elif kind != "request_range":
-            yield op
 
 
 def _depth(message: rpc_pb2.TxnRequest) -> int:

@@ -24,6 +24,7 @@ from etcdtui.client._wire.methods import RANGE
 from etcdtui.client._wire.ranges import key_range, whole
 from etcdtui.client.options import MAX_MESSAGE
 from etcdtui.core import errors
+from etcdtui.core.tasks import background
 from etcdtui.core.types import WatchBatch
 from etcdtui.pb import rpc_pb2
 
@@ -236,7 +237,7 @@ class WatchHub:
         stream = WatchStream(
             self._caller, self, require_leader=require_leader, lane=lane, fresh_token=fresh_token, replaces=replaces
         )
-        task = asyncio.create_task(self._keep(stream), name="etcd watch stream")
+        task = background(self._keep(stream), "etcd watch stream")
         self._tasks[stream] = task
         return stream
 

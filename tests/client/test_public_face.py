@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
+import etcdtui.client as package
 from etcdtui.client import Client, ClientOptions, Compare, Op, TlsOptions, connect, errors
 from etcdtui.client._lease.keepalive import KeepAlive
 from etcdtui.client.concurrency import Election, Mutex, Session
 from etcdtui.client.watch import Watcher, WatchHub
-from etcdtui.core.types import Permission, PermissionType
+from etcdtui.core.types import Alarm, Event, EventType, Member, Permission, PermissionType, WatchBatch, WriteIntent
 from tests.support.server import Server
 
 DEFAULTS = {
@@ -169,6 +170,39 @@ async def test_every_call_takes_a_timeout(unused_endpoint: str) -> None:
     assert len(all_calls) > 60 and set(ENDLESS) < set(all_calls)
     without = {name for name, call in all_calls.items() if "timeout" not in inspect.signature(call).parameters}
     assert without - {"WatchHub.aclose", "Client.open"} == set(ENDLESS)
+
+
+def classes_in(hint: object) -> set[type]:
+    """Classes of ours that a type hint names, however deep."""
+    inner = set().union(*map(classes_in, get_args(hint)), set())
+    if isinstance(hint, type) and hint.__module__.startswith(("etcdtui.client", "etcdtui.core")):
+        inner.add(hint)
+    return inner
+
+
+async def test_whatever_a_caller_meets_can_be_imported_from_the_package(unused_endpoint: str) -> None:
+    """``KeyValue``, ``Event``, ``WatchBatch``, ``Watcher`` and others could not; internals still cannot."""
+    async with connect(ClientOptions(endpoints=(unused_endpoint,))) as client:
+        seen = {type(found(client, face)) for face in FACES} | {Client, ClientOptions, TlsOptions, Compare, Op}
+    seen |= {Watcher, WatchBatch, Event, EventType, Member, Alarm, WriteIntent, *CLASSES}
+    todo = list(seen)
+    while todo:
+        kind = todo.pop()
+        fields = get_type_hints(kind).items() if dataclasses.is_dataclass(kind) else ()
+        hints = [hint for name, hint in fields if not name.startswith("_")]
+        for name, member in inspect.getmembers(kind):
+            method = member.fget if isinstance(member, property) else member
+            if not name.startswith("_") and inspect.isfunction(method):
+                hints += get_type_hints(method).values()
+        fresh = set().union(*map(classes_in, hints), set()) - seen
+        seen |= fresh
+        todo += fresh
+    missing = {kind.__name__ for kind in seen if getattr(package, kind.__name__, None) is not kind}
+    missing -= set(vars(errors))
+    assert not missing
+    assert len(seen) > 50
+    assert sorted(package.__all__) == sorted(set(package.__all__))
+    assert all(hasattr(package, name) for name in package.__all__) and not hasattr(package, "quiet")
 
 
 @pytest.mark.matrix

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from etcdtui.client import Client, Compare, Op, errors
-from etcdtui.client.txn import is_read_only, txn_request, write_intent
+from etcdtui.client._wire.txn_writes import is_read_only, write_intent
+from etcdtui.client.txn import txn_request
 from etcdtui.core.types import DeleteResult, PutResult, RangeResult, TxnResult
 
 

@@ -36,8 +36,6 @@ NOT_YET = {
     "ui/screens/auth/screen.py": {"call_after_refresh"},
     "ui/screens/compare": {"run_worker"},
     "ui/screens/txn.py": {"run_worker"},
-    "services": {"create_task", "ensure_future"},
-    "client": {"create_task", "ensure_future"},
 }
 """Starts that stand from before there was a door; this list only gets shorter."""
 

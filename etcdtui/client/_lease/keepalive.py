@@ -15,6 +15,7 @@ from etcdtui.client._lease.stream import KeepAliveLane
 from etcdtui.client._transport.calls import Calls
 from etcdtui.client._transport.inbox import Inbox
 from etcdtui.core import errors
+from etcdtui.core.tasks import background
 
 LEASES_PER_STREAM = 500
 """A server answers one stream's renewals strictly one after the other."""
@@ -87,7 +88,7 @@ class KeepAliveHub:
         if lane is None:
             lane = KeepAliveLane(self._caller)
             lane.add(listener)
-            task = asyncio.create_task(self._keep(lane), name="etcd keep-alive")
+            task = background(self._keep(lane), "etcd keep-alive")
             self._lanes[lane] = task
         else:
             lane.add(listener)

@@ -11,6 +11,7 @@ from etcdtui.client._transport.calls import Calls, StreamCall
 from etcdtui.client._transport.stream_policy import Backoff, Trouble, Verdict, verdict
 from etcdtui.client._wire.methods import LEASE_KEEP_ALIVE
 from etcdtui.core import errors
+from etcdtui.core.tasks import background
 from etcdtui.pb import rpc_pb2
 
 FIRST_ANSWER = 5.0
@@ -117,7 +118,7 @@ class KeepAliveLane:
         self._in_flight = InFlight()
         self._outbox.clear()
         self._stream = stream
-        writer = asyncio.create_task(self._write(stream), name="etcd keep-alive writer")
+        writer = background(self._write(stream), "etcd keep-alive writer")
         self._tick()
         try:
             while self.renewals and (response := await stream.read()) is not None:

@@ -10,6 +10,7 @@ from etcdtui.client._transport.endpoints import Endpoint, TlsUse, parse_endpoint
 from etcdtui.client.cluster import Cluster
 from etcdtui.client.maintenance import Maintenance
 from etcdtui.core import errors as e
+from etcdtui.core.tasks import background
 from etcdtui.core.types import Member
 
 SYNC_TIMEOUT = 5.0
@@ -30,7 +31,7 @@ class AutoSync:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, interval: float) -> None:
-        self._task = asyncio.create_task(self._run(interval), name="etcd endpoint sync")
+        self._task = background(self._run(interval), "etcd endpoint sync")
 
     async def aclose(self) -> None:
         task, self._task = self._task, None

@@ -14,8 +14,8 @@ from etcdtui.client._transport.shelter import Shelter
 from etcdtui.client._transport.tls import TlsMaterial, file_signature, load_material
 from etcdtui.client._transport.tls_pin import fetch_pin
 from etcdtui.client._wire.methods import TXN, Kind, Method
+from etcdtui.client._wire.txn_writes import is_read_only
 from etcdtui.client.options import ClientOptions
-from etcdtui.client.txn import is_read_only
 from etcdtui.core.errors import ClosedError
 
 __all__ = ["Abortable", "Connection", "Metadata"]

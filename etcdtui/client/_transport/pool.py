@@ -19,6 +19,7 @@ from etcdtui.client._transport.tls_probe import explain_plain, explain_tls
 from etcdtui.client._wire import methods
 from etcdtui.client.options import ClientOptions
 from etcdtui.core import errors as e
+from etcdtui.core.tasks import background
 from etcdtui.pb import rpc_pb2
 
 __all__ = ["Pool"]
@@ -200,7 +201,7 @@ class Pool:
         return Connection(endpoint, self.options, self._material if secure else None)
 
     def _drain(self, connection: Connection) -> None:
-        task = asyncio.create_task(connection.drain(_DRAIN), name=f"etcd drain {connection.name}")
+        task = background(connection.drain(_DRAIN), f"etcd drain {connection.name}")
         self._draining[connection] = task
         task.add_done_callback(lambda _: self._draining.pop(connection, None))
 
@@ -223,7 +224,7 @@ class Pool:
     def _probe(self, slot: Slot[Connection], timeout: float) -> None:
         if slot in self._probes or self.closed:
             return
-        task = asyncio.create_task(self._ask(slot, timeout), name=f"etcd probe {slot.name}")
+        task = background(self._ask(slot, timeout), f"etcd probe {slot.name}")
         self._probes[slot] = task
         task.add_done_callback(lambda _: self._probes.pop(slot, None))
 

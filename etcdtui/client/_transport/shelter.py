@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from etcdtui.core import errors as e
+from etcdtui.core.tasks import background
 
 MOST_LEFT = 16
 """Transactions whose callers have left that may still run on one server; with more it gets no new ones."""
@@ -47,7 +48,7 @@ class Shelter:
         """The answer to ``call``. It can be cancelled and times out after ``timeout`` seconds (0: never), alone."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        task = asyncio.create_task(_finish(call, answer), name="etcd sheltered transaction")
+        task = background(_finish(call, answer), "etcd sheltered transaction")
         self._running[task] = answer
         task.add_done_callback(self._running.pop)
         if timeout:

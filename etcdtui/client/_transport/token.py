@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from etcdtui.core import errors as e
+from etcdtui.core.tasks import background
 
 STREAM_AGE = 60.0
 """Seconds; a stream keeps its token for life, so an older one is renewed before the stream opens."""
@@ -86,15 +87,13 @@ class TokenSource:
     def _start(self) -> asyncio.Task[None]:
         """The login that runs, begun if there is none."""
         if self._running is None:
-            self._running = asyncio.create_task(self._fetch(), name="etcd login")
+            self._running = background(self._fetch(), "etcd login", expected=e.EtcdError)
             self._running.add_done_callback(self._finished)
         return self._running
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         if self._running is task:
             self._running = None
-        if not task.cancelled():
-            task.exception()
 
     async def _fetch(self) -> None:
         try:

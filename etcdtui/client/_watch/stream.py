@@ -13,6 +13,7 @@ from etcdtui.client._watch.events import header_of
 from etcdtui.client._watch.state import NO_WATCHER, Cursor, Ledger, cancel_error
 from etcdtui.client._wire.methods import WATCH
 from etcdtui.core import errors
+from etcdtui.core.tasks import background
 from etcdtui.core.types import WatchBatch
 from etcdtui.core.value import Value
 from etcdtui.pb import rpc_pb2
@@ -236,7 +237,7 @@ class WatchStream:
         self._stream = stream
         for subscription in self.subscriptions:
             self._create(subscription)
-        writer = asyncio.create_task(self._write(stream), name="etcd watch writer")
+        writer = background(self._write(stream), "etcd watch writer")
         try:
             await self._read(stream)
         except errors.EtcdError as error:

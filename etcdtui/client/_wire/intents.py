@@ -7,7 +7,7 @@ from typing import Any
 
 from etcdtui.client._wire import methods
 from etcdtui.client._wire.methods import Method
-from etcdtui.client.txn import is_read_only, write_intent
+from etcdtui.client._wire.txn_writes import is_read_only, write_intent
 from etcdtui.core.types import WriteIntent
 from etcdtui.pb import rpc_pb2
 

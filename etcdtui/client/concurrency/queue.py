@@ -12,6 +12,7 @@ from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.concurrency.session import EtcdClient, Session
 from etcdtui.client.txn import Compare
 from etcdtui.core import errors
+from etcdtui.core.tasks import awaited
 from etcdtui.core.types import EventType, KeyValue, ResponseHeader
 
 CLEANUP_TIMEOUT = 5.0
@@ -78,9 +79,9 @@ async def wait_for_turn(session: Session, prefix: bytes, key: bytes, revision: i
     ``SessionExpired`` as soon as the own key is gone or the session is over.
     """
     client = session.client
-    turn = asyncio.create_task(_older_gone(client, prefix, revision))
-    lost = asyncio.create_task(_own_key_lost(client, key, revision))
-    over = asyncio.create_task(_over(session))
+    turn = awaited(_older_gone(client, prefix, revision), "turn")
+    lost = awaited(_own_key_lost(client, key, revision), "own key")
+    over = awaited(_over(session), "session over")
     tasks = (turn, lost, over)
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

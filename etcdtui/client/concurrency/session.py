@@ -11,6 +11,7 @@ from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.watch import Watcher
 from etcdtui.core import errors
+from etcdtui.core.tasks import background
 
 DEFAULT_TTL = 60
 
@@ -93,7 +94,7 @@ class Session:
                 renewals.close()
                 self.done.set()
 
-        self._renewals = asyncio.create_task(renew(), name=f"etcd session {self.lease_id:x}")
+        self._renewals = background(renew(), f"etcd session {self.lease_id:x}")
         return self
 
     @property

@@ -17,6 +17,7 @@ from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.flow import Flow
 from etcdtui.core.gaps import Check, Kind, Region
 from etcdtui.core.listing import END_LIMIT, LEAF, UNKNOWN, Child, Delta, Span, Survey
+from etcdtui.core.tasks import awaited
 from etcdtui.core.types import KeyValue, RangeResult
 from etcdtui.core.value import record
 from etcdtui.services.reads.reading import Reads, Want
@@ -196,7 +197,7 @@ class Listing:
 
     def _send(self, spans: list[Span]) -> asyncio.Task[KeyLists]:
         wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
-        task = asyncio.create_task(self._reads.keys(wanted, self.revision))
+        task = awaited(self._reads.keys(wanted, self.revision), "listing")
         self._running[task] = spans
         return task
 

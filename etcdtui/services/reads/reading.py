@@ -17,6 +17,7 @@ from etcdtui.client import Client, Op
 from etcdtui.client._transport.shelter import breaks_off_badly
 from etcdtui.client._wire.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps, Unavailable
+from etcdtui.core.tasks import awaited
 from etcdtui.core.types import RangeResult
 from etcdtui.core.value import record
 
@@ -157,7 +158,7 @@ class Reads:
         """The answer of the cluster, or of one member when there is no leader or it is lost while the read waits."""
         if self.stale:
             return await read(True)
-        asking = asyncio.create_task(read(False))
+        asking = awaited(read(False), "read")
         try:
             while not (await asyncio.wait({asking}, timeout=LOOK_UP))[0]:
                 if self._leaderless():

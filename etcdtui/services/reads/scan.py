@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from etcdtui.core import ranges
 from etcdtui.core.listing import PIECE, UNKNOWN, Span, Survey
+from etcdtui.core.tasks import awaited
 from etcdtui.core.types import KeyValue, RangeResult
 from etcdtui.core.value import record
 from etcdtui.services.reads.reading import Reads, Want
@@ -103,7 +104,7 @@ async def scan(
                 if pinned:  # the first, which counts everything, is asked whole
                     spans = _cut(survey, spans, keys_at_once)
                 wants = [Want(span.start, span.end, min(span.limit, keys_at_once), values=values) for span in spans]
-                running.append((spans, asyncio.create_task(reads.many(wants, pinned))))
+                running.append((spans, awaited(reads.many(wants, pinned), "scan")))
             spans, task = running[0]
             results = await task
             running.popleft()

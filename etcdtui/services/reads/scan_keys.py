@@ -11,6 +11,7 @@ from etcdtui.client._wire.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.listing import UNKNOWN, Span, Survey
+from etcdtui.core.tasks import awaited
 from etcdtui.core.value import record
 from etcdtui.services.reads.reading import Reads, Want
 from etcdtui.services.reads.scan import Throttle
@@ -105,7 +106,7 @@ async def _counted(
                 spans = survey.take(size, KEYS_AT_ONCE, unsure=UNSURE)
                 wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
                 request = reads.keys(wanted, pinned) if pinned else reads.first_keys(wanted)
-                running[asyncio.create_task(request)] = spans
+                running[awaited(request, "scan")] = spans
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             read = 0
             for task in done:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator
 from etcdtui.client import Client
 from etcdtui.config.schema import Profile
 from etcdtui.core.errors import EtcdError, NotSupported, PermissionDenied, TlsError, Unauthenticated, Unavailable
+from etcdtui.core.tasks import awaited
 from etcdtui.services.session.session import Credentials, options_of
 
 DEFAULT_TIMEOUT = 2.0
@@ -56,7 +57,7 @@ async def ask_endpoints(profile: Profile) -> AsyncGenerator[tuple[str, EtcdError
             return endpoint, error
         return endpoint, None
 
-    tasks = [asyncio.create_task(one(endpoint)) for endpoint in client.endpoints]
+    tasks = [awaited(one(endpoint), f"asking {endpoint}") for endpoint in client.endpoints]
     try:
         for answer in asyncio.as_completed(tasks):
             yield await answer

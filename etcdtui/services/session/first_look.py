@@ -5,8 +5,7 @@ Building a screen takes longer than most answers do; so they travel meanwhile.
 
 from __future__ import annotations
 
-import asyncio
-
+from etcdtui.core.tasks import awaited
 from etcdtui.services.reads import roots
 from etcdtui.services.reads.browse import Listing
 from etcdtui.services.reads.roots import Start
@@ -19,7 +18,7 @@ class FirstLook:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._listing: Listing | None = None
-        self._start = asyncio.create_task(self._look())
+        self._start = awaited(self._look(), "first look")
 
     async def _look(self) -> Start:
         session, profile = self._session, self._session.profile

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from etcdtui.config.folders import private_folder
 from etcdtui.core.int64 import int64
+from etcdtui.core.tasks import awaited
 from etcdtui.core.value import Value, record
 
 MEMORY_LIMIT = 1000
@@ -216,7 +217,7 @@ class Audit:
         """Keep, append and fsync; a failure is told in ``problem``, never raised, and a cancellation waits:
         the write it describes happened."""
         self.records.append(record)
-        storing = asyncio.ensure_future(self._store(record.to_json().encode() + b"\n"))
+        storing = awaited(self._store(record.to_json().encode() + b"\n"), "audit line")
         try:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
