@@ -236,7 +236,7 @@ def swap_that_saw_another_revision(history: History, draw: random.Random) -> His
 
 
 def deletion_counted_wrong(history: History, draw: random.Random) -> History:
-    """"""
+    """read: none instead of one could be true, if another delete whose fate is unknown came just before"""
 
     def deleted(_: Call, answer: Answer) -> bool:
         return any(result.deleted for result in answer.results)
@@ -244,7 +244,7 @@ def deletion_counted_wrong(history: History, draw: random.Random) -> History:
     place = draw.choice(list(_calls(history, deleted)))
     answer = history.calls[place].answer
     assert answer is not None
-    results = tuple(replace(result, deleted=0) for result in answer.results)
+    results = tuple(replace(result, deleted=2 * result.deleted) for result in answer.results)
     return _with_call(history, place, answer=replace(answer, results=results))
 
 
