@@ -1,27 +1,38 @@
 """The command line ``:`` reads: etcdctl's grammar, so that pasted runbook lines work, and a few verbs of our own.
 
-Nothing is run here: a line becomes a value. Global flags of etcdctl are never obeyed; each is told in a notice.
+Nothing is run here: a line becomes a value. A word that is recognised has its effect, is named in a notice with the
+reason why it has none, or makes the line refused; none is dropped in silence.
 """
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from etcdtui.core.ranges import FROM_KEY, prefix_range
-from etcdtui.core.shell_words import WordsError, split_words
+from etcdtui.core.etcdctl_args import WATCH, del_op, get_op, put_key, put_op, read_flags, watch_range
+from etcdtui.core.go_text import INT64, GoTextError, integer
+from etcdtui.core.shell_words import WordsError, cut_at_operator, split_words
+from etcdtui.core.txn import PLAIN_GET, GetOptions, OpSpec
 from etcdtui.core.value import record
 
-GLOBAL_FLAGS = {
+CONNECTION = frozenset({
     "endpoints", "cacert", "cert", "key", "user", "password", "auth-jwt-token", "insecure-transport",
     "insecure-skip-tls-verify", "insecure-discovery", "discovery-srv", "discovery-srv-name", "dial-timeout",
-    "command-timeout", "keepalive-time", "keepalive-timeout", "max-request-bytes", "max-recv-bytes", "debug", "hex",
-    "write-out",
-}  # fmt: skip
-GLOBAL_SWITCHES = {"debug", "hex", "insecure-skip-tls-verify", "insecure-transport", "insecure-discovery"}
+    "command-timeout", "keepalive-time", "keepalive-timeout", "max-request-bytes", "max-recv-bytes",
+})  # fmt: skip
+"""Flags about the connection: the profile has its own."""
+OUTPUT = frozenset({"debug", "hex", "write-out"})
+SWITCHES = frozenset({"debug", "hex", "insecure-skip-tls-verify", "insecure-transport", "insecure-discovery"})
 SHORT_GLOBALS = {"-w": "write-out", "-d": "discovery-srv"}
+ENVIRONMENT = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*=")
+WRAPPERS = frozenset({b"$", b"#", b"%", b"sudo", b"env", b"time", b"command"})
+"""Words before a command that mean nothing here."""
+EXECUTORS = frozenset({b"kubectl", b"oc", b"k3s", b"docker", b"podman", b"nerdctl", b"crictl", b"ssh"})
+"""Programs that run etcdctl elsewhere; what they connect to is what the profile is for."""
 SCREENS: Mapping[int, str] = MappingProxyType(
     {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 8: "txn", 9: "activity"}
 )
@@ -42,22 +53,22 @@ class Get:
 
     key: bytes
     end: bytes = b""
-    revision: int = 0
-    keys_only: bool = False
-    limit: int = 0
-    sort_by: str = ""
-    order: str = ""
+    options: GetOptions = PLAIN_GET
 
 
 @record()
 class Put:
-    """``value`` ``None`` with a ``file``: the value is that file's content, ``-`` asks for it in the editor."""
+    """``value`` ``None`` with a ``file``: the value is that file's content, ``-`` asks for it in the editor.
+
+    ``ignore_value`` keeps the value that is there, ``ignore_lease`` its lease.
+    """
 
     key: bytes
     value: bytes | None = None
     file: str = ""
     lease: int = 0
     ignore_lease: bool = False
+    ignore_value: bool = False
 
 
 @record()
@@ -106,9 +117,10 @@ class Parsed:
 
 
 @record(frozen=False)
-class _Words:
-    flags: dict[str, str] = field(default_factory=dict)
-    rest: list[bytes] = field(default_factory=list)
+class _Line:
+    """What is left of a line after its wrappings, and what was said about them."""
+
+    words: list[bytes] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
 
@@ -117,47 +129,109 @@ class _BadLine(ValueError):
 
 
 def parse_line(text: str) -> Parsed:
-    """Read one line; a leading ``:``, ``$`` or ``etcdctl`` and assignments such as ``ETCDCTL_API=3`` are dropped."""
+    """Read one line, with ``\\`` continuations and what runbooks put around etcdctl; only ``txn`` takes more lines."""
     try:
         return _parse(text.strip().lstrip(":").strip())
-    except (_BadLine, WordsError) as error:
-        return Parsed(error=str(error))
+    except (_BadLine, WordsError, GoTextError) as error:
+        sentence = str(error)
+        return Parsed(error=sentence if sentence.endswith(".") else sentence + ".")
 
 
 def _parse(text: str) -> Parsed:
-    first, _, others = text.partition("\n")
-    words = split_words(first)
-    notices: list[str] = []
-    while words and (words[0] in (b"$", b"#", b"sudo", b"etcdctl") or words[0].split(b"=")[0].startswith(b"ETCDCTL_")):
-        dropped = words.pop(0)
-        if dropped.startswith(b"ETCDCTL_") and not dropped.startswith(b"ETCDCTL_API"):
-            notices.append(f"{dropped.split(b'=')[0].decode('utf-8', 'replace')} is ignored")
-    words, ignored = _drop_globals(words)
-    notices += ignored
-    if not words:
-        return Parsed(notices=tuple(notices), error="There is no command; :help lists them.")
-    name = words[0].decode("utf-8", "backslashreplace")
+    whole = text.replace("\\\r\n", " ").replace("\\\n", " ")
+    first, _, others = whole.partition("\n")
+    if (here := _heredoc(first, others)) is not None:
+        first, others = here
+    head, operator = cut_at_operator(first)
+    if operator.strip() and not _harmless(operator):
+        raise _BadLine(f"{_shown(operator.strip())}: a shell's part of the line cannot be done here; leave it out")
+    line = _unwrapped(split_words(head))
+    if not line.words:
+        return Parsed(notices=tuple(line.notices), error="There is no command; :help lists them.")
+    notices = tuple(line.notices)
+    name = line.words[0].decode("utf-8", "backslashreplace")
     if name == "txn":
-        return Parsed(Txn(others.strip("\n") and others), tuple(notices))
+        if extra := [word for word in line.words[1:] if word not in (b"-i", b"--interactive")]:
+            raise _BadLine(f"txn takes its text on the next lines, not {_shown(extra[0].decode('utf-8', 'replace'))}")
+        return Parsed(Txn(others.strip("\n") and others), notices)
     if others.strip():
-        return Parsed(notices=tuple(notices), error="One line is one command (only txn takes more).")
+        return Parsed(notices=notices, error="One line is one command (only txn takes more).")
     if name in _PARSERS:
-        command = _PARSERS[name](words[1:], notices)
-        return Parsed(command, tuple(notices))
+        return Parsed(_PARSERS[name](line.words[1:]), notices)
     if name in VERBS or name in GROUPS:
-        return Parsed(Verb(name, tuple(words[1:])), tuple(notices))
-    return Parsed(notices=tuple(notices), error=_unknown(name))
+        return Parsed(Verb(name, tuple(line.words[1:])), notices)
+    return Parsed(notices=notices, error=_unknown(name))
+
+
+def _heredoc(first: str, others: str) -> tuple[str, str] | None:
+    """``txn <<EOF`` and ``txn <<<'text'`` as the command and its text."""
+    if found := re.fullmatch(r"(.*?)\s*<<-?\s*(['\"]?)(\w+)\2\s*", first):
+        lines = others.split("\n")
+        end = next((at for at, line in enumerate(lines) if line.strip() == found[3]), len(lines))
+        return found[1], "\n".join(lines[:end])
+    before, here, rest = first.partition("<<<")
+    if here:
+        words = split_words(rest + "\n" + others if others else rest)
+        if len(words) == 1:
+            return before, words[0].decode("utf-8", "surrogateescape")
+    return None
+
+
+def _harmless(operator: str) -> bool:
+    """Redirected error messages change nothing of what a command does."""
+    return re.fullmatch(r"(2>\s*(/dev/null|&1)\s*;?|;)\s*", operator.strip()) is not None
+
+
+def _unwrapped(words: list[bytes]) -> _Line:
+    line = _Line()
+    while words:
+        word = words[0]
+        if word in WRAPPERS:
+            words = words[1:]
+        elif word in EXECUTORS:
+            words = _after_executor(words, line)
+        elif ENVIRONMENT.match(word):
+            if word.startswith(b"ETCDCTL_") and not word.startswith(b"ETCDCTL_API="):
+                line.notices.append(
+                    f"{_shown(word.split(b'=')[0].decode())} is not used: the connection is this profile's"
+                )
+            words = words[1:]
+        elif word.rpartition(b"/")[2] in (b"etcdctl", b"etcdctl.exe"):
+            words = words[1:]
+        else:
+            break
+    line.words = _without_globals(words, line.notices)
+    return line
+
+
+def _after_executor(words: list[bytes], line: _Line) -> list[bytes]:
+    """The etcdctl part of ``kubectl exec POD -- etcdctl ...`` and its like, ``sh -c '...'`` included."""
+    at = next((i for i, word in enumerate(words) if word.rpartition(b"/")[2] == b"etcdctl"), 0)
+    if not at and len(words) > 2 and words[-2] == b"-c":
+        words = split_words(cut_at_operator(words[-1].decode("utf-8", "surrogateescape"))[0])
+        at = next((i for i, word in enumerate(words) if word.rpartition(b"/")[2] == b"etcdctl"), -1)
+    elif not at:
+        at = -1
+    if at < 0:
+        raise _BadLine(f"{_shown(words[0].decode('utf-8', 'replace'))} runs something else than etcdctl")
+    line.notices.append("run on this profile's cluster, whatever the line connects to")
+    return words[at:]
 
 
 def _unknown(name: str) -> str:
-    near = [v for v in (*VERBS, *GROUPS) if v[:2] == name[:2]]
+    near = difflib.get_close_matches(name, (*VERBS, *GROUPS), 1, 0.6) or [
+        v for v in (*VERBS, *GROUPS) if v[:2] == name[:2]
+    ]
     hint = f" Did you mean {near[0]}?" if near else ""
-    return f"{name[:40]} is no command.{hint} :help lists them."
+    return f"{_shown(name)} is no command.{hint} :help lists them."
 
 
-def _drop_globals(words: list[bytes]) -> tuple[list[bytes], list[str]]:
+def _shown(word: str) -> str:
+    return word if len(word) <= 40 else f"{word[:39]}…"
+
+
+def _without_globals(words: list[bytes], notices: list[str]) -> list[bytes]:
     kept: list[bytes] = []
-    notices: list[str] = []
     i = 0
     while i < len(words):
         word = words[i].decode("utf-8", "replace")
@@ -165,150 +239,88 @@ def _drop_globals(words: list[bytes]) -> tuple[list[bytes], list[str]]:
         if word == "--":
             kept.extend(words[i - 1 :])
             break
-        name, equals, _ = word.removeprefix("--").partition("=")
-        short = SHORT_GLOBALS.get(word)
-        if short or (word.startswith("--") and name in GLOBAL_FLAGS):
-            name = short or name
-            if not equals and name not in GLOBAL_SWITCHES:
-                i += 1
-            notices.append(f"--{name} is ignored: this profile decides")
-        else:
+        name, equals, value = word.removeprefix("--").partition("=")
+        name = SHORT_GLOBALS.get(word, SHORT_GLOBALS.get(word[:2], "") if word[:3].count("=") else name)
+        is_global = word.startswith("--") or word in SHORT_GLOBALS or word[:3] in ("-w=", "-d=")
+        if not is_global or name not in CONNECTION | OUTPUT:
             kept.append(words[i - 1])
-    return kept, notices
-
-
-def _take(words: list[bytes], switches: set[str], valued: set[str], command: str) -> _Words:
-    out = _Words()
-    i = 0
-    while i < len(words):
-        raw = words[i]
-        i += 1
-        if raw == b"--":
-            out.rest.extend(words[i:])
-            break
-        if not raw.startswith(b"--"):
-            out.rest.append(raw)
             continue
-        name, equals, value = raw[2:].decode("utf-8", "replace").partition("=")
-        if name in switches:
-            if value != "false":
-                out.flags[name] = "true"
-        elif name in valued:
-            if not equals:
-                if i >= len(words):
-                    raise _BadLine(f"--{name} needs a value.")
-                value = words[i].decode("utf-8", "replace")
-                i += 1
-            out.flags[name] = value
+        if not equals and name not in SWITCHES:
+            value = words[i].decode("utf-8", "replace") if i < len(words) else ""
+            i += 1
+        if name in OUTPUT:
+            told = f"--{name} {_shown(value)}" if value else f"--{name}"
+            notices.append(f"{told} has no effect: the answer is shown on a screen")
         else:
-            raise _BadLine(f"{command} knows no --{name[:40]}.")
-    return out
+            notices.append(f"--{name} is not used: the connection is this profile's")
+    return kept
 
 
-def _number(flags: dict[str, str], name: str) -> int:
-    text = flags.get(name, "0")
-    if not text.isascii() or not text.isdigit():
-        raise _BadLine(f"--{name} wants a number, not {text[:40]}.")
-    return int(text)
+def _get(words: list[bytes]) -> Get:
+    found = get_op(words)
+    return Get(_key(found), found.end, found.options)
 
 
-def _range(out: _Words, command: str) -> tuple[bytes, bytes]:
-    prefix, from_key = "prefix" in out.flags, "from-key" in out.flags
-    if prefix and from_key:
-        raise _BadLine("--prefix and --from-key exclude each other.")
-    if not out.rest and (prefix or from_key):
-        return prefix_range(b"")
-    if not 1 <= len(out.rest) <= 2 or (len(out.rest) == 2 and (prefix or from_key)):
-        raise _BadLine(f"{command} wants one key (or a key and a range end).")
-    key = out.rest[0]
-    if prefix:
-        return prefix_range(key)
-    if from_key:
-        return key or b"\0", FROM_KEY
-    if not key:
-        raise _BadLine("The key is empty.")
-    return key, out.rest[1] if len(out.rest) == 2 else b""
-
-
-SORT_TARGETS = {"key": "key", "create": "create", "createrevision": "create", "mod": "mod", "modify": "mod",
-                "modrevision": "mod", "value": "value", "version": "version"}  # fmt: skip
-ORDERS = {"ascend": "ascend", "asc": "ascend", "descend": "descend", "desc": "descend"}
-
-
-def _choice(flags: dict[str, str], name: str, known: dict[str, str]) -> str:
-    text = flags.get(name, "").lower()
-    if text and text not in known:
-        raise _BadLine(f"--{name} knows {', '.join(dict.fromkeys(known.values()))}, not {text[:40]}.")
-    return known.get(text, "")
-
-
-def _get(words: list[bytes], notices: list[str]) -> Get:
-    out = _take(
-        words,
-        {"prefix", "from-key", "keys-only", "print-value-only", "count-only"},
-        {"rev", "limit", "sort-by", "order", "consistency"},
-        "get",
-    )
-    key, end = _range(out, "get")
-    return Get(
-        key,
-        end,
-        _number(out.flags, "rev"),
-        "keys-only" in out.flags,
-        _number(out.flags, "limit"),
-        _choice(out.flags, "sort-by", SORT_TARGETS),
-        _choice(out.flags, "order", ORDERS),
-    )
-
-
-def _put(words: list[bytes], notices: list[str]) -> Put:
+def _put(words: list[bytes]) -> Put:
     file = ""
     if b"<" in words:
         at = words.index(b"<")
         if at + 2 != len(words):
-            raise _BadLine("After < comes one file name.")
+            raise _BadLine("After < comes one file name")
         file = words[at + 1].decode("utf-8", "surrogateescape")
         words = words[:at]
-    out = _take(words, {"ignore-lease", "prev-kv", "ignore-value"}, {"lease"}, "put")
-    if "ignore-value" in out.flags:
-        raise _BadLine("--ignore-value changes only the lease; use the lease action (t) of the key.")
-    lease = parse_lease(out.flags["lease"]) if "lease" in out.flags else 0
-    if len(out.rest) == 2 and not file:
-        return Put(_key(out.rest[0]), out.rest[1], "", lease, "ignore-lease" in out.flags)
-    if len(out.rest) == 1:
-        return Put(_key(out.rest[0]), None, file or "-", lease, "ignore-lease" in out.flags)
-    raise _BadLine("put wants KEY VALUE, or KEY < FILE.")
+    words = [_plain_lease(word) for word in words]
+    found = None if file else put_op(words)
+    if found is None:
+        found = put_key(words)
+        return Put(_key(found), None, file or "-", found.lease, found.ignore_lease)
+    value = None if found.ignore_value else found.value
+    return Put(_key(found), value, "", found.lease, found.ignore_lease, found.ignore_value)
 
 
-def _key(key: bytes) -> bytes:
-    if not key:
-        raise _BadLine("The key is empty.")
-    return key
+def _plain_lease(word: bytes) -> bytes:
+    """A lease ID with ``0x`` in front, which etcdctl refuses, is what it looks like."""
+    for start in (b"--lease=0x", b"0x"):
+        if word.startswith(start):
+            return start[:-2] + word[len(start) :] if start != b"0x" else word
+    return word
+
+
+def _key(found: OpSpec) -> bytes:
+    if not found.key:
+        raise _BadLine("The key is empty")
+    return found.key
 
 
 def parse_lease(text: str) -> int:
     """A lease ID as etcdctl writes it: hex, with or without ``0x``; raises ``ValueError``."""
     try:
-        value = int(text.removeprefix("0x"), 16)
-    except ValueError:
-        raise _BadLine(f"{text[:40]} is no lease ID (hex).") from None
-    if not 0 <= value < 2**63:
-        raise _BadLine("A lease ID has at most 63 bits.")
+        value = integer(text.removeprefix("0x"), 16)
+    except GoTextError:
+        raise _BadLine(f"{_shown(text)} is no lease ID: hexadecimal, at most 63 bits") from None
+    if value < 0 or value not in INT64:
+        raise _BadLine("A lease ID has at most 63 bits")
     return value
 
 
-def _del(words: list[bytes], notices: list[str]) -> Del:
-    out = _take(words, {"prefix", "from-key", "prev-kv", "range"}, set(), "del")
-    return Del(*_range(out, "del"))
+def _del(words: list[bytes]) -> Del:
+    found = del_op(words)
+    return Del(_key(found), found.end)
 
 
-def _watch(words: list[bytes], notices: list[str]) -> WatchKeys:
-    out = _take(words, {"prefix", "from-key", "prev-kv", "interactive", "progress-notify"}, {"rev"}, "watch")
-    key, end = _range(out, "watch")
-    return WatchKeys(key, end, _number(out.flags, "rev"), "prev-kv" in out.flags)
+def _watch(words: list[bytes]) -> WatchKeys:
+    flags = read_flags(words, WATCH, "watch", {"-i": "interactive"})
+    if flags.parted and len(flags.rest) > 1:
+        raise _BadLine("a program to run for each event is not run here: leave -- and what follows out")
+    if not flags.rest and flags.on & {"prefix", "from-key"}:
+        flags.rest.append(b"")
+    key, end = watch_range(flags)
+    if not key:
+        raise _BadLine("The key is empty")
+    return WatchKeys(key, end, max(0, flags.numbers.get("rev", 0)), "prev-kv" in flags.on)
 
 
-_PARSERS: dict[str, Callable[[list[bytes], list[str]], Command]] = {
+_PARSERS: dict[str, Callable[[list[bytes]], Command]] = {
     "get": _get,
     "put": _put,
     "del": _del,

@@ -12,11 +12,37 @@ class WordsError(ValueError):
     """A quote or an escape that does not end; the message is a sentence."""
 
 
-def split_words(text: str, *, go_strings: bool = False) -> list[bytes]:
+_OPERATOR = re.compile(r"[|&;\n]|>>?|`|\$\(")
+
+
+def cut_at_operator(text: str) -> tuple[str, str]:
+    r"""A line up to the first ``|``, ``&``, ``;``, ``>``, substitution or line break outside of quotes, and the rest.
+
+    A descriptor before ``>`` (``2>&1``) belongs to the rest. Raises ``WordsError`` for a quote that does not end.
+    """
+    i = 0
+    while i < len(text):
+        char = text[i]
+        if char == "'":
+            _, i = _until(text, i + 1, "'", escapes=False)
+        elif char == '"':
+            _, i = _until(text, i + 1, '"', escapes=False, shell=True)
+        elif text.startswith("$'", i):
+            _, i = _until(text, i + 2, "'", escapes=True)
+        elif char == "\\":
+            i += 2
+        elif _OPERATOR.match(text, i):
+            start = i - 1 if char == ">" and text[max(0, i - 2) : i].strip() in ("1", "2") else i
+            return text[:start], text[start:]
+        else:
+            i += 1
+    return text, ""
+
+
+def split_words(text: str) -> list[bytes]:
     r"""Words parted by blanks; ``'..'``, ``".."`` and ``$'..'`` quote; nothing is ever expanded.
 
-    Inside ``".."`` a backslash counts before ``"``, ``\``, ``$`` and a backquote only, as in a shell; with
-    ``go_strings`` the escapes of Go strings count (``\n``, ``\xff``), as in etcdctl's transaction text.
+    Inside ``".."`` a backslash counts before ``"``, ``\``, ``$`` and a backquote only, as in a shell.
     """
     words: list[bytes] = []
     word: bytearray | None = None
@@ -34,7 +60,7 @@ def split_words(text: str, *, go_strings: bool = False) -> list[bytes]:
             piece, i = _until(text, i + 1, "'", escapes=False)
             word += piece
         elif char == '"':
-            piece, i = _until(text, i + 1, '"', escapes=go_strings, shell=not go_strings)
+            piece, i = _until(text, i + 1, '"', escapes=False, shell=True)
             word += piece
         elif text.startswith("$'", i):
             piece, i = _until(text, i + 2, "'", escapes=True)

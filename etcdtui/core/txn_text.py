@@ -1,18 +1,25 @@
-"""Transactions as data and as the text that ``etcdctl txn`` reads: compares, then, else, parted by empty lines."""
+"""Transactions as the text that ``etcdctl txn`` reads: conditions, then, else, parted by empty lines.
+
+Read exactly as etcdctl does, with these exceptions, each on the side of caution: a section may end with the text;
+words that etcdctl would drop without a word are refused; a condition on a lease, over which etcdctl 3.4 to 3.7 ends
+with a panic, takes the ID in hexadecimal. Prompts and a leading command line are dropped.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Literal
 
-from etcdtui.core.keypath import escape_key
+from etcdtui.core.etcdctl_args import del_op, get_op, put_op
+from etcdtui.core.go_text import SPACES, GoTextError, Scan, integer, words
 from etcdtui.core.quoting import txn_quote
 from etcdtui.core.ranges import FROM_KEY, prefix_range
-from etcdtui.core.shell_words import WordsError, split_words
-from etcdtui.core.value import record
+from etcdtui.core.txn import PLAIN_GET, CompareSpec, GetOptions, OpSpec, Sign, Target, TxnSpec
 
-Target = Literal["mod", "create", "version", "value", "lease"]
-Sign = Literal["=", "!=", "<", ">"]
+__all__ = [
+    "TARGETS", "CompareSpec", "OpSpec", "TxnSpec", "TxnSyntaxError", "compare_text", "op_text", "parse_compare",
+    "parse_op", "parse_txn", "txn_text",
+]  # fmt: skip
+
 TARGETS: dict[str, Target] = {
     "m": "mod",
     "mod": "mod",
@@ -25,68 +32,11 @@ TARGETS: dict[str, Target] = {
     "lease": "lease",
 }
 _SIGNS: dict[str, Sign] = {"=": "=", "!=": "!=", "<": "<", ">": ">"}
-_COMPARE = re.compile(r'\s*(\w+)\(\s*("(?:[^"\\]|\\.)*")\s*\)\s*(!=|=|<|>)\s*"?((?:[^"\\]|\\.)*)"?\s*')
+_PROMPTS = ("compares:", "success requests (get, put, del):", "failure requests (get, put, del):")
 
 
 class TxnSyntaxError(ValueError):
     """The text is not a transaction; the message is a sentence that names the line."""
-
-
-@record()
-class CompareSpec:
-    """``operand`` is ``bytes`` for ``value`` and ``int`` for all others."""
-
-    target: Target
-    key: bytes
-    sign: Sign
-    operand: int | bytes
-
-
-@record()
-class OpSpec:
-    """``kind`` is get, put or del; ``end`` as in etcd's ranges (``b""``: one key)."""
-
-    kind: Literal["get", "put", "del"]
-    key: bytes
-    end: bytes = b""
-    value: bytes = b""
-    lease: int = 0
-    ignore_lease: bool = False
-
-    @property
-    def size(self) -> int:
-        return len(self.key) + len(self.end) + len(self.value)
-
-
-@record()
-class TxnSpec:
-    """IF all of ``compares`` THEN ``success`` ELSE ``failure``."""
-
-    compares: tuple[CompareSpec, ...] = ()
-    success: tuple[OpSpec, ...] = ()
-    failure: tuple[OpSpec, ...] = ()
-
-    @property
-    def ops(self) -> int:
-        """What the server counts against its limit of operations."""
-        return max(len(self.compares), len(self.success), len(self.failure))
-
-    @property
-    def size(self) -> int:
-        compares = sum(len(c.key) + (len(c.operand) if isinstance(c.operand, bytes) else 8) for c in self.compares)
-        return compares + sum(o.size for o in (*self.success, *self.failure))
-
-    @property
-    def writes(self) -> tuple[OpSpec, ...]:
-        return tuple(o for o in (*self.success, *self.failure) if o.kind != "get")
-
-    def problem(self) -> str:
-        """What the server would refuse, in a sentence; empty when nothing is seen."""
-        for branch in (self.success, self.failure):
-            puts = [o.key for o in branch if o.kind == "put"]
-            if len(set(puts)) != len(puts):
-                return "a key is put twice in one branch"
-        return "" if self.ops else "the transaction is empty"
 
 
 def compare_text(spec: CompareSpec) -> str:
@@ -98,15 +48,32 @@ def compare_text(spec: CompareSpec) -> str:
 
 def op_text(spec: OpSpec) -> str:
     """One request; ``--`` leads words that etcdctl would take for flags."""
-    flags = ""
+    flags = " --prev-kv" if spec.prev_kv else ""
     if spec.kind == "put":
-        flags = " --ignore-lease" if spec.ignore_lease else f" --lease={spec.lease:x}" if spec.lease else ""
+        flags += f" --lease={spec.lease:x}" if spec.lease else ""
+        flags += " --ignore-lease" if spec.ignore_lease else ""
+        if spec.ignore_value:
+            return f"put{flags} --ignore-value {_words(spec.key)}"
         return f"put{flags} {_words(spec.key, spec.value)}"
+    flags += _get_flags(spec.options)
     if spec.end == FROM_KEY:
-        return f"{spec.kind} --from-key {_words(spec.key)}"
+        return f"{spec.kind}{flags} --from-key {_words(spec.key)}"
     if spec.end and prefix_range(spec.key) == (spec.key, spec.end):
-        return f"{spec.kind} --prefix {_words(spec.key)}"
-    return f"{spec.kind} {_words(spec.key, spec.end) if spec.end else _words(spec.key)}"
+        return f"{spec.kind}{flags} --prefix {_words(spec.key)}"
+    return f"{spec.kind}{flags} {_words(spec.key, spec.end) if spec.end else _words(spec.key)}"
+
+
+def _get_flags(options: GetOptions) -> str:
+    if options == PLAIN_GET:
+        return ""
+    sort_by = {"create": "CREATE", "mod": "MODIFY", "value": "VALUE", "version": "VERSION", "": ""}[options.sort_by]
+    texts = [("sort-by", sort_by), ("order", options.order.upper()), ("consistency", "s" * options.serializable)]
+    numbers = [("rev", options.revision), ("limit", options.limit), ("min-create-rev", options.min_create),
+               ("max-create-rev", options.max_create), ("min-mod-rev", options.min_mod),
+               ("max-mod-rev", options.max_mod)]  # fmt: skip
+    switches = [("keys-only", options.keys_only), ("count-only", options.count_only)]
+    valued = [f" --{name}={value}" for name, value in [*texts, *numbers] if value]
+    return "".join([*valued, *(f" --{name}" for name, on in switches if on)])
 
 
 def _words(*items: bytes) -> str:
@@ -122,14 +89,13 @@ def txn_text(spec: TxnSpec) -> str:
 
 
 def parse_txn(text: str) -> TxnSpec:
-    """Read what ``etcdctl txn`` reads, with prompts and a leading command line dropped; raises ``TxnSyntaxError``."""
+    """Read what ``etcdctl txn`` reads; raises ``TxnSyntaxError``."""
     sections: list[list[tuple[int, str]]] = [[], [], []]
     at = 0
-    lines = text.replace("\r\n", "\n").split("\n")
-    for number, raw in enumerate(lines, 1):
-        line = raw.strip()
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip(SPACES)
         lowered = line.lower()
-        if lowered in ("compares:", "success requests (get, put, del):", "failure requests (get, put, del):"):
+        if lowered in _PROMPTS:
             continue
         if (lowered.startswith(("etcdctl", "txn")) and at == 0 and not sections[0]) or re.fullmatch(
             r"'?\"?EOF'?\"?", line
@@ -150,78 +116,53 @@ def parse_txn(text: str) -> TxnSpec:
 
 def parse_compare(text: str) -> CompareSpec:
     """One compare as typed in the builder; raises ``TxnSyntaxError``."""
-    return _compare(1, text)
+    return _compare(1, text.strip(SPACES))
 
 
 def parse_op(text: str) -> OpSpec:
     """One request as typed in the builder; raises ``TxnSyntaxError``."""
-    return _op(1, text)
+    return _op(1, text.strip(SPACES))
 
 
 def _compare(number: int, text: str) -> CompareSpec:
-    found = _COMPARE.fullmatch(text)
-    if found is None or found[1] not in TARGETS:
+    name, _, rest = text.partition("(")
+    if name not in TARGETS or not rest:
         raise TxnSyntaxError(
             f'line {number}: not a compare; write for example mod("/a/key") = "5" (mod, create, version, value, lease)'
         )
-    target = TARGETS[found[1]]
+    target = TARGETS[name]
+    scan = Scan(rest)
     try:
-        key = split_words(found[2], go_strings=True)[0]
-        operand = split_words(f'"{found[4]}"', go_strings=True)[0]
-    except WordsError as error:
-        raise TxnSyntaxError(f"line {number}: {error}") from None
-    sign = _SIGNS[found[3]]
+        key = scan.quoted()
+        scan.literal(")")
+        scan.blank()
+        sign = scan.word()
+        scan.blank()
+        operand = scan.quoted()
+    except GoTextError as error:
+        raise TxnSyntaxError(f'line {number}: {error}; write for example {name}("/a/key") = "5"') from None
+    if rest[scan.at :].strip(SPACES):
+        raise TxnSyntaxError(f"line {number}: something follows the compare; each has a line of its own")
+    if sign not in _SIGNS:
+        raise TxnSyntaxError(f"line {number}: the sign is one of = != < >, not {sign[:10]}")
     if target == "value":
-        return CompareSpec(target, key, sign, operand)
+        return CompareSpec(target, key, _SIGNS[sign], operand)
     try:
-        return CompareSpec(target, key, sign, int(operand, 16 if target == "lease" else 10))
-    except ValueError:
-        raise TxnSyntaxError(f"line {number}: {escape_key(operand)} is not a number") from None
+        value = integer(operand.decode("utf-8", "replace"), 16 if target == "lease" else 10)
+    except GoTextError as error:
+        raise TxnSyntaxError(f"line {number}: {error}") from None
+    return CompareSpec(target, key, _SIGNS[sign], value)
 
 
 def _op(number: int, text: str) -> OpSpec:
+    readers = {b"get": get_op, b"put": put_op, b"del": del_op}
     try:
-        words = split_words(text, go_strings=True)
-    except WordsError as error:
+        kind, *rest = words(text) or [b""]
+        if kind not in readers:
+            raise GoTextError("not a request; write get KEY, put KEY VALUE or del KEY [--prefix]")
+        made = readers[kind](rest)
+        if made is None:
+            raise GoTextError("put wants a key and a value")
+    except GoTextError as error:
         raise TxnSyntaxError(f"line {number}: {error}") from None
-    kind = words[0].decode("utf-8", "replace") if words else ""
-    flags, rest = _flags(number, words[1:])
-    prefix, from_key = "prefix" in flags, "from-key" in flags
-    if kind == "put" and len(rest) == 2:
-        try:
-            lease = int(flags.get("lease", "0") or "0", 16)
-        except ValueError:
-            raise TxnSyntaxError(f"line {number}: --lease wants a lease ID in hex") from None
-        return OpSpec("put", rest[0], value=rest[1], lease=lease, ignore_lease="ignore-lease" in flags)
-    if kind in ("get", "del") and 1 <= len(rest) <= 2 and not (len(rest) == 2 and (prefix or from_key)):
-        key, end = rest[0], rest[1] if len(rest) == 2 else b""
-        if prefix:
-            key, end = prefix_range(rest[0])
-        elif from_key:
-            key, end = rest[0] or b"\0", FROM_KEY
-        return OpSpec("get" if kind == "get" else "del", key, end)
-    raise TxnSyntaxError(f"line {number}: not a request; write get KEY, put KEY VALUE or del KEY [--prefix]")
-
-
-def _flags(number: int, words: list[bytes]) -> tuple[dict[str, str], list[bytes]]:
-    flags: dict[str, str] = {}
-    rest: list[bytes] = []
-    known = {"prefix", "from-key", "lease", "ignore-lease", "prev-kv", "keys-only", "count-only"}
-    i = 0
-    while i < len(words):
-        word = words[i]
-        i += 1
-        if word == b"--":
-            rest.extend(words[i:])
-            break
-        if not word.startswith(b"--"):
-            rest.append(word)
-            continue
-        name, equals, value = word[2:].decode("utf-8", "replace").partition("=")
-        if name not in known:
-            raise TxnSyntaxError(f"line {number}: --{name} is not understood in a transaction")
-        if name == "lease" and not equals and i < len(words):
-            value = words[i].decode("utf-8", "replace")
-            i += 1
-        flags[name] = value
-    return flags, rest
+    return made

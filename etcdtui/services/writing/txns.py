@@ -77,6 +77,11 @@ def _sign(sign: str, order: int) -> bool:
     return {"=": order == 0, "!=": order != 0, "<": order < 0, ">": order > 0}[sign]
 
 
+def request_of(spec: TxnSpec) -> tuple[list[Compare], list[Op], list[Op]]:
+    """Conditions, THEN and ELSE as the client takes them; answers bring the previous values along."""
+    return [_compare(c) for c in spec.compares], [_op(o) for o in spec.success], [_op(o) for o in spec.failure]
+
+
 def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: bytes = b"") -> WritePlan:
     """The review of a free transaction: always at least R2, since its branch is decided by the server."""
     puts = tuple((o.key, b"") for o in spec.writes if o.kind == "put")
@@ -146,9 +151,7 @@ async def run_txn(writes: Writes, plan: WritePlan, seen: Evaluated) -> TxnRun:
         return TxnRun(None)
     try:
         with writes.guard.permit(plan):
-            result = await writes.client.kv.txn(
-                [_compare(c) for c in spec.compares], [_op(o) for o in spec.success], [_op(o) for o in spec.failure]
-            )
+            result = await writes.client.kv.txn(*request_of(spec))
     except EtcdError as error:
         await writes.record(plan, (), error_words(error), started)
         if error.applied == "maybe":
@@ -171,7 +174,9 @@ def _changes(ops: Sequence[OpSpec], result: TxnResult, revision: int) -> tuple[C
     changes: list[Change] = []
     for op, answer in zip(ops, result.responses, strict=True):
         if isinstance(answer, PutResult):
-            changes.append(Change(op.key, answer.prev_kv, op.value, revision))
+            before = answer.prev_kv
+            value = before.value if op.ignore_value and before is not None else op.value
+            changes.append(Change(op.key, before, value, revision))
         elif isinstance(answer, DeleteResult):
             changes += [Change(kv.key, kv, None, revision) for kv in answer.prev_kvs]
     return tuple(changes)
@@ -194,7 +199,29 @@ def _compare(spec: CompareSpec) -> Compare:
 def _op(spec: OpSpec) -> Op:
     end = spec.end or None
     if spec.kind == "put":
-        return Op.put(spec.key, spec.value, lease=spec.lease, ignore_lease=spec.ignore_lease, prev_kv=True)
+        return Op.put(
+            spec.key,
+            spec.value,
+            lease=spec.lease,
+            ignore_lease=spec.ignore_lease,
+            ignore_value=spec.ignore_value,
+            prev_kv=True,
+        )
     if spec.kind == "del":
         return Op.delete(spec.key, range_end=end, prev_kv=True)
-    return Op.get(spec.key, range_end=end)
+    wanted = spec.options
+    return Op.get(
+        spec.key,
+        range_end=end,
+        revision=wanted.revision,
+        limit=wanted.limit,
+        sort_target=wanted.sort_by or None,
+        sort_order=wanted.order or None,
+        keys_only=wanted.keys_only,
+        count_only=wanted.count_only,
+        serializable=wanted.serializable,
+        min_create_revision=wanted.min_create,
+        max_create_revision=wanted.max_create,
+        min_mod_revision=wanted.min_mod,
+        max_mod_revision=wanted.max_mod,
+    )
