@@ -1,6 +1,6 @@
 """Transaction text and arguments are read as etcdctl reads them: etcdctl itself is the judge, by what it sends.
 
-``ETCDTUI_TEXTS`` is how many texts are made (default 120 transactions and as many lines).
+``ETCDTUI_TEXTS`` is how many texts are made (default 60 transactions and as many lines).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import random
 import subprocess
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
+
+import pytest
 
 from etcdtui.client.txn import txn_request
 from etcdtui.core.etcdctl_args import del_op, get_op, put_op
@@ -26,7 +28,7 @@ from tests.support.recorder import Recorder
 from tests.support.versions import default_binary, matrix_binaries
 
 SEED = os.environ.get("ETCDTUI_SEED", "etcdctl")
-TEXTS = int(os.environ.get("ETCDTUI_TEXTS", "120"))
+TEXTS = int(os.environ.get("ETCDTUI_TEXTS", "60"))
 AT_ONCE = 4
 GIVE_UP = 20.0
 """Seconds for one etcdctl; it takes some hundredths of one."""
@@ -151,11 +153,13 @@ def _texts(dice: random.Random, hard: Iterable[str], make: Callable[[random.Rand
     return found
 
 
+@pytest.mark.timeout(3600)
 async def test_transaction_text_is_read_as_etcdctl_reads_it() -> None:
     texts = _texts(random.Random(SEED), ("\n" + line for line in HARD), as_etcdctl.transaction)
     assert await _found(texts, _differs) == []
 
 
+@pytest.mark.timeout(3600)
 async def test_arguments_are_read_as_a_shell_and_etcdctl_read_them() -> None:
     texts = _texts(random.Random(SEED), (line.strip() for line in HARD), as_etcdctl.request)
     assert await _found([text for text in texts if as_etcdctl.is_one_command(text)], _line_differs) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.etcdctl_grammar import SCREENS, Command, Del, Get, Put, Txn, Verb, WatchKeys, parse_line
 from etcdtui.core.keypath import KeySyntaxError, parse_key
 from etcdtui.core.ranges import ALL, prefix_range
+from etcdtui.core.txn import PLAIN_GET
 from etcdtui.services.session.session import Session
 from etcdtui.services.tail.watching import WatchSpec
 from etcdtui.services.writing.drafts import drafts_of
@@ -126,25 +128,41 @@ class Commander:
         screen = await self.go("keys")
         if not isinstance(screen, KeysScreen):
             return
-        plain = not (command.limit or command.sort_by or command.order or command.keys_only)
+        plain = replace(command.options, revision=0) == PLAIN_GET
         whole = command.end == b"" or (command.key, command.end) in (ALL, prefix_range(command.key))
         folder = command.end == b"" or command.key.endswith((*screen.separators, b"\0"))
         if not (plain and whole and folder):
             screen.visit(VisitResults(command))
             return
-        if command.revision:
-            screen.show_revision(command.revision)
+        if command.options.revision:
+            screen.show_revision(command.options.revision)
         if command.key != b"\0":
             screen.go_to(command.key)
 
     async def _put(self, command: Put) -> None:
         writing = self._writing()
-        if command.value is not None:
+        if command.ignore_value:
+            await self._put_lease(command, writing)
+        elif command.value is not None:
             await writing.put(command.key, command.value, lease=command.lease)
         elif command.file == "-":
             await writing.edit(command.key)
         else:
             await writing.put_file(command.key, Path(command.file), lease=command.lease)
+
+    async def _put_lease(self, command: Put, writing: ManyWriting) -> None:
+        """``--ignore-value``: the value that is there is written again, with the lease of the line."""
+        try:
+            now = await self.screen.session.writes.get(command.key)
+        except EtcdError as error:
+            self.flash(error_line(error), "bad")
+            return
+        if now is None:
+            self.flash(
+                Text.assemble("no such key: ", safe(command.key, limit=100), "; there is no value to keep"), "warn"
+            )
+            return
+        await writing.put(command.key, now.value, lease=command.lease)
 
     async def _verb(self, verb: Verb) -> None:
         handlers: dict[str, Callable[[Verb], Coroutine[object, object, None]]] = {

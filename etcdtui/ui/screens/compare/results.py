@@ -45,15 +45,15 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
     def __init__(self, session: Session, host: Host, visit: VisitResults) -> None:
         super().__init__(session, host)
         self.wanted = wanted = visit.wanted
-        self.automatic = not wanted.revision
+        self.automatic = not wanted.options.revision
         self.words = Text("asking the server ...")
-        values = [] if wanted.keys_only else [
+        values = [] if wanted.options.keys_only else [
             Column("value", "VALUE", self._value, least=8, most=CELL, grow=True, priority=1),
         ]  # fmt: skip
         self.table = LineTable(
             [
                 Column("key", "KEY", lambda kv: safe(kv.key, limit=CELL), lambda kv: kv.key, least=16, most=CELL,
-                       grow=wanted.keys_only),
+                       grow=wanted.options.keys_only),
                 Column("size", "SIZE", lambda kv: Text(self._bytes(kv)), lambda kv: len(kv.value), priority=4,
                        align="right"),
                 Column("ver", "VER", lambda kv: Text(str(kv.version)), lambda kv: kv.version, priority=3,
@@ -67,7 +67,7 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
         )  # fmt: skip
 
     def _bytes(self, kv: KeyValue) -> str:
-        return "" if self.wanted.keys_only else format_size(len(kv.value))
+        return "" if self.wanted.options.keys_only else format_size(len(kv.value))
 
     def _value(self, kv: KeyValue) -> Text:
         return safe(preview(kv.value, hiding(self.session.profile.mask, kv.key)), limit=CELL)
@@ -82,26 +82,34 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
             found = await self.session.client.kv.get(
                 wanted.key,
                 range_end=wanted.end or None,
-                revision=wanted.revision,
-                limit=min(wanted.limit or MOST, MOST),
-                keys_only=wanted.keys_only,
-                sort_target=wanted.sort_by or None,
-                sort_order=wanted.order or None,
+                revision=wanted.options.revision,
+                limit=min(wanted.options.limit or MOST, MOST),
+                keys_only=wanted.options.keys_only,
+                sort_target=wanted.options.sort_by or None,
+                sort_order=wanted.options.order or None,
+                count_only=wanted.options.count_only,
+                serializable=wanted.options.serializable,
+                min_create_revision=wanted.options.min_create,
+                max_create_revision=wanted.options.max_create,
+                min_mod_revision=wanted.options.min_mod,
+                max_mod_revision=wanted.options.max_mod,
             )
         except (EtcdError, ValueError) as error:
             self.words = error_line(error)
             self.show_status()
             return
         self.table.set_rows(list(found.kvs))
-        at = wanted.revision or (found.header.revision if found.header else 0)
+        at = wanted.options.revision or (found.header.revision if found.header else 0)
         self.words = Text(f"{len(found.kvs)} of {found.count} keys at rev {at}")
-        if found.count > len(found.kvs):
+        if wanted.options.count_only:
+            self.words = Text(f"{found.count} keys at rev {at}, counted only")
+        elif found.count > len(found.kvs):
             self.words.append("   --limit shows more" if len(found.kvs) < MOST else f"   {MOST} are shown at most")
         self.show_status()
 
     def show_status(self) -> None:
         namespace = self.session.guard.policy.namespace
-        command = get_command(self.wanted.key, self.wanted.end, self.wanted.revision, namespace=namespace)
+        command = get_command(self.wanted.key, self.wanted.end, self.wanted.options.revision, namespace=namespace)
         self.set_status(self.words, self.filter_text(), safe(command, limit=80))
 
     def record_of(self, row: KeyValue) -> Record:
@@ -111,8 +119,8 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
     # --- actions -----------------------------------------------------------------------------------------
 
     def why_not(self, action_id: str) -> str:
-        if action_id in ("edit", "delete") and self.wanted.revision:
-            return f"this is revision {self.wanted.revision}; enter goes to the key, H shows its versions"
+        if action_id in ("edit", "delete") and self.wanted.options.revision:
+            return f"this is revision {self.wanted.options.revision}; enter goes to the key, H shows its versions"
         return super().why_not(action_id)
 
     def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
@@ -147,7 +155,7 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
         namespace = self.session.guard.policy.namespace
         return [
             ("k", "key", safe_text(kv.key).text),
-            ("c", "as etcdctl get", get_command(kv.key, revision=self.wanted.revision, namespace=namespace)),
+            ("c", "as etcdctl get", get_command(kv.key, revision=self.wanted.options.revision, namespace=namespace)),
         ]
 
     def close_view(self) -> bool:
