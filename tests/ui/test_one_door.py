@@ -193,6 +193,8 @@ OURS: dict[str, tuple[str, ...]] = {
         "f'{permission.type.name.lower():<10} '",
     ),
     "screens/compare/screen.py": (
+        "name_of(self.left)",
+        "name_of(self.right)",
         "SIGNS[row.kind]",
         "f\"all {many['same']} values are equal\"",
         "f\"{many['differs']} differ, {many['left']} only left, {many['right']} only right, {many['same']} equal\"",
