@@ -10,7 +10,7 @@ from etcdtui.config.schema import Config, Profile
 from etcdtui.core.value import Value
 
 SCREENS: Mapping[int, str] = MappingProxyType(
-    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 8: "txn", 9: "activity"}
+    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 7: "doctor", 8: "txn", 9: "activity"}
 )
 """The screens there are, by the number that shows them."""
 

@@ -34,7 +34,7 @@ WRAPPERS = frozenset({b"$", b"#", b"%", b"sudo", b"env", b"time", b"command"})
 EXECUTORS = frozenset({b"kubectl", b"oc", b"k3s", b"docker", b"podman", b"nerdctl", b"crictl", b"ssh"})
 """Programs that run etcdctl elsewhere; what they connect to is what the profile is for."""
 SCREENS: Mapping[int, str] = MappingProxyType(
-    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 8: "txn", 9: "activity"}
+    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 7: "doctor", 8: "txn", 9: "activity"}
 )
 """The screens there are, by the number that shows them."""
 GROUPS = (

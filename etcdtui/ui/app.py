@@ -43,6 +43,8 @@ if TYPE_CHECKING:  # only named here, and importing these must wait for the firs
     from etcdtui.ui.dialogs import AppDialogs
     from etcdtui.ui.screens.profiles.screen import ConfigReloaded
 
+DOCTOR_AFTER = 3
+"""Health polls after which findings are counted for the tab: what that needs is imported when the start is over."""
 QUIT_SECONDS = 2.0
 """How soon the second q, or ctrl+c, must follow the first."""
 APP_ACTIONS = frozenset(
@@ -228,14 +230,19 @@ class EtcdtuiApp(WiredApp):
             painted(screen, screen.flash, words, "warn")
 
     async def _follow_health(self, session: Session) -> None:
+        polls = 0
         async for health in session.health_updates():
             if not self.is_running:
                 return
             later(self, self._show_health, session, health)
+            polls += 1
+            if polls == DOCTOR_AFTER:
+                await session.load_doctor()
 
     def _show_health(self, session: Session, health: ClusterHealth) -> None:
         if session is not self.session:
             return
+        session.judge()
         above = [screen for screen in self.screen_stack if isinstance(screen, ClusterScreen)]
         for screen in (*self.deck.values(), *above):
             screen.health = health

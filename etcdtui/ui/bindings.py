@@ -237,6 +237,23 @@ _AUTH = (
     ),
 )
 
+_DOCTOR = (
+    Action("choose", "enter", "explain", "Evidence, rule, meaning and what to do.", (DOCTOR,), "move", footer=1),
+    Action("refresh", "r,ctrl+r", "again", "Look again now.", (DOCTOR,), "view", footer=10),
+    Action("copy", "y", "copy", "Copy: as etcdctl commands, the finding, the report.", (DOCTOR,), "do", footer=20),
+    Action("save", "ctrl+s", "save report", "Save the report, as text or as JSON.", (DOCTOR,), "do", footer=30),
+    Action(
+        "maintenance",
+        "M",
+        "more",
+        "Compare the members' hashes; a support bundle.",
+        (DOCTOR,),
+        "do",
+        "endpoint hashkv --cluster",
+        footer=40,
+    ),
+)
+
 _TXN = (
     Action("choose", "enter", "edit", "Edit the row; on a heading, the whole text.", (TXN,), "move"),
     Action("new", "n", "add", "Add a condition or a request to this part.", (TXN,), "write", footer=10),
@@ -269,6 +286,7 @@ ACTIONS: tuple[Action, ...] = (
     *_LEASES,
     *_MEMBERS,
     *_AUTH,
+    *_DOCTOR,
     *_TXN,
     *_ACTIVITY,
     *_PROFILES,
@@ -358,7 +376,7 @@ def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
 
     checked = check_keymap(keymap, {action.id for action in ACTIONS})
     problems = list(checked.problems)
-    for place in (KEYS, WATCH, LEASES, MEMBERS, AUTH, PROFILES):
+    for place in (KEYS, WATCH, LEASES, MEMBERS, AUTH, DOCTOR, PROFILES):
         problems.extend(_clashes(actions_for(place, LIST, APP), checked.keys, place))
     return list(dict.fromkeys(problems))
 

@@ -123,7 +123,7 @@ def inputs(
         )
     base = Inputs(
         at=NOW, view=view, looks=tuple(looks), alarms=alarms, auth=False, leases=LeaseFacts(3), samples=samples,
-        rounds={"status": 1},
+        rounds={"status": 1, "metrics": 2},
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]  # a test names fields
 

@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,6 +166,22 @@ class Session:
 
             self._doctor = doctor_of(self.client, self.monitor, self.profile)
         return self._doctor
+
+    async def load_doctor(self) -> None:
+        """Import what the doctor needs beside what runs, so that ``needing`` counts from then on."""
+        await asyncio.to_thread(import_module, "etcdtui.services.cluster.doctor.doctor")
+        self.doctor.judge()
+
+    def judge(self) -> None:
+        """Judge what is known anyway, if the doctor is loaded; asks nobody."""
+        if self._doctor is not None:
+            self._doctor.judge()
+
+    @property
+    def needing(self) -> int:
+        """How many findings need somebody; 0 before the doctor is loaded."""
+        report = self._doctor.report if self._doctor is not None else None
+        return len(report.needing) if report is not None else 0
 
     @classmethod
     async def open(

@@ -42,6 +42,8 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
     from etcdtui.services.session.session import Session
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
+DOCTOR_NUMBER = 7
+"""The screen that explains a red title."""
 TOO_SMALL = "terminal too small: 40x10 at least"
 TYPING: tuple[Hint, ...] = (("enter", "done"), ("esc", "leave"))
 """Hints while a line of input has the focus."""
@@ -208,6 +210,7 @@ class ClusterScreen(Screen[None]):
     def refresh_chrome(self) -> None:
         """Title, trouble and hints after anything they tell has changed."""
         self.refresh_title()
+        self.tab_line.set_badge(DOCTOR_NUMBER, self.session.needing)
         self.status_line.set_trouble(self.session.health.words)
         self.actions_changed()
 
@@ -227,6 +230,7 @@ class ClusterScreen(Screen[None]):
             unchecked=session.profile.is_unchecked,
             identity=session.identity,
             namespace=session.profile.namespace,
+            lead="" if self.number == DOCTOR_NUMBER else f"press {DOCTOR_NUMBER}",
         )
         if was != guard.writable:
             self.actions_changed()

@@ -49,6 +49,7 @@ MAIN: Mapping[int, Entry] = {
     3: Entry("leases", "Leases", "leases", "LeasesScreen"),
     4: Entry("members", "Members", "members.screen", "MembersScreen"),
     5: Entry("auth", "Auth", "auth.screen", "AuthScreen"),
+    7: Entry("doctor", "Doctor", "doctor.screen", "DoctorScreen"),
     8: Entry("txn", "Txn", "txn", "TxnScreen"),
     9: Entry("activity", "Activity", "activity", "ActivityScreen"),
 }

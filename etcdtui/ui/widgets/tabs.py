@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.text import Text
 from textual import events
 from textual.message import Message
@@ -46,6 +48,10 @@ class TabLine(Toned):
         def __init__(self, number: int) -> None:
             super().__init__()
             self.number = number
+
+    def set_badge(self, number: int, badge: int) -> None:
+        """The count beside one label."""
+        self.tabs = tuple(replace(tab, badge=badge) if tab.number == number else tab for tab in self.tabs)
 
     def _layout_tabs(self) -> list[tuple[int, int, Tab, str]]:
         """Start and end column of each tab, with its words."""

@@ -22,7 +22,7 @@ NAME_LIMIT = 40
 class TitleFacts(Value):
     """Everything the title line tells. ``left_open`` is the seconds until writes lock again, None when they do not.
 
-    ``unchecked`` is TLS to a server whose certificate nobody checks.
+    ``unchecked`` is TLS to a server whose certificate nobody checks. ``lead`` says where what is red is explained.
     """
 
     profile: str = ""
@@ -36,6 +36,7 @@ class TitleFacts(Value):
     identity: str = ""
     namespace: str = ""
     note: str = ""
+    lead: str = ""
 
 
 class TitleLine(Toned):
@@ -113,6 +114,9 @@ class TitleLine(Toned):
             yield safe(f"ALARM {alarm}" if level < 1 else alarm, self.tone("bad"))
         if health.no_spare_member:
             yield Text("NO SPARE MEMBER" if level < 4 else "NO SPARE", self.tone("bad"))
+        red = health.alarms or health.no_spare_member or health.state is State.NO_LEADER
+        if red and self.facts.lead and level < 2:
+            yield Text(self.facts.lead, self.tone("dim"))
 
     def _right(self, level: int) -> Text:
         facts, wide = self.facts, level < 1

@@ -8,7 +8,7 @@ from itertools import combinations
 from etcdtui.core.units import format_ttl
 from etcdtui.services.cluster.doctor.checks_members import MIXIN, OWN, STATUS_LINE, nobody, not_told
 from etcdtui.services.cluster.doctor.finding import Check, Severity, Verdict, graded, info, ok, skip
-from etcdtui.services.cluster.doctor.inputs import HTTP, STATUS, Inputs
+from etcdtui.services.cluster.doctor.inputs import HTTP, METRICS, STATUS, Inputs
 from etcdtui.services.cluster.health import version_order
 
 CLOCK_WARN, CLOCK_CRIT = 1.0, 5.0
@@ -194,7 +194,9 @@ def own_health(inputs: Inputs) -> Verdict:
     if not unwell:
         return ok("the members call themselves healthy", *evidence)
     lines = tuple(f"curl -s '{_url(inputs, look.row.endpoint)}/readyz?verbose'" for look in unwell)
-    words = f"{', '.join(look.name for look in unwell)} says of itself that it is not well"
+    names = [look.name for look in unwell]
+    one = len(names) == 1
+    words = f"{', '.join(names)} {'says of itself that it is' if one else 'say of themselves that they are'} not well"
     return Verdict(Severity.WARN, words, tuple(evidence), "See what the other findings say.", lines)
 
 
@@ -209,7 +211,7 @@ def access(inputs: Inputs) -> Verdict:
         if not look.row.endpoint and look.row.state != "not started":
             evidence.append(f"{look.name}: {look.row.state}")
             continue
-        if look.metrics.latest is None and look.row.up:
+        if look.metrics.latest is None and look.row.up and inputs.rounds.get(METRICS):
             evidence.append(f"{look.name}: /metrics: {look.metrics.why}")
         if look.row.up and look.row.status is None and look.row.problem is not None:
             evidence.append(f"{look.name}: Status: {look.row.problem.message}")
@@ -223,7 +225,8 @@ def access(inputs: Inputs) -> Verdict:
         return ok("everything that is looked at can be seen")
     if not inputs.anybody:
         return skip("nobody answers", *evidence)
-    without = sum(look.metrics.latest is None and look.row.up for look in inputs.looks)
+    measured = inputs.rounds.get(METRICS, 0)
+    without = sum(look.metrics.latest is None and look.row.up for look in inputs.looks) if measured else 0
     words = f"/metrics not readable on {without} of {len(inputs.looks)}" if without else "some inputs cannot be seen"
     return info(words, *evidence, todo="Findings that need them say SKIP. metrics.urls in the profile can help.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from etcdtui.core.types import AlarmType
-from etcdtui.core.units import counted, format_count, format_ttl
+from etcdtui.core.units import counted, format_count, format_size, format_ttl
 from etcdtui.services.cluster.doctor.finding import Check, Severity, Verdict, graded, info, ok, skip
 from etcdtui.services.cluster.doctor.inputs import ALARMS, METRICS, STATUS, Inputs
 from etcdtui.services.cluster.metrics import KEEP_FOR, LEADER_CHANGES
@@ -270,8 +270,22 @@ def alarms(inputs: Inputs) -> Verdict:
         else "enter opens the plan: compact, defragment each member, then clear the alarms."
     )
     line = ("etcdctl alarm list", STATUS_LINE)
-    told = tuple(f"{kind}: {', '.join(by)}" for kind, by in names.items())
+    told = tuple(f"{kind}: {', '.join(by)}" for kind, by in names.items()) + _space(inputs)
     return Verdict(Severity.CRIT, title, told, todo, line, at_once=True, meaning=meaning)
+
+
+def _space(inputs: Inputs) -> tuple[str, ...]:
+    """How full each member is, and how much history could go."""
+    told = []
+    for look in inputs.answering:
+        status, (quota, _) = look.status, inputs.quota_of(look)
+        if status is not None:
+            of = f" of {format_size(quota)} quota ({status.db_size / quota:.0%})" if quota else ", quota not known"
+            told.append(f"{look.name}: {format_size(status.db_size)}{of}, {format_size(status.db_size_in_use)} in use")
+    compacted, revision = inputs.compacted(), inputs.view.health.revision
+    if compacted is not None:
+        told.append(f"history: {counted(revision - max(0, compacted), 'revision')} kept, now at {revision}")
+    return tuple(told)
 
 
 def learners(inputs: Inputs) -> Verdict:

@@ -180,7 +180,7 @@ def failed_proposals(inputs: Inputs) -> Verdict:
         if grown is not None and grown.value is not None and grown.seconds:
             known.append((grown.value / grown.seconds, grown.seconds, look.name))
     if not known:
-        return _unknown_rate(inputs)
+        return _unknown_rate(inputs, "failed proposals")
     evidence = tuple(f"{name}: {rate:.2f}/s over {format_ttl(seconds)}" for rate, seconds, name in known)
     worst, _, name = max(known)
     if worst <= 0:
@@ -197,9 +197,9 @@ def failed_proposals(inputs: Inputs) -> Verdict:
     return Verdict(severity, f"proposals fail on {name}: {worst:.2f}/s", evidence, todo)
 
 
-def _unknown_rate(inputs: Inputs) -> Verdict:
+def _unknown_rate(inputs: Inputs, what: str) -> Verdict:
     if any(look.metrics.latest for look in inputs.looks):
-        return skip("a second scrape is needed for a rate")
+        return skip(f"{what}: a second scrape is needed for a rate")
     return _no_metrics(inputs)
 
 
@@ -227,7 +227,7 @@ def grpc_errors(inputs: Inputs) -> Verdict:
         return verdict
     known = [(m, look.name) for look in inputs.looks if (m := look.metrics.bad_share()) is not None]
     if not known:
-        return _unknown_rate(inputs)
+        return _unknown_rate(inputs, "failed answers")
     evidence = tuple(
         f"{name}: {m.value or 0:.1%} of {format_count(int(m.count))} answers in {format_ttl(m.seconds)}"
         for m, name in known

@@ -159,10 +159,10 @@ def compaction(inputs: Inputs) -> Verdict:
     todo = "Let something compact regularly: --auto-compaction-retention, or the kube-apiserver. M compacts now."
     line = (f"etcdctl compact --physical {max(1, revision - inputs.keep_revisions)}",)
     if kept > KEPT_WARN:
-        return Verdict(Severity.WARN, f"{format_count(kept)} revisions are kept", tuple(evidence), todo, line)
+        return Verdict(Severity.WARN, f"{counted(kept, 'revision')} kept", tuple(evidence), todo, line)
     if stood is not None and stood[0] >= STANDS_FOR and stood[1] > inputs.keep_revisions:
         return Verdict(Severity.WARN, "compaction stands still for an hour", tuple(evidence), todo, line)
-    return ok(f"{format_count(kept)} revisions are kept, compacted {at}", *evidence)
+    return ok(f"{counted(kept, 'revision')} kept, compacted {at}", *evidence)
 
 
 def _stood(inputs: Inputs, compacted: int) -> tuple[float, int] | None:

@@ -1,6 +1,6 @@
 """One session's Doctor: asks what is due, lets the checks judge, keeps the last report.
 
-Each input is read as often as it changes: reads through the leader and alarms every 5 s, metrics as the profile says,
+Each input is read as often as it changes: reads through the leader and alarms every 4 s, metrics as the profile says,
 the rest every minute. Nothing waits longer than its own limit, and no member waits for another.
 """
 
@@ -41,10 +41,12 @@ from etcdtui.services.cluster.doctor.report import Report
 from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.services.cluster.hashes import HashCheck, check_hashes
 from etcdtui.services.cluster.health import HealthMonitor
+from etcdtui.services.cluster.metrics import MemberMetrics
 from etcdtui.services.cluster.scraping import Scraper, Target
 from etcdtui.services.cluster.view import ClusterView, view_of
 
-READ_EVERY = 5.0
+READ_EVERY = 4.0
+"""Seconds; less than a beat of the screen, so that each beat reads again."""
 SLOW_EVERY = 60.0
 READ_DEADLINE = 2.0
 """Seconds; a read that takes one is critical already."""
@@ -55,6 +57,8 @@ MANY = 1_000
 """Leases below which nobody cares how many are empty."""
 PARALLEL = 8
 NO_LEADER = "not known without a leader"
+OLD = 30.0
+"""Seconds after which answers are not taken for the present any more."""
 
 
 class Settings(Value):
@@ -98,6 +102,7 @@ class Doctor:
         self._hashes: HashCheck | None = None
         self._hashes_at = 0.0
         self._due: dict[str, float] = {}
+        self._read_at: dict[str, float] = {}
         self._rounds: dict[str, int] = {}
         self._looking: asyncio.Task[Report] | None = None
 
@@ -157,18 +162,21 @@ class Doctor:
         return True
 
     def _inputs(self) -> Inputs:
-        view = self.view
+        view, now = self.view, self._now()
+        reads = {} if self._is_old(READ, now) else self._reads
+        if self._is_old(ALARMS, now):
+            self._alarms, self._alarms_why = None, "not asked lately"
         looks = tuple(
             MemberLook(
                 row,
-                self._reads.get(row.endpoint),
-                self.scraper.of(row.endpoint),
+                reads.get(row.endpoint),
+                self._metrics_of(row.endpoint, now),
                 self.scraper.facts.get(row.endpoint),
             )
             for row in view.rows
         )
         inputs = Inputs(
-            at=self._now(),
+            at=now,
             view=view,
             looks=looks,
             alarms=self._alarms,
@@ -287,6 +295,17 @@ class Doctor:
 
     def _count(self, what: str) -> None:
         self._rounds[what] = self._rounds.get(what, 0) + 1
+        self._read_at[what] = self._now()
+
+    def _is_old(self, what: str, at: float) -> bool:
+        """What was read long ago, because nobody looked since, says nothing of now."""
+        return at - self._read_at.get(what, at) > OLD
+
+    def _metrics_of(self, endpoint: str, at: float) -> MemberMetrics:
+        metrics = self.scraper.of(endpoint)
+        if metrics.latest is not None and at - metrics.latest.at > max(OLD, 3 * self.scraper.every):
+            return metrics.without("not read lately")
+        return metrics
 
 
 def doctor_of(client: Client, monitor: HealthMonitor, profile: Profile) -> Doctor:

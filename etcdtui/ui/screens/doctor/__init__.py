@@ -1,0 +1,1 @@
+"""Doctor: what is wrong with the cluster, why, and what to do."""
