@@ -29,7 +29,7 @@ class Cluster:
 
     async def add(self, peer_urls: Iterable[str], *, learner: bool = False, timeout: float | None = None) -> Members:
         """Announces a new member; the result's ``member`` is the new one."""
-        urls = _peer_urls(peer_urls)
+        urls = checked_urls(peer_urls)
         request = rpc_pb2.MemberAddRequest(peerURLs=urls, isLearner=learner)
         answer = await self._caller.unary(methods.MEMBER_ADD, request, timeout=timeout)
         found = convert.members(answer.members, answer.header)
@@ -44,7 +44,7 @@ class Cluster:
 
     async def update(self, member_id: int, peer_urls: Iterable[str], *, timeout: float | None = None) -> Members:
         """Changes a member's peer URLs. Before 3.5.31 and 3.6.12 this silently promotes a learner."""
-        urls = _peer_urls(peer_urls)
+        urls = checked_urls(peer_urls)
         request = rpc_pb2.MemberUpdateRequest(ID=member_number(member_id), peerURLs=urls)
         answer = await self._caller.unary(methods.MEMBER_UPDATE, request, timeout=timeout)
         return convert.members(answer.members, answer.header)
@@ -63,7 +63,8 @@ def member_number(value: int) -> int:
     return value
 
 
-def _peer_urls(urls: Iterable[str]) -> list[str]:
+def checked_urls(urls: Iterable[str]) -> list[str]:
+    """The peer URLs as a list; ``ValueError`` for what no server takes."""
     if isinstance(urls, str):
         raise ValueError("peer_urls must be a list of URLs, not one string")
     found = list(urls)

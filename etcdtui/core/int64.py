@@ -20,6 +20,11 @@ def int64(value: object, base: int = 10) -> int:
     return number
 
 
+def is_int64(number: int) -> bool:
+    """Whether a number fits into 64 bits with sign."""
+    return -LARGEST - 1 <= number <= LARGEST
+
+
 def seconds(value: object) -> float:
     """A time of day since 1970 that a calendar has; raises ``ValueError`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LAST_SECOND:

@@ -54,6 +54,12 @@ class Confirmation(Value):
             return True
         return re.fullmatch(re.escape(self.phrase) + r"\s*\d+", second.strip()) is not None
 
+    def mismatch(self, typed: str) -> str:
+        """What is wrong with what was typed, in a sentence."""
+        if typed.strip() != self.word.strip():
+            return f"The name does not match: {self.word} has to be typed."
+        return f'The second line does not match: it begins with "{self.phrase}" and ends with a revision.'
+
 
 SNAPSHOT_PHRASE = "I have a snapshot: rev"
 
@@ -127,6 +133,32 @@ def line(*parts: str | bytes, tone: Tone = "plain") -> PlanLine:
     return PlanLine(parts, tone)
 
 
+class Fact(Value):
+    """One thing that a write changes: what kind of thing, its name, how it is now and how it becomes.
+
+    The review and the audit line are both made of facts. ``str`` is our own, ``bytes`` came from a server or a
+    person. A thing that is new has no ``before``. Values and passwords are in none of these; ``shown`` is what the
+    review shows instead where it has to show a value.
+    """
+
+    what: str
+    name: bytes = b""
+    before: str | bytes = ""
+    after: str | bytes = ""
+    tone: Tone = "plain"
+    shown: tuple[str | bytes, ...] = ()
+
+    @property
+    def line(self) -> PlanLine:
+        """``member n2   voter -> removed``."""
+        if self.shown:
+            return PlanLine(self.shown, self.tone)
+        parts: list[str | bytes] = [f"{self.what} "] if self.what else []
+        parts += [self.name, "   "] if self.name else []
+        parts += [self.before, " -> "] if self.before else []
+        return PlanLine((*parts, self.after), self.tone)
+
+
 class WritePlan(Value):
     """A write before it happens.
 
@@ -134,7 +166,8 @@ class WritePlan(Value):
     ``target_word`` what is typed where typing is asked. ``keys`` are the keys known to be written or deleted,
     ``values`` the first bytes of the values they hold now (for recognising foreign owners); ``over_limit`` raises
     the class to R4. ``changes`` counts keys, ``size`` bytes sent. ``blocked`` is a reason why it may never run.
-    ``listing`` has a line for each key, of which a review shows the first few until all are asked for.
+    ``listing`` has a line for each key, of which a review shows the first few until all are asked for. ``facts`` are
+    what changes, before and after, ``named`` the things a person pointed at where those are several.
     """
 
     action: str
@@ -152,6 +185,8 @@ class WritePlan(Value):
     undo: str = ""
     blocked: str = ""
     listing: tuple[PlanLine, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    named: tuple[bytes, ...] = ()
 
 
 @lru_cache(maxsize=512)

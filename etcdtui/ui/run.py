@@ -195,5 +195,4 @@ def _audit_file(profile: Profile | None, folder: Path) -> Path:
 def _secrets(session: Session | None) -> tuple[str, ...]:
     if session is None:
         return ()
-    options = session.client.options
-    return tuple(text for text in (options.password, options.token) if text)
+    return session.secrets

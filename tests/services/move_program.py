@@ -18,7 +18,7 @@ from pathlib import Path
 
 from etcdtui.core.types import WriteIntent
 from etcdtui.services.writing import deleting, moving
-from tests.services.writing_support import writes_on
+from tests.services.writing_support import carry_out, writes_on
 
 
 def die() -> None:
@@ -46,9 +46,9 @@ async def main(endpoint: str, state: str, source: bytes, target: bytes, point: s
 
     async with writes_on(endpoint, Path(state)) as writes:
         found = await deleting.preview_prefix(writes, source)
-        plan = moving.plan_move(writes.guard, found, source, target)
+        write = moving.plan_move(writes.guard, found, source, target, journals=Path(state) / "journal")
         writes.guard.hook = sent
-        await moving.run_move(writes, plan, journals=Path(state) / "journal")
+        await carry_out(writes, write)
 
 
 def run(line: str) -> int:

@@ -49,9 +49,9 @@ def test_a_prefix_without_separator_is_warned_about() -> None:
 
 
 def test_commands_are_those_of_etcdctl() -> None:
-    grant = access.grant_permission("app", Permission(RW, b"/app/", b"/app0"))
+    grant = access.grant_permission(Role("app"), Permission(RW, b"/app/", b"/app0"))
     assert grant.etcdctl == "etcdctl role grant-permission --prefix app readwrite /app/"
-    odd = access.revoke_permission("r{}", Permission(R, b"/{a}", b"/b c"))
+    odd = access.revoke_permission(Role("r{}"), Permission(R, b"/{a}", b"/b c"))
     assert "{}" in odd.etcdctl and "'/b c'" in odd.etcdctl
 
 

@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 
 from etcdtui.core.errors import LeaseNotFound, WriteRefused
-from etcdtui.core.plan import ActionClass, Scope, WritePlan
 from etcdtui.core.steps import Step
 from etcdtui.core.txn_text import parse_txn
 from etcdtui.core.types import WriteIntent
 from etcdtui.services.writing import deleting
 from etcdtui.services.writing.audit import MEMORY_LIMIT, Audit, append_line, from_json
+from etcdtui.services.writing.committing import Refused, Unknown
 from etcdtui.services.writing.files import write_private
 from etcdtui.services.writing.guard import GuardPolicy
-from etcdtui.services.writing.txns import TxnRun, evaluate, plan_txn, run_txn
-from tests.services.writing_support import writes_on
+from etcdtui.services.writing.run import Report, WriteRun
+from etcdtui.services.writing.txns import evaluate, plan_txn
+from tests.services.writing_support import agreed, carry_out, steps_write, writes_on
 from tests.support import TcpProxy
 from tests.support.server import Server
 
@@ -152,11 +153,6 @@ def test_a_shared_folder_that_a_profile_names_stays_as_it_is(tmp_path: Path) -> 
     assert shared.stat().st_mode & 0o777 == 0o755
 
 
-def plan_of(steps: tuple[Step, ...]) -> WritePlan:
-    scope = Scope(frozenset({"KV/Txn"}), puts=tuple((s.key, b"") for s in steps))
-    return WritePlan("put", b"/a", ActionClass.R2, scope, keys=tuple(s.key for s in steps), changes=len(steps))
-
-
 async def test_a_write_that_is_cut_short_is_on_record(etcd: Server, tmp_path: Path) -> None:
     """A profile switch cancels what a screen runs, and the request may be on its way then."""
     async with writes_on(etcd.endpoint, tmp_path) as writes:
@@ -166,8 +162,7 @@ async def test_a_write_that_is_cut_short_is_on_record(etcd: Server, tmp_path: Pa
             sent.set()
 
         writes.guard.hook = note
-        step = Step(b"/a", None, b"1")
-        task = asyncio.create_task(writes.apply(plan_of((step,)), (step,)))
+        task = asyncio.create_task(carry_out(writes, steps_write(Step(b"/a", None, b"1"))))
         await sent.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -184,11 +179,9 @@ async def test_a_batch_that_is_cut_short_is_on_record_and_can_be_undone(etcd: Se
         def after_the_first(done: int, total: int) -> None:
             running[0].cancel()
 
-        running.append(
-            asyncio.create_task(
-                writes.apply_batches(plan_of(steps), [(step,) for step in steps], on_progress=after_the_first)
-            )
-        )
+        write = steps_write(*steps)
+        run = WriteRun(writes, write, after_the_first)
+        running.append(asyncio.create_task(run.send(agreed(writes.guard, write.plan))))
         with pytest.raises(asyncio.CancelledError):
             await running[0]
         rows = [json.loads(row) for row in (tmp_path / "audit.jsonl").read_bytes().splitlines()]
@@ -213,19 +206,19 @@ async def test_lines_of_a_free_transaction_tell_branch_refusal_failure_and_a_los
         writes_on(proxy.endpoint, tmp_path, policy=policy, command_timeout=2.0) as writes,
     ):
 
-        async def run(text: str) -> TxnRun:
+        async def run(text: str) -> Report:
             seen = await evaluate(writes, parse_txn(text))
-            return await run_txn(writes, plan_txn(seen.spec, seen), seen)
+            return await carry_out(writes, plan_txn(seen.spec, seen))
 
         for text in ("\nput /a 1\n", 'mod("/a") = "1"\n\nput /a 2\n\nput /b 2\n'):
-            assert (await run(text)).result is not None
+            assert (await run(text)).answer is not None
         with pytest.raises(WriteRefused):
             await run("\nput /keep/1 2\n")
         with pytest.raises(LeaseNotFound):
             await run("\nput --lease=77 /a 2\n")
         writes.guard.hook = lambda intent: proxy.black_hole()
         lost = await run("\nput /a 3\n")
-        assert (lost.result, bool(lost.lost)) == (None, True)
+        assert (lost.answer, type(lost.stopped)) == (None, Unknown)
     lines = rows_of(tmp_path)
     assert [line["action"] for line in lines] == ["txn"] * 5
     results = [str(line["result"]) for line in lines]
@@ -248,32 +241,33 @@ async def test_lines_of_a_prefix_delete_tell_count_conflict_refusal_failure_and_
     ):
         writes.resolve_for = 0.0
 
-        async def begin() -> tuple[WritePlan, deleting.Preview]:
+        async def begin() -> deleting.RangeDelete:
             for name in (b"/d/1", b"/d/2"):
                 await etcd.put(name, b"v")
             found = await deleting.preview_prefix(writes, b"/d/")
-            return deleting.plan_delete_range(writes.guard, found, b"/d/", None), found
+            return deleting.plan_delete_range(writes.guard, found, b"/d/")
 
-        assert (await deleting.delete_range(writes, *await begin())).count == 2
-        plan, found = await begin()
+        assert (await carry_out(writes, await begin())).count == 2
+        write = await begin()
         await etcd.put(b"/d/1", b"theirs")
-        assert (await deleting.delete_range(writes, plan, found)).changed
-        plan, found = await begin()
+        assert isinstance((await carry_out(writes, write)).stopped, Refused)
+        write = await begin()
+        confirmed = agreed(writes.guard, write.plan)
         writes.guard.lock()
         with pytest.raises(WriteRefused):
-            await deleting.delete_range(writes, plan, found)
+            await WriteRun(writes, write).send(confirmed)
         assert writes.guard.unlock("p")
-        plan, found = await begin()
+        write = await begin()
 
         def cut(intent: WriteIntent) -> None:
             raise WriteRefused("not now")
 
         writes.guard.hook = cut
         with pytest.raises(WriteRefused):
-            await deleting.delete_range(writes, plan, found)
-        plan, found = await begin()
+            await carry_out(writes, write)
+        write = await begin()
         writes.guard.hook = lambda intent: proxy.black_hole()
-        assert (await deleting.delete_range(writes, plan, found)).unknown
+        assert isinstance((await carry_out(writes, write)).stopped, Unknown)
     lines = rows_of(tmp_path)
     assert [line["result"] for line in lines][:2] == [f"rev {lines[0]['revision']}", "CONFLICT"]
     assert [str(line["result"])[:7] for line in lines[2:]] == ["error: ", "error: ", "UNKNOWN"]

@@ -12,21 +12,25 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.types import WriteIntent
 from etcdtui.services.writing import deleting
 from etcdtui.services.writing.committing import Refused
-from etcdtui.services.writing.deleting import plan_delete_key, plan_delete_keys, plan_delete_range, preview_prefix
+from etcdtui.services.writing.deleting import (
+    Marked,
+    plan_delete_key,
+    plan_delete_keys,
+    plan_delete_range,
+    preview_prefix,
+)
 from etcdtui.services.writing.guard import GuardPolicy
+from etcdtui.services.writing.run import Report
 from etcdtui.services.writing.trash import KEEP_DAYS, Trash, trash_of
-from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.writes import Writes
-from tests.services.writing_support import everything, must_get, writes_on
+from tests.services.writing_support import carry_out, everything, must_get, undone, writes_on
 from tests.support.server import Server
 
 
-async def delete_prefix(writes: Writes, prefix: bytes) -> deleting.Deleted:
+async def delete_prefix(writes: Writes, prefix: bytes) -> Report:
     found = await preview_prefix(writes, prefix)
-    trash = trash_of(writes)
-    path = trash.path_for(found.revision) if trash else None
-    plan = plan_delete_range(writes.guard, found, prefix, path)
-    return await deleting.delete_range(writes, plan, found, trash, path)
+    return await carry_out(writes, plan_delete_range(writes.guard, found, prefix, trash_of(writes)))
 
 
 async def test_deleting_a_folder_never_touches_its_neighbours(etcd: Server, tmp_path: Path) -> None:
@@ -34,7 +38,7 @@ async def test_deleting_a_folder_never_touches_its_neighbours(etcd: Server, tmp_
         await etcd.put(key, b"x")
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         done = await delete_prefix(writes, b"/a/b/")
-        assert (done.count, done.changed) == (3, False)
+        assert (done.count, done.complete) == (3, True)
         assert sorted(await everything(writes)) == [b"/a/b", b"/a/b.d", b"/a/b0", b"/a/bc"]
 
 
@@ -51,7 +55,7 @@ async def test_undo_of_a_prefix_delete_restores_values_and_leases(
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         before = await everything(writes)
         done = await delete_prefix(writes, b"/x/")
-        assert (done.count, done.pages_left) == (150, 0)
+        assert (done.count, done.complete) == (150, True)
         assert await everything(writes) == {}
         entry = writes.undo.last()
         assert entry is not None
@@ -61,7 +65,7 @@ async def test_undo_of_a_prefix_delete_restores_values_and_leases(
         assert kept == before
         undo = await plan_undo(writes, entry)
         assert undo.possible
-        assert (await run_undo(writes, undo)).complete
+        assert (await undone(writes, undo)).complete
         assert await everything(writes) == before
         assert (await plan_undo(writes, entry)).reason == "it is undone already"
 
@@ -72,7 +76,7 @@ async def test_the_review_says_how_far_a_delete_reaches(etcd: Server, tmp_path: 
     async with writes_on(etcd.endpoint, tmp_path) as writes:
 
         async def planned(key: bytes, end: bytes, label: bytes) -> WritePlan:
-            return plan_delete_range(writes.guard, await deleting.preview(writes, key, end), label, None)
+            return plan_delete_range(writes.guard, await deleting.preview(writes, key, end), label).plan
 
         def words(plan: WritePlan) -> list[str]:
             return ["".join(p if isinstance(p, str) else p.decode() for p in row.parts) for row in plan.lines]
@@ -92,10 +96,10 @@ async def test_a_change_since_the_preview_stops_the_delete(etcd: Server, tmp_pat
         await etcd.put(key, b"old")
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         found = await preview_prefix(writes, b"/x/")
-        plan = plan_delete_range(writes.guard, found, b"/x/", None)
+        write = plan_delete_range(writes.guard, found, b"/x/")
         await etcd.put(b"/x/3", b"new since")
-        done = await deleting.delete_range(writes, plan, found)
-        assert (done.count, done.changed) == (0, True)
+        done = await carry_out(writes, write)
+        assert (done.count, done.stopped) == (0, Refused(()))
         assert len(await everything(writes)) == 3
 
 
@@ -105,11 +109,11 @@ async def test_the_trash_holds_only_what_we_deleted(etcd: Server, tmp_path: Path
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         found = await preview_prefix(writes, b"/x/")
         trash = Trash(tmp_path / "trash", "../evil name")
-        path = trash.path_for(found.revision)
-        assert path.parent == tmp_path / "trash"
-        plan = plan_delete_range(writes.guard, found, b"/x/", path)
+        write = plan_delete_range(writes.guard, found, b"/x/", trash)
+        path = write.trash
+        assert path is not None and path.parent == tmp_path / "trash"
         await etcd.delete(b"/x/2")
-        assert (await deleting.delete_range(writes, plan, found, trash, path)).count == 1
+        assert (await carry_out(writes, write)).count == 1
         assert [kv.key for kv in trash.read(path)] == [b"/x/1"]
 
 
@@ -132,15 +136,14 @@ async def test_one_key_and_marked_keys(etcd: Server, tmp_path: Path) -> None:
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         before = await everything(writes)
         kv = await must_get(writes, b"/1")
-        plan = plan_delete_key(writes.guard, kv)
-        assert (await deleting.delete_keys(writes, plan, [kv])).complete
-        kvs = [await must_get(writes, k) for k in (b"/2", b"/3")]
-        assert (await deleting.delete_keys(writes, plan_delete_keys(writes.guard, kvs), kvs, trash_of(writes))).complete
+        assert (await carry_out(writes, plan_delete_key(writes.guard, kv))).complete
+        marked = [Marked(k, (await must_get(writes, k),)) for k in (b"/2", b"/3")]
+        assert (await carry_out(writes, plan_delete_keys(writes.guard, marked, trash_of(writes)))).complete
         for entry in reversed(writes.undo.entries):
-            assert (await run_undo(writes, await plan_undo(writes, entry))).complete
+            assert (await undone(writes, await plan_undo(writes, entry))).complete
             break
         entry = writes.undo.entries[0]
-        assert (await run_undo(writes, await plan_undo(writes, entry))).complete
+        assert (await undone(writes, await plan_undo(writes, entry))).complete
         assert await everything(writes) == before
 
 
@@ -149,7 +152,7 @@ async def test_a_key_written_since_is_not_deleted(etcd: Server, tmp_path: Path) 
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         kv = await must_get(writes, b"/1")
         await etcd.put(b"/1", b"b")
-        report = await deleting.delete_keys(writes, plan_delete_key(writes.guard, kv), [kv])
+        report = await carry_out(writes, plan_delete_key(writes.guard, kv))
         assert isinstance(report.stopped, Refused)
         assert await etcd.get(b"/1") == b"b"
 
@@ -160,13 +163,14 @@ async def test_classes_and_protection(etcd: Server, tmp_path: Path) -> None:
     policy = GuardPolicy(profile="p", read_only=False, confirm="type", protect=("/x/3",), delete_keys=3)
     async with writes_on(etcd.endpoint, tmp_path, policy=policy) as writes:
         found = await preview_prefix(writes, b"/x/")
-        plan = plan_delete_range(writes.guard, found, b"/x/", None)
+        write = plan_delete_range(writes.guard, found, b"/x/")
+        plan = write.plan
         assert plan.action_class is ActionClass.R4
         assert plan.target_word == "x/"
         assert "protected" in plan.blocked
         with pytest.raises(WriteRefused):
-            await deleting.delete_range(writes, plan, found)
-        root = plan_delete_range(writes.guard, await preview_prefix(writes, b""), b"", None)
+            await carry_out(writes, write)
+        root = plan_delete_range(writes.guard, await preview_prefix(writes, b""), b"").plan
         assert (root.action_class, root.target_word) == (ActionClass.R4, "p")
         assert len(await everything(writes)) == 4
 

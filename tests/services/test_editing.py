@@ -6,16 +6,16 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from etcdtui.core.plan import PlanLine
-from etcdtui.core.steps import Step
 from etcdtui.core.types import KeyValue, WriteIntent
 from etcdtui.services.values.formats import check_syntax
 from etcdtui.services.values.valuediff import Hiding, Look, changes, line_diff, merge, view
-from etcdtui.services.writing.committing import Committed, Refused, Unknown
+from etcdtui.services.writing.committing import Refused, Unknown
 from etcdtui.services.writing.drafts import Drafts, drafts_of
 from etcdtui.services.writing.editing import (
     Conflict,
@@ -25,14 +25,14 @@ from etcdtui.services.writing.editing import (
     Saved,
     editable,
     newline_words,
+    outcome,
     plan_edit,
-    save,
     to_value,
 )
 from etcdtui.services.writing.guard import Guard, GuardPolicy
 from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.writes import Writes
-from tests.services.writing_support import must_get, writes_on
+from tests.services.writing_support import carry_out, must_get, writes_on
 from tests.support.proxy import TcpProxy
 from tests.support.server import Server
 
@@ -77,9 +77,9 @@ def test_syntax_is_checked_for_what_the_value_was(
 ) -> None:
     assert (check_syntax(good, other).kind, check_syntax(good, other).problem) == (kind, "")
     assert words in check_syntax(good, broken).problem
-    shown = plan_edit(Guard(GuardPolicy(read_only=False)), KEY, KeyValue(KEY, good, 1, 1, 1, 0), broken).lines
-    assert [x.tone for x in shown[:2]] == ["warn", "warn"]
-    assert (shown[0].parts[0], words in str(shown[1].parts[0])) == (f"BROKEN {kind}", True)
+    plan = plan_edit(Guard(GuardPolicy(read_only=False)), KEY, KeyValue(KEY, good, 1, 1, 1, 0), broken).plan
+    assert [plan.facts[0].tone, plan.lines[0].tone] == ["warn", "warn"]
+    assert (plan.facts[0].name, words in str(plan.lines[0].parts[0])) == (f"BROKEN {kind}".encode(), True)
 
 
 def test_text_may_become_anything_and_a_new_key_is_checked_for_what_it_looks_like() -> None:
@@ -126,8 +126,7 @@ def test_two_changes_of_different_fields_merge_and_of_the_same_field_do_not() ->
 
 async def edit(writes: Writes, value: bytes) -> Saved | Conflict | Gone | NotKnown:
     base = await must_get(writes, KEY)
-    plan = plan_edit(writes.guard, KEY, base, value)
-    result = await save(writes, plan, base, value, drafts=drafts_of(writes))
+    result = outcome(await carry_out(writes, plan_edit(writes.guard, KEY, base, value, drafts=drafts_of(writes))))
     assert isinstance(result, Saved | Conflict | Gone | NotKnown)
     return result
 
@@ -152,14 +151,13 @@ async def test_a_change_between_load_and_save_is_a_conflict_and_the_draft_stays(
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         base = await must_get(writes, KEY)
         await etcd.put(KEY, b"theirs")
-        result = await save(
-            writes, plan_edit(writes.guard, KEY, base, b"mine"), base, b"mine", drafts=drafts_of(writes)
-        )
+        mine = partial(plan_edit, writes.guard, KEY, base, b"mine", drafts=drafts_of(writes))
+        result = outcome(await carry_out(writes, mine()))
         assert isinstance(result, Conflict)
         assert result.theirs.value == b"theirs"
         assert await etcd.get(KEY) == b"theirs"
         await etcd.delete(KEY)
-        gone = await save(writes, plan_edit(writes.guard, KEY, base, b"mine"), base, b"mine", drafts=drafts_of(writes))
+        gone = outcome(await carry_out(writes, mine()))
         assert isinstance(gone, Gone)
         draft = Drafts(tmp_path / "drafts", "another profile", writes.guard.cluster_id).find(KEY)
         assert draft is not None
@@ -170,9 +168,9 @@ async def test_a_change_between_load_and_save_is_a_conflict_and_the_draft_stays(
 
 async def test_new_never_overwrites(etcd: Server, tmp_path: Path) -> None:
     async with writes_on(etcd.endpoint, tmp_path) as writes:
-        plan = plan_edit(writes.guard, KEY, None, b"mine")
+        write = plan_edit(writes.guard, KEY, None, b"mine")
         await etcd.put(KEY, b"first")
-        assert isinstance(await save(writes, plan, None, b"mine"), Conflict)
+        assert isinstance(outcome(await carry_out(writes, write)), Conflict)
         assert await etcd.get(KEY) == b"first"
 
 
@@ -189,14 +187,14 @@ async def test_two_editors_never_lose_a_change_in_a_thousand_rounds(etcd: Server
             data = json.loads(base.value)
             data[name] += 1
             value = json.dumps(data).encode()
-            plan = plan_edit(writes.guard, KEY, base, value)
+            write = plan_edit(writes.guard, KEY, base, value)
             if dice.random() < 0.3:
                 await asyncio.sleep(0)
-            result = await writes.apply(plan, (Step(KEY, base, value, keep_lease=True),))
-            if isinstance(result, Committed):
+            report = await carry_out(writes, write)
+            if report.complete:
                 saved[name] += 1
             else:
-                assert isinstance(result, Refused)
+                assert isinstance(report.stopped, Refused)
 
     async with writes_on(etcd.endpoint, tmp_path / "1") as one, writes_on(etcd.endpoint, tmp_path / "2") as two:
         one.audit.path = two.audit.path = None
@@ -223,7 +221,7 @@ async def test_a_lost_answer_never_yields_a_false_saved_or_not_saved(
             await etcd.put(KEY, b"base %d" % number)
             base = await must_get(writes, KEY)
             value = b"mine %d" % number
-            plan = plan_edit(writes.guard, KEY, base, value)
+            write = plan_edit(writes.guard, KEY, base, value)
 
             async def cut() -> None:
                 await asyncio.sleep(dice.random() * 0.003)
@@ -231,16 +229,16 @@ async def test_a_lost_answer_never_yields_a_false_saved_or_not_saved(
 
             cutter = asyncio.create_task(cut())
             try:
-                result = await writes.apply(plan, (Step(KEY, base, value, keep_lease=True),))
+                report = await carry_out(writes, write)
             finally:
                 await cutter
             if dice.random() < 0.5:
                 await etcd.put(KEY, b"other %d" % number)
             wrote = (await _versions(writes, base.mod_revision)).count(value)
-            told[type(result).__name__] = told.get(type(result).__name__, 0) + 1
-            assert not isinstance(result, Unknown)
-            assert wrote == (1 if isinstance(result, Committed) else 0), (number, result)
-    assert told.get("Committed", 0) > 10
+            told[type(report.stopped).__name__] = told.get(type(report.stopped).__name__, 0) + 1
+            assert not isinstance(report.stopped, Unknown)
+            assert wrote == (1 if report.complete else 0), (number, report)
+    assert told.get("NoneType", 0) > 10
 
 
 async def _versions(writes: Writes, floor: int) -> list[bytes]:
@@ -259,16 +257,16 @@ async def test_an_answer_lost_behind_a_black_hole_is_settled_when_the_server_is_
     await etcd.put(KEY, b"base")
     async with writes_on(proxy.endpoint, tmp_path, command_timeout=0.3) as writes:
         base = await must_get(writes, KEY)
-        plan = plan_edit(writes.guard, KEY, base, b"mine")
+        write = plan_edit(writes.guard, KEY, base, b"mine")
         writes.guard.hook = lambda intent: _hole(proxy, intent)
-        task = asyncio.create_task(writes.apply(plan, (Step(KEY, base, b"mine", keep_lease=True),)))
+        task = asyncio.create_task(carry_out(writes, write))
         await asyncio.wait([task], timeout=0.6)
         assert not task.done()
         writes.guard.hook = None
         await proxy.heal()
-        result = await task
-        assert isinstance(result, Committed)
-        assert result.settled
+        report = await task
+        assert report.complete
+        assert report.settled
         kv = await must_get(writes, KEY)
         assert (kv.value, kv.version) == (b"mine", 2)
 
@@ -299,8 +297,8 @@ async def test_the_review_of_an_undo_shows_what_goes_and_what_comes_back(etcd: S
         entry = writes.undo.last()
         assert entry is not None
         undo = await plan_undo(writes, entry, lambda _: Hiding(frozenset({"password"})))
-        assert undo.plan is not None
-        words = [repr(part.parts) for part in undo.plan.lines]
+        assert undo.write is not None
+        words = [repr(part.parts) for part in undo.write.plan.lines]
         assert any("-" in shown and "32" in shown for shown in words)
         assert any("+" in shown and "16" in shown for shown in words)
         assert not any("first" in shown or "second" in shown for shown in words)

@@ -18,8 +18,9 @@ from etcdtui.config.schema import ENVIRONMENTS, Profile
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import ActionClass, ConfirmKind, Scope, WritePlan, glob_matches, glob_touches
 from etcdtui.core.types import Permission, PermissionType, WriteIntent
+from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.guard import Guard, GuardPolicy, UnlockKind, policy_of
-from tests.services.writing_support import writes_on
+from tests.services.writing_support import agreed, writes_on
 from tests.support.server import Server
 
 DEV = GuardPolicy(profile="dev1", environment="dev", read_only=False, confirm="ask-danger", unlock="key")
@@ -157,12 +158,12 @@ def test_protected_keys_are_never_written_whatever_the_permit_says() -> None:
     guard = Guard(GuardPolicy(profile="p", read_only=False, confirm="ask", protect=("/keep/**",)), Clock())
     wanted = plan(puts=(b"/keep/a",))
     assert "protects" in guard.refusal(wanted)
-    with pytest.raises(WriteRefused), guard.permit(wanted):
+    with pytest.raises(WriteRefused), guard.permit(agreed(guard, wanted)):
         pass
     sneaky = WritePlan(
         "put", b"/", R2, Scope(frozenset({"KV/Put", "KV/DeleteRange"}), ((b"\0", b"\0"),), ((b"\0", b"\0"),))
     )
-    with guard.permit(sneaky):
+    with guard.permit(agreed(guard, sneaky)):
         guard.gate(WriteIntent("KV/Put", puts=(b"/free",)))
         with pytest.raises(WriteRefused):
             guard.gate(WriteIntent("KV/Put", puts=(b"/keep/a",)))
@@ -182,7 +183,7 @@ def test_kubernetes_keys_need_the_profile_to_allow_them() -> None:
 
 def test_the_allow_list_limits_even_an_unlocked_profile() -> None:
     guard = Guard(GuardPolicy(profile="p", read_only=False, confirm="ask", allow=frozenset({"put"})), Clock())
-    with guard.permit(plan(R2, deletes=(b"/b",))):
+    with guard.permit(agreed(guard, plan(R2, deletes=(b"/b",)))):
         guard.gate(WriteIntent("KV/Put", puts=(b"/a",)))
         with pytest.raises(WriteRefused, match="delete"):
             guard.gate(WriteIntent("KV/DeleteRange", deletes=((b"/b", b""),)))
@@ -191,7 +192,7 @@ def test_the_allow_list_limits_even_an_unlocked_profile() -> None:
 def test_a_permit_covers_its_scope_dies_with_its_block_and_belongs_to_one_guard() -> None:
     guard, other = Guard(DEV, Clock()), Guard(DEV, Clock())
     inside = WriteIntent("KV/Put", puts=(b"/a",))
-    with guard.permit(plan()):
+    with guard.permit(agreed(guard, plan())):
         guard.gate(inside)
         for wrong in (WriteIntent("KV/Put", puts=(b"/ab",)), WriteIntent("KV/Compact"), WriteIntent("Auth/UserAdd")):
             with pytest.raises(WriteRefused):
@@ -206,11 +207,39 @@ def test_a_permit_covers_its_scope_dies_with_its_block_and_belongs_to_one_guard(
         guard.gate(inside)
 
 
+def test_a_permit_is_given_for_nothing_but_what_this_guard_saw_agreed_to_and_once() -> None:
+    guard, other = Guard(DEV, Clock()), Guard(DEV, Clock())
+    mine, theirs = plan(), plan()
+    confirmed = guard.confirm(mine)
+    for wrong in (Confirmed(mine), other.confirm(mine), other.confirm(theirs)):
+        with pytest.raises(WriteRefused, match="not confirmed"), guard.permit(wrong):
+            pass
+    with pytest.raises(AttributeError, match="frozen"):
+        confirmed.plan = theirs
+    with guard.permit(confirmed) as permit:
+        used = [permit.used]
+        guard.gate(WriteIntent("KV/Put", puts=(b"/a",)))
+        assert [*used, permit.used] == [False, True]
+    with pytest.raises(WriteRefused, match="sent already"), guard.permit(confirmed):
+        pass
+
+
+def test_a_plan_is_confirmed_only_by_what_has_to_be_typed() -> None:
+    guard = Guard(GuardPolicy(profile="prod-eu", environment="prod", read_only=False, confirm="type"), Clock())
+    for typed, second in (("", ""), ("yes", ""), ("old", ""), ("old/", ""), ("old/", "I have a snapshot: rev")):
+        with pytest.raises(WriteRefused, match="does not match"):
+            guard.confirm(plan(R4), typed, second)
+    assert guard.confirm(plan(R4), "old/", "I have a snapshot: rev 17").plan == plan(R4)
+    guard.lock()
+    with pytest.raises(WriteRefused, match="READ-ONLY"):
+        guard.confirm(plan(R4), "old/", "I have a snapshot: rev 17")
+
+
 def test_a_batch_longer_than_the_idle_time_is_not_locked_half_way() -> None:
     clock = Clock()
     guard = Guard(PROD, clock)
     guard.unlock("prod-eu")
-    with guard.permit(plan()):
+    with guard.permit(agreed(guard, plan())):
         for _ in range(4):
             clock.now += 600
             assert guard.writable
@@ -227,7 +256,7 @@ async def test_a_task_that_outlives_the_block_has_no_permit() -> None:
         await go.wait()
         guard.gate(WriteIntent("KV/Put", puts=(b"/a",)))
 
-    with guard.permit(plan()):
+    with guard.permit(agreed(guard, plan())):
         task = asyncio.create_task(late())
     go.set()
     with pytest.raises(WriteRefused):
@@ -236,7 +265,7 @@ async def test_a_task_that_outlives_the_block_has_no_permit() -> None:
 
 def test_dry_run_gives_no_permit() -> None:
     guard = Guard(policy_of(Profile(name="d", read_only=False, env=ENVIRONMENTS["dev"]), dry_run=True), Clock())
-    with pytest.raises(WriteRefused, match="dry run"), guard.permit(plan()):
+    with pytest.raises(WriteRefused, match="dry run"), guard.permit(agreed(guard, plan())):
         pass
 
 
@@ -309,7 +338,7 @@ async def test_a_covered_write_goes_through_and_an_uncovered_one_beside_it_does_
     etcd: Server, tmp_path: Path
 ) -> None:
     async with writes_on(etcd.endpoint, tmp_path) as writes:
-        with writes.guard.permit(plan()):
+        with writes.guard.permit(agreed(writes.guard, plan())):
             await writes.client.kv.put(b"/a", b"1")
             with pytest.raises(WriteRefused):
                 await writes.client.kv.put(b"/b", b"1")

@@ -23,13 +23,14 @@ from etcdtui.services.reads.history import reach
 from etcdtui.services.reads.reading import Reads, Want
 from etcdtui.services.reads.roots import start_from
 from etcdtui.services.session.session import Overrides, Session
-from etcdtui.services.writing.deleting import delete_range, plan_delete_range, preview
+from etcdtui.services.writing.deleting import plan_delete_range, preview
 from etcdtui.services.writing.drafts import drafts_of
-from etcdtui.services.writing.editing import Saved, plan_edit, save
+from etcdtui.services.writing.editing import plan_edit
 from etcdtui.services.writing.etcdctl import del_command, get_command, put_command, watch_command
 from etcdtui.services.writing.trash import trash_of
 from etcdtui.services.writing.writes import holds_kubernetes
 from tests.conftest import ServerFactory
+from tests.services.writing_support import agreed, carry_out
 from tests.support import Server
 
 NS = b"/team/"
@@ -71,9 +72,8 @@ async def test_keys_are_read_written_and_watched_without_the_prefix(etcd: Server
         assert [(kv.key, kv.value) for kv in found.kvs] == [(b"a", b"1")]
         assert (await reach(Reads(session.client))).head > 1
         async with session.client.watch(b"b") as batches:
-            plan = plan_edit(session.guard, b"b", None, b"new")
-            saved = await save(session.writes, plan, None, b"new", drafts=drafts_of(session.writes))
-            assert isinstance(saved, Saved)
+            write = plan_edit(session.guard, b"b", None, b"new", drafts=drafts_of(session.writes))
+            assert (await carry_out(session.writes, write)).complete
             async for batch in batches:
                 assert [event.kv.key for event in batch.events] == [b"b"]
                 break
@@ -91,10 +91,9 @@ async def test_deleting_everything_ends_at_the_namespace(etcd: Server, state: Pa
         assert [kv.key for kv in found.kvs] == [b"a", b"b/c"]
         trash = trash_of(session.writes)
         assert trash is not None and trash.folder.is_relative_to(state) and trash.folder != state / "trash"
-        path = trash.path_for(found.revision)
-        plan = plan_delete_range(session.guard, found, b"", path)
-        assert plan.etcdctl == "etcdctl del --prefix /team/"
-        await delete_range(session.writes, plan, found, trash, path)
+        write = plan_delete_range(session.guard, found, b"", trash)
+        assert write.plan.etcdctl == "etcdctl del --prefix /team/"
+        await carry_out(session.writes, write)
     assert await keys_of(etcd) == {"/teal", "/team0", "/z"}
 
 
@@ -112,7 +111,7 @@ async def test_protection_knows_the_names_shown_and_the_whole_ones(etcd: Server)
 async def test_the_gate_refuses_what_reaches_outside(etcd: Server) -> None:
     async with opened(profile_of(etcd)) as session:
         plan = WritePlan("txn", b"a", ActionClass.R1, Scope(frozenset({"KV/Txn"}), puts=(ranges.ALL,)))
-        with session.guard.permit(plan):
+        with session.guard.permit(agreed(session.guard, plan)):
             session.guard.gate(WriteIntent("KV/Txn", puts=(b"/team/a",)))
             for intent in (
                 WriteIntent("KV/Txn", puts=(b"/other/a",)),
@@ -132,7 +131,7 @@ async def test_etcdctl_gets_the_whole_names(etcd: Server) -> None:
     await etcd.put("/team/a", "1")
     async with opened(profile_of(etcd)) as session:
         base = await session.writes.get(b"a")
-        plan = plan_edit(session.guard, b"a", base, b"2")
+        plan = plan_edit(session.guard, b"a", base, b"2").plan
     text = plan.etcdctl.partition("\n")[2].removesuffix("EOF")
     await asyncio.to_thread(etcd.etcdctl, "txn", stdin=text.encode())
     assert await etcd.get("/team/a") == b"2"
@@ -158,8 +157,8 @@ async def test_a_limited_user_starts_at_the_granted_part(etcd_server: ServerFact
     async with opened(profile) as session:
         start = await roots.start_of(session.client, "ann")
         assert [root.within for root in start.roots] == [ranges.prefix_range(b"app/")]
-        plan = plan_edit(session.guard, b"app/x", None, b"1")
-        assert isinstance(await save(session.writes, plan, None, b"1", drafts=drafts_of(session.writes)), Saved)
+        write = plan_edit(session.guard, b"app/x", None, b"1", drafts=drafts_of(session.writes))
+        assert (await carry_out(session.writes, write)).complete
 
 
 async def test_what_is_masked_outside_is_masked_inside(etcd: Server) -> None:

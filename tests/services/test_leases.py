@@ -9,6 +9,7 @@ from etcdtui.core.errors import WriteRefused
 from etcdtui.core.types import WriteIntent
 from etcdtui.services.cluster.leases import LeaseBook, LeaseState, lease_hex, parse_lease_id, revoke_plan, state_of
 from etcdtui.services.writing.guard import Guard, GuardPolicy
+from tests.services.writing_support import agreed
 from tests.support import Server
 
 
@@ -83,7 +84,7 @@ async def test_leases_their_keys_and_a_revoke_that_names_them(etcd: Server) -> N
             await client.lease.revoke(lease.id)
         plan = revoke_plan(row)
         assert plan.keys == (b"/a", b"/b")
-        with guard.permit(plan):
+        with guard.permit(agreed(guard, plan)):
             with pytest.raises(WriteRefused, match="another lease"):
                 await client.lease.revoke(empty.id)
             await client.lease.revoke(lease.id)
@@ -98,5 +99,5 @@ def test_a_permit_for_one_lease_is_no_permit_for_a_put() -> None:
     guard = Guard(GuardPolicy(read_only=False))
     from etcdtui.services.cluster.leases import grant_plan
 
-    with guard.permit(grant_plan(5)), pytest.raises(WriteRefused):
+    with guard.permit(agreed(guard, grant_plan(5))), pytest.raises(WriteRefused):
         guard.gate(WriteIntent("KV/Put", puts=(b"x",)))

@@ -14,9 +14,9 @@ from etcdtui.services.writing import deleting, moving
 from etcdtui.services.writing.committing import Refused
 from etcdtui.services.writing.deleting import Preview
 from etcdtui.services.writing.journal import unfinished
-from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.writes import Writes
-from tests.services.writing_support import everything, must_get, writes_on
+from tests.services.writing_support import carry_out, everything, must_get, undone, writes_on
 from tests.support import eventually
 from tests.support.server import Server
 
@@ -47,12 +47,12 @@ async def test_a_key_moves_with_its_lease_and_undo_brings_it_back(etcd: Server, 
     await etcd.put(b"/a/x", b"value", lease=lease)
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         move = moving.plan_move(writes.guard, await one(writes, b"/a/x"), b"/a/x", b"/b/y")
-        assert (await moving.run_move(writes, move)).complete
+        assert (await carry_out(writes, move)).complete
         assert await everything(writes) == {b"/b/y": (b"value", lease)}
         entry = writes.undo.last()
         assert entry is not None
         undo = await plan_undo(writes, entry)
-        assert (await run_undo(writes, undo)).complete
+        assert (await undone(writes, undo)).complete
         assert await everything(writes) == {b"/a/x": (b"value", lease)}
 
 
@@ -62,7 +62,7 @@ async def test_a_move_or_clone_never_overwrites(etcd: Server, tmp_path: Path) ->
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         for keep in (False, True):
             move = moving.plan_move(writes.guard, await one(writes, b"/a"), b"/a", b"/b", keep=keep)
-            assert isinstance((await moving.run_move(writes, move)).stopped, Refused)
+            assert isinstance((await carry_out(writes, move)).stopped, Refused)
         assert await everything(writes) == {b"/a": (b"1", 0), b"/b": (b"2", 0)}
 
 
@@ -71,7 +71,7 @@ async def test_a_folder_does_not_take_its_neighbour_along(etcd: Server, tmp_path
         await etcd.put(key, key)
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         found = await deleting.preview_prefix(writes, b"/a/b/")
-        assert (await moving.run_move(writes, moving.plan_move(writes.guard, found, b"/a/b/", b"/n/"))).complete
+        assert (await carry_out(writes, moving.plan_move(writes.guard, found, b"/a/b/", b"/n/"))).complete
         assert sorted(await everything(writes)) == [b"/a/b", b"/a/bc", b"/n/1", b"/n/2"]
 
 
@@ -94,7 +94,7 @@ async def _recover(writes: Writes, state: Path, back: bool) -> None:
             assert where.odd == ()
             assert len(where.waiting) + len(where.moved) == len(journal.pairs)
             move = moving.plan_recovery(writes.guard, journal, where, back=back)
-            report = await moving.recover(writes, journal, move)
+            report = await carry_out(writes, move)
             assert report.complete or (isinstance(report.stopped, Refused) and attempt < 2)
     assert unfinished(state / "journal", writes.guard.cluster_id) == []
 

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etcdtui.core.types import KeyValue
-from etcdtui.services.writing.committing import Committed
 from etcdtui.services.writing.compare import compare, counts, plan_copy
 from etcdtui.services.writing.guard import GuardPolicy
 from etcdtui.services.writing.restore import find_deleted, plan_restore, plan_undelete
@@ -24,9 +23,8 @@ from etcdtui.services.writing.transfer import (
     load_file,
     plan_import,
     read_prefix,
-    run_import,
 )
-from tests.services.writing_support import everything, must_get, writes_on
+from tests.services.writing_support import carry_out, everything, must_get, writes_on
 from tests.support.server import Server
 
 KEYS = st.dictionaries(
@@ -77,7 +75,7 @@ async def _round_trip(etcd: Server, folder: Path, data: dict[bytes, tuple[bytes,
         etcd.clear()
         made = await plan_import(writes, load_file(folder / "out.jsonl"))
         if made.groups:
-            assert (await run_import(writes, made)).complete
+            assert (await carry_out(writes, made)).complete
         assert await everything(writes) == before
         if any(leased for _, leased in data.values()):
             answer = await writes.client.lease.time_to_live(lease)
@@ -96,7 +94,7 @@ async def test_import_writes_only_differences_and_not_over_a_later_change(etcd: 
         made = await plan_import(writes, export)
         assert [d.kind for d in made.differences] == ["same", "changed", "new"]
         await etcd.put(b"/c/1", b"later")
-        report = await run_import(writes, made)
+        report = await carry_out(writes, made)
         assert not report.complete
         assert await etcd.get(b"/c/1") == b"later"
 
@@ -114,8 +112,7 @@ async def test_two_prefixes_are_compared_and_differences_copied(etcd: Server, tm
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         rows = compare(await read_prefix(writes, b"/a/"), await read_prefix(writes, b"/b/"))
         assert counts(rows) == {"left": 1, "right": 1, "differs": 1, "same": 1}
-        plan, groups = plan_copy(rows, b"/b/")
-        assert (await writes.apply_batches(plan, groups)).complete
+        assert (await carry_out(writes, plan_copy(rows, b"/b/"))).complete
         after = {k: v for k, (v, _) in (await everything(writes)).items() if k.startswith(b"/b/")}
         assert after == {b"/b/1": b"x", b"/b/2": b"new", b"/b/3": b"s", b"/b/4": b"z"}
 
@@ -136,7 +133,7 @@ async def test_keys_that_others_deleted_come_back_and_never_over_an_existing_one
         assert found.reads <= 20
         made = await plan_undelete(writes, found)
         assert made.lost_leases == (lease,)
-        assert (await writes.apply_batches(made.plan, made.groups)).complete
+        assert (await carry_out(writes, made)).complete
         now = await everything(writes)
         assert now[b"/d/0"] == (b"v0", 0)
         assert now[b"/d/3"] == (b"again", 0)
@@ -150,7 +147,7 @@ async def test_an_old_version_comes_back_with_the_present_lease(etcd: Server, tm
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         old = (await writes.client.kv.get(b"/k", revision=first)).kvs[0]
         made = await plan_restore(writes.guard, writes, old, await must_get(writes, b"/k"))
-        assert isinstance(await writes.apply(made.plan, made.groups[0]), Committed)
+        assert (await carry_out(writes, made)).complete
         assert await everything(writes) == {b"/k": (b"good", lease)}
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.txn_text import parse_txn, txn_text
+from etcdtui.core.types import TxnResult
 from etcdtui.services.writing.etcdctl import put_command, txn_command
 from etcdtui.services.writing.guard import GuardPolicy
-from etcdtui.services.writing.txns import evaluate, plan_txn, run_txn
-from etcdtui.services.writing.undo import plan_undo, run_undo
-from tests.services.writing_support import everything, writes_on
+from etcdtui.services.writing.txns import evaluate, plan_txn
+from etcdtui.services.writing.undo import plan_undo
+from tests.services.writing_support import carry_out, everything, undone, writes_on
 from tests.support.server import Server
 
 TEXT = """mod("/a") > "0"
@@ -34,14 +35,14 @@ async def test_a_transaction_runs_as_evaluated_and_its_undo_restores_everything(
         before = await everything(writes)
         seen = await evaluate(writes, parse_txn(TEXT))
         assert (seen.branch, seen.holds) == ("THEN", (True, True, True))
-        done = await run_txn(writes, plan_txn(seen.spec, seen), seen)
-        assert done.result is not None
-        assert done.result.succeeded
+        done = await carry_out(writes, plan_txn(seen.spec, seen))
+        assert isinstance(done.answer, TxnResult)
+        assert done.answer.succeeded
         after = await everything(writes)
         assert after == {b"/a": (b"2", 0), b"/new": (b"x y", 0), b"/older": (b"1", 0)}
         entry = writes.undo.last()
         assert entry is not None
-        assert (await run_undo(writes, await plan_undo(writes, entry))).complete
+        assert (await undone(writes, await plan_undo(writes, entry))).complete
         assert await everything(writes) == before
 
 
@@ -49,7 +50,7 @@ async def test_undo_says_why_not_when_a_part_was_changed(etcd: Server, tmp_path:
     await etcd.put(b"/a", b"1")
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         seen = await evaluate(writes, parse_txn("\nput /a 2\nput /b 3\n"))
-        await run_txn(writes, plan_txn(seen.spec, seen), seen)
+        await carry_out(writes, plan_txn(seen.spec, seen))
         await etcd.put(b"/b", b"theirs")
         entry = writes.undo.last()
         assert entry is not None
@@ -63,7 +64,7 @@ async def test_a_put_that_breaks_the_format_of_a_value_is_told_in_the_review(etc
     await etcd.put(b"/a", b'{"x": 1}')
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         seen = await evaluate(writes, parse_txn("\nput /a {x:2}\n"))
-        warned = [shown.parts for shown in plan_txn(seen.spec, seen).lines if shown.tone == "warn"]
+        warned = [shown.parts for shown in plan_txn(seen.spec, seen).plan.lines if shown.tone == "warn"]
         assert [parts[:4] for parts in warned] == [("BROKEN ", "JSON", "  ", b"/a")]
 
 
@@ -76,9 +77,9 @@ async def test_conditions_are_judged_like_etcd_does(etcd: Server, tmp_path: Path
             for operand in ("0", "1", "5", "999999"):
                 spec = parse_txn(f'{target}("{key}") {sign} "{operand}"\n\nput /probe 1\n')
                 seen = await evaluate(writes, spec)
-                done = await run_txn(writes, plan_txn(spec, seen), seen)
-                assert done.result is not None
-                assert done.result.succeeded == (seen.branch == "THEN"), (key, operand)
+                done = await carry_out(writes, plan_txn(spec, seen))
+                assert isinstance(done.answer, TxnResult)
+                assert done.answer.succeeded == (seen.branch == "THEN"), (key, operand)
 
 
 async def test_a_range_delete_reaching_a_protected_key_is_refused(etcd: Server, tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ async def test_a_range_delete_reaching_a_protected_key_is_refused(etcd: Server, 
     async with writes_on(etcd.endpoint, tmp_path, policy=policy) as writes:
         seen = await evaluate(writes, parse_txn("\ndel --prefix /k\n"))
         with pytest.raises(WriteRefused):
-            await run_txn(writes, plan_txn(seen.spec, seen), seen)
+            await carry_out(writes, plan_txn(seen.spec, seen))
         assert await etcd.get(b"/keep/1") == b"v"
 
 

@@ -12,19 +12,19 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.txn_text import parse_txn
 from etcdtui.core.types import KeyValue
 from etcdtui.services.writing import deleting, moving
-from etcdtui.services.writing.committing import Committed
 from etcdtui.services.writing.compare import compare, plan_copy
-from etcdtui.services.writing.deleting import Preview
-from etcdtui.services.writing.editing import Saved, plan_edit, save
+from etcdtui.services.writing.deleting import Marked, Preview
+from etcdtui.services.writing.editing import plan_edit
 from etcdtui.services.writing.journal import read
 from etcdtui.services.writing.restore import find_deleted, plan_restore, plan_undelete
-from etcdtui.services.writing.transfer import plan_import, read_prefix, run_import
+from etcdtui.services.writing.run import StepsWrite
+from etcdtui.services.writing.transfer import plan_import, read_prefix
 from etcdtui.services.writing.trash import Trash
-from etcdtui.services.writing.txns import evaluate, plan_txn, run_txn
-from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.txns import evaluate, plan_txn
+from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.undolog import UNDO, UndoEntry, UndoLog
 from etcdtui.services.writing.writes import Writes
-from tests.services.writing_support import everything, must_get, writes_on
+from tests.services.writing_support import carry_out, everything, must_get, undone, writes_on
 from tests.support.server import Server
 
 Act = Callable[[Writes, int, Path], Awaitable[object]]
@@ -52,35 +52,34 @@ async def entry_of(writes: Writes) -> UndoEntry:
 async def _edit(writes: Writes, lease: int, folder: Path) -> None:
     for key in (b"/a/2\xff\x00", b"/a/1"):
         base = await must_get(writes, key)
-        assert isinstance(await save(writes, plan_edit(writes.guard, key, base, b"new"), base, b"new"), Saved)
+        assert (await carry_out(writes, plan_edit(writes.guard, key, base, b"new"))).complete
 
 
 async def _new(writes: Writes, lease: int, folder: Path) -> None:
-    plan = plan_edit(writes.guard, b"/new", None, b"x", lease=lease)
-    assert isinstance(await save(writes, plan, None, b"x", lease=lease), Saved)
+    assert (await carry_out(writes, plan_edit(writes.guard, b"/new", None, b"x", lease=lease))).complete
 
 
 async def _restore(writes: Writes, lease: int, folder: Path) -> None:
     now = await must_get(writes, b"/b/3/x")
     old = (await writes.client.kv.get(b"/b/3/x", revision=now.mod_revision - 1)).kvs[0]
     made = await plan_restore(writes.guard, writes, old, now)
-    assert isinstance(await writes.apply(made.plan, made.groups[0]), Committed)
+    assert (await carry_out(writes, made)).complete
 
 
 async def _delete_key(writes: Writes, lease: int, folder: Path) -> None:
     kv = await must_get(writes, b"/a/2\xff\x00")
-    assert (await deleting.delete_keys(writes, deleting.plan_delete_key(writes.guard, kv), [kv])).complete
+    assert (await carry_out(writes, deleting.plan_delete_key(writes.guard, kv))).complete
 
 
 async def _delete_keys(writes: Writes, lease: int, folder: Path) -> None:
-    kvs = [await must_get(writes, key) for key in (b"/a/1", b"/ab", b"/b/3/x")]
+    marked = [Marked(key, (await must_get(writes, key),)) for key in (b"/a/1", b"/ab", b"/b/3/x")]
     trash = Trash(folder / "trash", "test")
-    assert (await deleting.delete_keys(writes, deleting.plan_delete_keys(writes.guard, kvs), kvs, trash)).complete
+    assert (await carry_out(writes, deleting.plan_delete_keys(writes.guard, marked, trash))).complete
 
 
 async def _delete_prefix(writes: Writes, lease: int, folder: Path) -> None:
     found = await deleting.preview_prefix(writes, b"/a/")
-    done = await deleting.delete_range(writes, deleting.plan_delete_range(writes.guard, found, b"/a/", None), found)
+    done = await carry_out(writes, deleting.plan_delete_range(writes.guard, found, b"/a/"))
     assert done.count == 3
 
 
@@ -90,7 +89,7 @@ async def _move(writes: Writes, source: bytes, target: bytes, *, keep: bool) -> 
     else:
         kv = await must_get(writes, source)
         found = Preview(source, b"", (kv,), kv.mod_revision)
-    assert (await moving.run_move(writes, moving.plan_move(writes.guard, found, source, target, keep=keep))).complete
+    assert (await carry_out(writes, moving.plan_move(writes.guard, found, source, target, keep=keep))).complete
 
 
 async def _move_key(writes: Writes, lease: int, folder: Path) -> None:
@@ -115,18 +114,18 @@ async def _recover(writes: Writes, folder: Path, *, back: bool) -> None:
     move = moving.plan_move(writes.guard, found, b"/a/", b"/c/")
     journal = moving.journal_of(writes, move, folder / "journal")
     journal.write()
-    assert (await writes.apply_batches(move.plan, move.groups[:1])).complete
+    assert (await carry_out(writes, StepsWrite(move.plan, move.groups[:1]))).complete
     writes.undo.entries.clear()
     kept = read(journal.path)
     assert kept is not None
     again = moving.plan_recovery(writes.guard, kept, await moving.inspect(writes, kept), back=back)
-    assert (await moving.recover(writes, kept, again)).complete
+    assert (await carry_out(writes, again)).complete
 
 
 async def _undelete(writes: Writes, lease: int, folder: Path) -> None:
     await _delete_prefix(writes, lease, folder)
     made = await plan_undelete(writes, await find_deleted(writes, b"/a/"))
-    assert len((await writes.apply_batches(made.plan, made.groups)).written) == 3
+    assert len((await carry_out(writes, made)).changes) == 3
 
 
 async def _import(writes: Writes, lease: int, folder: Path) -> None:
@@ -141,13 +140,12 @@ async def _import(writes: Writes, lease: int, folder: Path) -> None:
     export.header.leases[gone] = 300
     made = await plan_import(writes, type(export)(export.header, kvs))
     assert made.regrant == ((gone, 300),)
-    assert (await run_import(writes, made)).complete
+    assert (await carry_out(writes, made)).complete
 
 
 async def _copy(writes: Writes, lease: int, folder: Path) -> None:
     rows = compare(await read_prefix(writes, b"/a/"), await read_prefix(writes, b"/b/"))
-    plan, groups = plan_copy(rows, b"/b/")
-    assert len((await writes.apply_batches(plan, groups)).written) == 3
+    assert len((await carry_out(writes, plan_copy(rows, b"/b/"))).changes) == 3
 
 
 async def _txn(writes: Writes, lease: int, folder: Path) -> None:
@@ -155,12 +153,12 @@ async def _txn(writes: Writes, lease: int, folder: Path) -> None:
         f'version("/a/1") = "2"\n\nput --lease={lease:x} /a/1 2\nput /new n\ndel --prefix /b/\nget /ab\n\nput /no x\n'
     )
     seen = await evaluate(writes, parse_txn(text))
-    assert (await run_txn(writes, plan_txn(seen.spec, seen), seen)).result is not None
+    assert (await carry_out(writes, plan_txn(seen.spec, seen))).answer is not None
 
 
 async def _undo(writes: Writes, lease: int, folder: Path) -> None:
     """An undo is a change as any other; the state before it is what is to be had again."""
-    assert (await run_undo(writes, await plan_undo(writes, await entry_of(writes)))).complete
+    assert (await undone(writes, await plan_undo(writes, await entry_of(writes)))).complete
 
 
 KINDS: dict[str, tuple[list[Act], Act]] = {
@@ -204,7 +202,7 @@ async def test_undo_restores_the_exact_state_before(etcd: Server, tmp_path: Path
         for entry in reversed(entries):
             undo = await plan_undo(writes, entry)
             assert undo.lost_leases == ()
-            assert (await run_undo(writes, undo)).complete, undo.reason
+            assert (await undone(writes, undo)).complete, undo.reason
             assert writes.audit.records[-1].undo_of == entry.id
             assert (await plan_undo(writes, entry)).reason == "it is undone already"
         assert await everything(writes) == before
@@ -247,9 +245,9 @@ async def test_a_change_between_the_plan_and_the_undo_stops_it(etcd: Server, tmp
         undo = await plan_undo(writes, entry)
         await etcd.put(entry.changes[0].key, b"theirs")
         theirs = await everything(writes)
-        report = await run_undo(writes, undo)
+        report = await undone(writes, undo)
         assert not report.complete
-        assert report.written == ()
+        assert report.changes == []
         assert not entry.undone
         assert await everything(writes) == theirs
 
@@ -263,7 +261,7 @@ async def test_a_recovered_move_is_undone_as_far_as_it_went(etcd: Server, tmp_pa
         at_once = await everything(writes)
         assert (at_once == before) is back
         entry = await entry_of(writes)
-        assert (await run_undo(writes, await plan_undo(writes, entry))).complete
+        assert (await undone(writes, await plan_undo(writes, entry))).complete
         cut = await everything(writes)
         assert cut[b"/c/1"] == before[b"/a/1"]
         assert cut[b"/a/2\xff\x00"] == (b"\x00\xff\n", lease)
@@ -276,7 +274,7 @@ async def test_undo_of_an_undelete_takes_the_keys_away_again(etcd: Server, tmp_p
         before = await everything(writes)
         await _undelete(writes, lease, tmp_path)
         assert await everything(writes) == before
-        assert (await run_undo(writes, await plan_undo(writes, await entry_of(writes)))).complete
+        assert (await undone(writes, await plan_undo(writes, await entry_of(writes)))).complete
         assert await everything(writes) == {k: v for k, v in before.items() if not k.startswith(b"/a/")}
 
 
@@ -284,18 +282,18 @@ async def test_u_after_u_walks_back_one_change_after_the_other(etcd: Server, tmp
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         seen: list[dict[bytes, tuple[bytes, int]]] = [await everything(writes)]
         lease = int((await etcd.call("lease/grant", TTL=600))["ID"])
-        await save(writes, plan_edit(writes.guard, b"/k", None, b"1", lease=lease), None, b"1", lease=lease)
+        await carry_out(writes, plan_edit(writes.guard, b"/k", None, b"1", lease=lease))
         seen.append(await everything(writes))
         for value in (b"2", b"3"):
             base = await must_get(writes, b"/k")
-            await save(writes, plan_edit(writes.guard, b"/k", base, value), base, value)
+            await carry_out(writes, plan_edit(writes.guard, b"/k", base, value))
             seen.append(await everything(writes))
         await _move(writes, b"/k", b"/other", keep=False)
         for state in reversed(seen):
             entry = writes.undo.last()
             assert entry is not None
             undo = await plan_undo(writes, entry)
-            assert (await run_undo(writes, undo)).complete, undo.reason
+            assert (await undone(writes, undo)).complete, undo.reason
             assert await everything(writes) == state
         assert writes.undo.last() is None
         assert [entry.action for entry in writes.undo.entries][-4:] == [UNDO] * 4
@@ -306,8 +304,8 @@ async def test_undo_of_an_import_tells_of_the_leases_it_granted(etcd: Server, tm
     async with writes_on(etcd.endpoint, tmp_path) as writes:
         await _import(writes, lease, tmp_path)
         undo = await plan_undo(writes, await entry_of(writes))
-        assert undo.plan is not None
-        words = str([shown.parts for shown in undo.plan.lines])
+        assert undo.write is not None
+        words = str([shown.parts for shown in undo.write.plan.lines])
         assert f"1 leases granted for it ({lease + 1:x}) stay until their time is over" in words
 
 
@@ -318,11 +316,11 @@ async def test_a_lease_that_ended_meanwhile_is_told_and_the_key_comes_back(etcd:
         await etcd.call("lease/revoke", ID=lease)
         undo = await plan_undo(writes, await entry_of(writes))
         assert undo.lost_leases == (lease,)
-        assert undo.plan is not None
-        words = str([shown.parts for shown in undo.plan.lines])
+        assert undo.write is not None
+        words = str([shown.parts for shown in undo.write.plan.lines])
         assert f"lease {lease:x} is gone" in words
         assert "begins at version 1" in words
-        assert (await run_undo(writes, undo)).complete
+        assert (await undone(writes, undo)).complete
         assert (await everything(writes))[b"/a/2\xff\x00"] == (b"\x00\xff\n", 0)
 
 
@@ -334,8 +332,8 @@ async def test_what_another_wrote_between_evaluation_and_transaction_comes_back(
         for key in (b"/k", b"/n", b"/d/1", b"/d/2"):
             await etcd.put(key, b"theirs")
         theirs = await everything(writes)
-        await run_txn(writes, plan_txn(seen.spec, seen), seen)
-        assert (await run_undo(writes, await plan_undo(writes, await entry_of(writes)))).complete
+        await carry_out(writes, plan_txn(seen.spec, seen))
+        assert (await undone(writes, await plan_undo(writes, await entry_of(writes)))).complete
         assert await everything(writes) == theirs
 
 
@@ -350,14 +348,14 @@ async def test_an_undo_that_stops_half_way_goes_on_with_what_is_left(etcd: Serve
         undo = await plan_undo(writes, entry)
         mine = await must_get(writes, b"/n/150")
         await etcd.put(b"/n/150", b"theirs")
-        report = await run_undo(writes, undo)
-        assert 0 < len(report.written) < 400
+        report = await undone(writes, undo)
+        assert 0 < len(report.changes) < 400
         again = await plan_undo(writes, entry)
         assert again.reason.startswith("/n/150 was changed since")
         half = await everything(writes)
         assert sorted([*half]) == sorted({k.replace(b"/m/", b"/n/") if k not in half else k for k in names})
         entry.changes = tuple(c for c in entry.changes if c.key not in (b"/n/150", b"/m/150"))
-        assert (await run_undo(writes, await plan_undo(writes, entry))).complete
+        assert (await undone(writes, await plan_undo(writes, entry))).complete
         left = await everything(writes)
         assert left.pop(b"/n/150") == (b"theirs", 0)
         assert left == {k: v for k, v in before.items() if k != b"/m/150"}
@@ -370,9 +368,10 @@ async def test_before_images_too_large_for_memory_name_their_file(etcd: Server, 
         writes.undo = UndoLog(bytes_limit=10)
         trash = Trash(tmp_path / "trash", "test")
         found = await deleting.preview(writes, *prefix_range(b"/a/"))
-        path = trash.path_for(found.revision)
-        plan = deleting.plan_delete_range(writes.guard, found, b"/a/", path)
-        await deleting.delete_range(writes, plan, found, trash, path)
+        write = deleting.plan_delete_range(writes.guard, found, b"/a/", trash)
+        path = write.trash
+        assert path is not None
+        await carry_out(writes, write)
         undo = await plan_undo(writes, await entry_of(writes))
         assert undo.reason == f"its before-images did not fit into memory; :import {path} brings them back"
         assert [kv.key for kv in trash.read(path)] == [kv.key for kv in found.kvs]

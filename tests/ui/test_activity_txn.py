@@ -12,16 +12,15 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from etcdtui.core.steps import Step
 from etcdtui.services.session.session import Overrides, Session
 from etcdtui.services.writing.audit import OLDER_PAGE, Audit
-from etcdtui.services.writing.committing import Committed
 from etcdtui.services.writing.editing import plan_edit
 from etcdtui.ui.flows.host import FlowHost
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.screens.activity import ActivityScreen
 from etcdtui.ui.screens.txn import TxnScreen
 from etcdtui.ui.widgets.field import Field
+from tests.services.writing_support import carry_out
 from tests.support import Server, eventually
 from tests.ui.agreeing import agree
 from tests.ui.test_keys import profile_of
@@ -50,8 +49,7 @@ async def test_a_write_is_listed_and_undone(etcd: Server, tmp_path: Path, monkey
     async with shown(ActivityScreen, etcd, tmp_path, monkeypatch) as (screen, pilot):
         writes = screen.session.writes
         base = await writes.get(b"/k")
-        step = Step(b"/k", base, b"new", keep_lease=True)
-        assert isinstance(await writes.apply(plan_edit(writes.guard, b"/k", base, b"new"), (step,)), Committed)
+        assert (await carry_out(writes, plan_edit(writes.guard, b"/k", base, b"new"))).complete
         await screen.read()
         row = screen.table.current
         assert row is not None
@@ -99,8 +97,7 @@ async def test_an_undo_that_became_impossible_says_why_and_a_masked_value_stays_
     async with shown(ActivityScreen, etcd, tmp_path, monkeypatch) as (screen, _):
         writes = screen.session.writes
         base = await writes.get(b"/app/token")
-        step = Step(b"/app/token", base, b"SECRET2", keep_lease=True)
-        await writes.apply(plan_edit(writes.guard, b"/app/token", base, b"SECRET2"), (step,))
+        await carry_out(writes, plan_edit(writes.guard, b"/app/token", base, b"SECRET2"))
         await etcd.put(b"/app/token", b"SECRET3")
         await screen.read()
         await eventually(lambda: [row.undo_word[:3] for row in screen.table.rows] == ["no:"])

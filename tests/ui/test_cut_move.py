@@ -9,7 +9,8 @@ import pytest
 
 from etcdtui.services.writing import deleting, moving
 from etcdtui.services.writing.journal import unfinished
-from tests.services.writing_support import everything, writes_on
+from etcdtui.services.writing.run import StepsWrite
+from tests.services.writing_support import carry_out, everything, writes_on
 from tests.support import PtyApp, Server, eventually
 from tests.ui.test_keys_stories import SIZES, TRIES, start
 
@@ -26,7 +27,7 @@ async def cut(etcd: Server, home: Path) -> Path:
         found = await deleting.preview_prefix(writes, SOURCE)
         move = moving.plan_move(writes.guard, found, SOURCE, TARGET)
         moving.journal_of(writes, move, state / "journal").write()
-        assert (await writes.apply_batches(move.plan, move.groups[:64])).complete
+        assert (await carry_out(writes, StepsWrite(move.plan, move.groups[:64]))).complete
     return state
 
 

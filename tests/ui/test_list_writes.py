@@ -14,9 +14,13 @@ from textual.pilot import Pilot
 from textual.worker import Worker
 
 from etcdtui.core.plan import WritePlan
+from etcdtui.core.types import WriteIntent
+from etcdtui.services.cluster.admin import AdminWrite
 from etcdtui.services.cluster.leases import LeaseRow, grant_plan, revoke_plan
 from etcdtui.services.session.session import Overrides, Session
 from etcdtui.ui.flows.host import FlowHost
+from etcdtui.ui.flows.leases import LeaseWriting
+from etcdtui.ui.flows.members import MemberWriting
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.screens.leases import LeasesScreen
 from etcdtui.ui.screens.members.screen import MembersScreen
@@ -40,8 +44,13 @@ class Desk:
     def told(self, words: str) -> bool:
         return words in self.screen.status_line.render().plain
 
+    async def run(self, plan: WritePlan, send: Send) -> bool:
+        flow = LeaseWriting(self.screen, lambda _: self.screen.read_again())
+        report = await flow.run(AdminWrite(plan, send, ""), "write", lambda done: str(done.answer), tries=False)
+        return report is not None and report.complete
+
     async def start(self, plan: WritePlan, send: Send) -> Worker[bool]:
-        worker = self.screen.run_worker(self.screen.write(plan, send), group="write", exit_on_error=False)
+        worker = self.screen.run_worker(self.run(plan, send), group="write", exit_on_error=False)
         await eventually(lambda: isinstance(self.pilot.app.screen, ReviewDialog))
         return worker
 
@@ -120,6 +129,7 @@ async def test_what_a_profile_switch_cuts_short_is_on_record(etcd: Server, tmp_p
         begun = asyncio.Event()
 
         async def hang() -> str:
+            one.screen.session.guard.gate(WriteIntent("Lease/LeaseGrant"))
             begun.set()
             await asyncio.Event().wait()
             return "never"
@@ -152,17 +162,17 @@ async def test_a_second_write_is_refused_while_one_is_open_and_the_first_goes_on
                 await go_on.wait()
                 return f"granted {(await one.screen.session.client.lease.grant(100)).id:x}"
 
-            await one.screen.write(grant_plan(100), send)
+            await one.run(grant_plan(100), send)
 
         async def second() -> None:
             begun.append("second")
 
-        one.screen.begin(slow, "write")
+        one.screen.start_write(slow)
         await agree(one.pilot)
         await eventually(lambda: begun == ["first"])
         await one.pilot.press("n")
         await eventually(lambda: one.told("another write is still open"))
-        one.screen.begin(second, "write")
+        one.screen.start_write(second)
         await one.pilot.pause()
         assert isinstance(one.pilot.app.screen, LeasesScreen)
         go_on.set()
@@ -180,7 +190,8 @@ async def test_a_snapshot_is_on_record_because_it_holds_every_secret(etcd: Serve
         async with app.run_test(size=(120, 40)) as pilot:
             screen = MembersScreen(session, FlowHost())
             await app.push_screen(screen)
-            worker = screen.run_worker(screen.snapshot(screen.table.current, str(tmp_path / name)), group="maintenance")
+            flow = MemberWriting(screen, lambda _: None, lambda: screen.shown)
+            worker = screen.run_worker(flow.snapshot(screen.table.current, str(tmp_path / name)), group="maintenance")
             await eventually(lambda: app.screen is not screen)
             await pilot.press("enter")
             await worker.wait()

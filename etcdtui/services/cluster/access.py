@@ -7,17 +7,20 @@ whole of it is covered. The role named ``root`` is everything.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from etcdtui.client import Client
 from etcdtui.core import ranges
 from etcdtui.core.errors import AuthManagement, EtcdError, NotSupported, PermissionDenied, Unauthenticated
-from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, line
+from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, WritePlan, line
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.types import Permission, PermissionType, Role, User
+from etcdtui.core.units import counted
 from etcdtui.core.value import record
 
 PARALLEL_READS = 8
 ROOT = "root"
+NO_PASSWORDS = "etcd tells no passwords"
 
 Range = tuple[bytes, bytes]
 
@@ -238,10 +241,12 @@ def _plan(
     target: str,
     rpc: str,
     etcdctl: str,
-    lines: tuple[PlanLine, ...],
+    facts: Sequence[Fact],
+    lines: Sequence[PlanLine] = (),
     *,
     level: ActionClass = ActionClass.R2,
     blocked: str = "",
+    undo: str = "",
 ) -> WritePlan:
     return WritePlan(
         action=action,
@@ -249,10 +254,11 @@ def _plan(
         action_class=level,
         scope=Scope(frozenset({f"Auth/{rpc}"})),
         target_word=target,
-        lines=lines,
+        facts=tuple(facts),
+        lines=tuple(lines),
         etcdctl=f"etcdctl {etcdctl}",
         changes=0,
-        undo="etcd keeps no history of users and roles",
+        undo=undo,
         blocked=blocked,
     )
 
@@ -262,20 +268,23 @@ def user_add(name: str, *, no_password: bool) -> WritePlan:
     note = "can come in by client certificate only" if no_password else "logs in with the password just typed"
     return _plan(
         "user add", name, "UserAdd", f"user add {shell_quote(name.encode())}{flag}",
-        (line("a new user without roles: may do nothing yet"), line(note, tone="dim")), level=ActionClass.R1,
+        [Fact("user", name.encode(), "", "new, without roles: may do nothing yet")], [line(note, tone="dim")],
+        level=ActionClass.R1,
     )  # fmt: skip
 
 
 def user_delete(user: User, view: AccessView, me: str) -> WritePlan:
     blocked = "the user root cannot be deleted while authentication is on" if user.name == ROOT and view.enabled else ""
-    lines = [line("roles it has: ", (", ".join(user.roles) or "none").encode())]
+    has = f"with roles: {', '.join(user.roles)}" if user.roles else "without roles"
+    facts = [Fact("user", user.name.encode(), has.encode(), "deleted")]
+    lines = []
     if user.name == me:
         lines.append(line("this is the user you are logged in as", tone="warn"))
     if ROOT in user.roles and sum(ROOT in other.roles for other in view.users) == 1:
         lines.append(line("this is the last user with the role root", tone="warn"))
     return _plan(
-        "user delete", user.name, "UserDelete", f"user delete {shell_quote(user.name.encode())}", tuple(lines),
-        blocked=blocked,
+        "user delete", user.name, "UserDelete", f"user delete {shell_quote(user.name.encode())}", facts, lines,
+        blocked=blocked, undo=NO_PASSWORDS,
     )  # fmt: skip
 
 
@@ -283,7 +292,9 @@ def user_password(name: str) -> WritePlan:
     level = ActionClass.R4 if name == ROOT else ActionClass.R2
     return _plan(
         "user passwd", name, "UserChangePassword", f"user passwd {shell_quote(name.encode())}",
-        (line("running sessions with simple tokens of this user must log in again", tone="dim"),), level=level,
+        [Fact("password of", name.encode(), "the present one", "the one just typed")],
+        [line("running sessions with simple tokens of this user must log in again", tone="dim")], level=level,
+        undo=NO_PASSWORDS,
     )  # fmt: skip
 
 
@@ -291,7 +302,7 @@ def grant_role(user: str, role: str) -> WritePlan:
     return _plan(
         "grant role", user, "UserGrantRole",
         f"user grant-role {shell_quote(user.encode())} {shell_quote(role.encode())}",
-        (line("user ", user.encode(), " gets the role ", role.encode(), tone="add"),),
+        [Fact("user", user.encode(), "", f"has the role {role}".encode(), "add")],
     )  # fmt: skip
 
 
@@ -299,24 +310,26 @@ def revoke_role(user: str, role: str) -> WritePlan:
     return _plan(
         "revoke role", user, "UserRevokeRole",
         f"user revoke-role {shell_quote(user.encode())} {shell_quote(role.encode())}",
-        (line("user ", user.encode(), " loses the role ", role.encode(), tone="remove"),),
+        [Fact("user", user.encode(), f"has the role {role}".encode(), "without it", "remove")],
     )  # fmt: skip
 
 
 def role_add(name: str) -> WritePlan:
     return _plan(
         "role add", name, "RoleAdd", f"role add {shell_quote(name.encode())}",
-        (line("a new role without permissions"),), level=ActionClass.R1,
+        [Fact("role", name.encode(), "", "new, without permissions")], level=ActionClass.R1,
     )  # fmt: skip
 
 
 def role_delete(role: Role, view: AccessView) -> WritePlan:
     users = view.users_of(role.name)
     used_by = line("used by: ", (", ".join(users) or "nobody").encode(), tone="warn" if users else "plain")
+    facts = [Fact("role", role.name.encode(), f"with {counted(len(role.permissions), 'permission')}", "deleted")]
+    facts += [_permission(role.name, permission, has=True) for permission in role.permissions]
     blocked = "the role root cannot be deleted while authentication is on" if role.name == ROOT and view.enabled else ""
     return _plan(
         "role delete", role.name, "RoleDelete", f"role delete {shell_quote(role.name.encode())}",
-        (used_by,), blocked=blocked,
+        facts, [used_by], blocked=blocked, undo="etcd keeps no history of users and roles",
     )  # fmt: skip
 
 
@@ -330,27 +343,49 @@ def _range_words(key: bytes, end: bytes) -> tuple[str, str]:
     return "", shell_quote(key) + (f" {shell_quote(end)}" if end else "")
 
 
-def grant_permission(role: str, permission: Permission) -> WritePlan:
+def _permission(role: str, permission: Permission, *, has: bool) -> Fact:
+    """A permission that a role gets, or (``has``) loses."""
+    key, end = permission.key, permission.range_end
+    kind = range_kind(key, end)
+    what = f"{permission.type.name.lower()} on {kind}"
+    name = b" .. ".join((key, end)) if kind == "range" else b"" if kind == "everything" else key
+    before, after = ("granted", "revoked") if has else ("", "granted")
+    return Fact(f"role {role}: {what}", name, before, after, "remove" if has else "add")
+
+
+def _replaced(role: str, before: Permission, after: Permission) -> Fact:
+    """A grant on the very range of another one replaces it."""
+    kind = range_kind(after.key, after.range_end)
+    was, will = before.type.name.lower(), after.type.name.lower()
+    return Fact(f"role {role}: {kind}", after.key, was, will, "add")
+
+
+def grant_permission(role: Role, permission: Permission) -> WritePlan:
+    """A grant on a range that the role has a grant on already replaces it."""
     key, end = permission.key, permission.range_end
     words = permission.type.name.lower()
     flag, span = _range_words(key, end)
-    command = f"{flag}{shell_quote(role.encode())} {words} {span}"
-    lines = [line(f"{words} on {range_kind(key, end)} ", key, tone="add")]
-    if range_kind(key, end) == "range":
-        lines.append(line("  up to, and without, ", end, tone="add"))
-    lines += [line(warning, tone="warn") for warning in grant_warnings(key, end)]
-    return _plan("grant permission", role, "RoleGrantPermission", f"role grant-permission {command}", tuple(lines))
-
-
-def revoke_permission(role: str, permission: Permission) -> WritePlan:
-    key, end = permission.key, permission.range_end
-    flag, span = _range_words(key, end)
-    command = f"{flag}{shell_quote(role.encode())} {span}"
-    words = permission.type.name.lower()
+    command = f"{flag}{shell_quote(role.name.encode())} {words} {span}"
+    old = same_range(role, permission)
+    fact = _replaced(role.name, old, permission) if old is not None else _permission(role.name, permission, has=False)
+    lines = [line(warning, tone="warn") for warning in grant_warnings(key, end)]
     return _plan(
-        "revoke permission", role, "RoleRevokePermission", f"role revoke-permission {command}",
-        (line(f"{words} on {range_kind(key, end)} ", key, tone="remove"),),
-    )  # fmt: skip
+        "grant permission", role.name, "RoleGrantPermission", f"role grant-permission {command}", [fact], lines
+    )
+
+
+def same_range(role: Role, permission: Permission) -> Permission | None:
+    """The role's grant on exactly that range."""
+    wanted = (permission.key, permission.range_end)
+    return next((one for one in role.permissions if (one.key, one.range_end) == wanted), None)
+
+
+def revoke_permission(role: Role, permission: Permission) -> WritePlan:
+    key, end = permission.key, permission.range_end
+    flag, span = _range_words(key, end)
+    command = f"{flag}{shell_quote(role.name.encode())} {span}"
+    fact = _permission(role.name, permission, has=True)
+    return _plan("revoke permission", role.name, "RoleRevokePermission", f"role revoke-permission {command}", [fact])
 
 
 def enable_problem(view: AccessView) -> str:
@@ -366,10 +401,11 @@ def enable_problem(view: AccessView) -> str:
 def auth_enable(view: AccessView) -> WritePlan:
     return _plan(
         "auth enable", "auth enable", "AuthEnable", "auth enable",
-        (
+        [Fact("authentication", b"", "off" if view.enabled is False else "not known to be on", "on", "head")],
+        [
             line("from then on every call needs a login; anonymous programs stop working", tone="warn"),
             line("users without a role may do nothing", tone="dim"),
-        ),
+        ],
         level=ActionClass.R4, blocked=enable_problem(view),
     )  # fmt: skip
 
@@ -377,5 +413,6 @@ def auth_enable(view: AccessView) -> WritePlan:
 def auth_disable() -> WritePlan:
     return _plan(
         "auth disable", "auth disable", "AuthDisable", "auth disable",
-        (line("everyone can read and write everything", tone="warn"),), level=ActionClass.R4,
+        [Fact("authentication", b"", "on", "off", "head")],
+        [line("everyone can read and write everything", tone="warn")], level=ActionClass.R4,
     )  # fmt: skip

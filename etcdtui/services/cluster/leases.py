@@ -16,9 +16,10 @@ from itertools import pairwise
 
 from etcdtui.client import Client
 from etcdtui.core.errors import EtcdError, PermissionDenied
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, line
+from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan, line
 from etcdtui.core.ranges import ALL
 from etcdtui.core.types import LeaseTimeToLive
+from etcdtui.core.units import counted
 from etcdtui.core.value import record
 
 PARALLEL_READS = 8
@@ -27,9 +28,10 @@ ONE_SHOT_TTL = 600
 """Granted seconds from which a lease that was never seen renewed is called one-shot."""
 ROUNDING = 1.5
 """Seconds by which two answers about the time left may differ from the time that passed."""
+MOST_TTL = 9_000_000_000
+"""Seconds; the server takes no more (``lessor.go``, etcd 3.4 to 3.7)."""
 SCAN_KEYS = 10_000
 """Keys read to find leases where listing them is not allowed."""
-KEYS_SHOWN = 200
 
 
 class LeaseState(Enum):
@@ -197,22 +199,23 @@ def grant_plan(ttl: int) -> WritePlan:
         target=f"{ttl}s".encode(),
         action_class=ActionClass.R1,
         scope=Scope(frozenset({"Lease/LeaseGrant"}), leases=None),
-        lines=(
-            line(f"a new lease of {ttl} seconds, without keys"),
-            line("the server raises it to its minimum (2 s by default)", tone="dim"),
-        ),
+        facts=(Fact("a new lease", b"", "", f"of {ttl} seconds, without keys"),),
+        lines=(line("the server raises it to its minimum (2 s by default)", tone="dim"),),
         etcdctl=f"etcdctl lease grant {ttl}",
         changes=0,
+        blocked="" if 0 < ttl <= MOST_TTL else f"a lease lives from 1 to {MOST_TTL:,} seconds",
     )
 
 
 def keep_alive_plan(row: LeaseRow) -> WritePlan:
+    left = "" if row.ttl is None else f"{row.ttl} s left"
     return WritePlan(
         action="lease keep-alive",
         target=lease_hex(row.id).encode(),
         action_class=ActionClass.R1,
         scope=Scope(frozenset({"Lease/LeaseKeepAlive"}), leases=frozenset({row.id})),
-        lines=(line(f"renews the lease once: its clock starts again at {row.granted} s"),),
+        facts=(Fact("lease", lease_hex(row.id).encode(), left, f"{row.granted} s left"),),
+        lines=(line("renews the lease once: its clock starts again"),),
         etcdctl=f"etcdctl lease keep-alive --once {lease_hex(row.id)}",
         changes=0,
     )
@@ -221,21 +224,22 @@ def keep_alive_plan(row: LeaseRow) -> WritePlan:
 def revoke_plan(row: LeaseRow) -> WritePlan:
     """Revoking deletes every attached key at one revision; etcd has no condition to send with it."""
     keys = row.keys
-    shown = keys[:KEYS_SHOWN] if keys else ()
-    lines = [line("these keys are deleted with it:" if keys else "no key is attached to it", tone="head")]
-    lines += [line("  ", key, tone="remove") for key in shown]
+    lease = Fact("lease", lease_hex(row.id).encode(), f"granted {row.granted} s", "ended")
     if keys is None:
-        lines = [line("the attached keys may not be read: what is deleted is not known", tone="warn")]
-    elif len(keys) > len(shown):
-        lines.append(line(f"  … {len(keys) - len(shown)} more", tone="dim"))
-    lines.append(line("there is no compare-and-swap for a revoke: the keys were read just now", tone="dim"))
+        attached = Fact("its keys", b"", "", "may not be read: what is deleted is not known", "warn")
+    elif keys:
+        attached = Fact("its keys", b"", counted(len(keys), "key"), "deleted with it", "head")
+    else:
+        attached = Fact("its keys", b"", "", "no key is attached to it", "head")
     return WritePlan(
         action="lease revoke",
         target=lease_hex(row.id).encode(),
         action_class=ActionClass.R2,
         scope=Scope(frozenset({"Lease/LeaseRevoke"}), leases=frozenset({row.id})),
         target_word=lease_hex(row.id),
-        lines=tuple(lines),
+        facts=(lease, attached),
+        listing=tuple(line("  ", key, tone="remove") for key in keys or ()),
+        lines=(line("there is no compare-and-swap for a revoke: the keys were read just now", tone="dim"),),
         etcdctl=f"etcdctl lease revoke {lease_hex(row.id)}",
         keys=keys or (),
         changes=len(keys or ()),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from etcdtui.client import Client
 from etcdtui.core.errors import EtcdError
-from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, line
+from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, WritePlan, line
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.types import Alarm, AlarmType, HashKV
 from etcdtui.core.units import format_size
@@ -17,6 +17,7 @@ from etcdtui.services.cluster.view import ClusterView, MemberRow
 LAG_LIMIT = 1_000
 """Raft entries behind the leader above which a member must not become one."""
 DISARM_SHARE = 0.8
+PROMOTES = "etcd before 3.5.31 and 3.6.12 makes a learner a voter by this"
 
 
 async def read_alarms(client: Client) -> tuple[tuple[Alarm, ...] | None, str]:
@@ -47,6 +48,11 @@ class HashCheck:
             return "DIFFERS"
         return "equal" if len(groups) == 1 else "not comparable: members are compacted at different revisions"
 
+    @property
+    def differs(self) -> bool:
+        """The members hold different data."""
+        return self.verdict == "DIFFERS"
+
 
 async def check_hashes(client: Client, view: ClusterView) -> HashCheck:
     """Hash the key space of every member at the lowest revision that all have reached.
@@ -74,7 +80,8 @@ def _plan(
     target: str,
     rpc: str,
     etcdctl: str,
-    lines: list[PlanLine],
+    facts: Sequence[Fact],
+    lines: Sequence[PlanLine],
     *,
     level: ActionClass = ActionClass.R3,
     member: int | None = None,
@@ -88,6 +95,7 @@ def _plan(
         action_class=level,
         scope=Scope(frozenset({rpc}), members=None if member is None else frozenset({member})),
         target_word=word or target,
+        facts=tuple(facts),
         lines=tuple(lines),
         etcdctl=f"etcdctl {etcdctl}",
         changes=0,
@@ -105,12 +113,10 @@ def move_leader_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     elif row.lag is not None and row.lag > LAG_LIMIT:
         blocked = f"the member is {row.lag} entries behind; the limit is {LAG_LIMIT}"
     leader = view.leader
-    lines = [
-        line("from ", (leader.name if leader else "?").encode(), " to ", row.name.encode()),
-        line("one election: requests are retried, leases start their clocks again", tone="dim"),
-    ]
+    facts = [Fact("leader", b"", (leader.name if leader else "?").encode(), row.name.encode())]
+    lines = [line("one election: requests are retried, leases start their clocks again", tone="dim")]
     return _plan(
-        "move leader", row.name, "Maintenance/MoveLeader", f"move-leader {row.member.id:x}", lines,
+        "move leader", row.name, "Maintenance/MoveLeader", f"move-leader {row.member.id:x}", facts, lines,
         member=row.member.id, blocked=blocked,
     )  # fmt: skip
 
@@ -124,16 +130,18 @@ def remove_plan(view: ClusterView, row: MemberRow) -> WritePlan:
         blocked = "this is the only voting member"
     elif after.spare < 0:
         blocked = f"the rest would have no quorum: {after.up} of {after.voters} up, {after.needed} needed"
+    facts = [
+        Fact("member", row.name.encode(), f"{row.role}, {'answers now' if row.up else 'does not answer'}", "removed"),
+        Fact("voters", b"", f"{before.voters}, {before.up} up", f"{after.voters}, {after.up} up", "warn"),
+        Fact("quorum", b"", before.words(), after.words(), "warn"),
+    ]
     lines = [
-        line(f"before  {before.voters} voters, {before.up} up: {before.words()}"),
-        line(f"after   {after.voters} voters, {after.up} up: {after.words()}", tone="warn"),
-        line("the member " + ("answers now" if row.up else "does not answer"), tone="dim"),
         line("its process ends by itself; its data must be wiped before it can join again", tone="dim"),
     ]
     if row.role == "LEADER":
         lines.append(line("it is the leader: move the leadership first for a softer landing", tone="warn"))
     return _plan(
-        "member remove", row.name, "Cluster/MemberRemove", f"member remove {row.member.id:x}", lines,
+        "member remove", row.name, "Cluster/MemberRemove", f"member remove {row.member.id:x}", facts, lines,
         level=ActionClass.R4, member=row.member.id, blocked=blocked, undo="the member's data is given up",
     )  # fmt: skip
 
@@ -163,16 +171,19 @@ def add_plan(view: ClusterView, name: str, peer_urls: tuple[str, ...], *, learne
     blocked = why_no_add(view)
     if not blocked and learner and view.learners:
         blocked = "there is a learner already; promote or remove it first"
-    voters = view.quorum.voters + (not learner)
-    lines = [
-        line("as a learner: it does not vote until it is promoted" if learner else "as a voting member at once"),
-        line(f"the majority needed is then {voters // 2 + 1} of {voters}"),
-    ]
-    flag = " --learner" if learner else ""
+    now = view.quorum.voters
+    voters = now + (not learner)
     urls = ",".join(peer_urls)
+    facts = [
+        Fact("member", name.encode(), "", "a learner" if learner else "a voting member at once"),
+        Fact("its peer URLs", b"", "", urls.encode()),
+        Fact("majority needed", b"", f"{now // 2 + 1} of {now}", f"{voters // 2 + 1} of {voters}"),
+    ]
+    lines = [line("a learner does not vote until it is promoted", tone="dim")] if learner else []
+    flag = " --learner" if learner else ""
     return _plan(
         "member add", name, "Cluster/MemberAdd",
-        f"member add {shell_quote(name.encode())} --peer-urls={shell_quote(urls.encode())}{flag}", lines,
+        f"member add {shell_quote(name.encode())} --peer-urls={shell_quote(urls.encode())}{flag}", facts, lines,
         blocked=blocked, word=name,
     )  # fmt: skip
 
@@ -190,13 +201,12 @@ def add_environment(view: ClusterView, name: str, peer_urls: tuple[str, ...]) ->
 
 
 def update_plan(row: MemberRow, peer_urls: tuple[str, ...]) -> WritePlan:
-    lines = [
-        line("from ", ", ".join(row.member.peer_urls).encode(), tone="remove"),
-        line("to   ", ", ".join(peer_urls).encode(), tone="add"),
-    ]
+    before, after = (", ".join(urls).encode() for urls in (row.member.peer_urls, peer_urls))
+    facts = [Fact("peer URLs of", row.name.encode(), before, after)]
+    lines = [line(PROMOTES, tone="warn")] if row.member.is_learner else []
     return _plan(
         "member update", row.name, "Cluster/MemberUpdate",
-        f"member update {row.member.id:x} --peer-urls={shell_quote(','.join(peer_urls).encode())}", lines,
+        f"member update {row.member.id:x} --peer-urls={shell_quote(','.join(peer_urls).encode())}", facts, lines,
         member=row.member.id,
     )  # fmt: skip
 
@@ -205,7 +215,7 @@ def promote_plan(row: MemberRow) -> WritePlan:
     lag = "not known" if row.lag is None else f"{row.lag} entries"
     return _plan(
         "member promote", row.name, "Cluster/MemberPromote", f"member promote {row.member.id:x}",
-        [line(f"it is behind the leader by: {lag}"), line("from then on it votes", tone="dim")],
+        [Fact("member", row.name.encode(), f"{row.role}, behind the leader by: {lag}", "a voting member")], (),
         member=row.member.id, blocked="" if row.member.is_learner else "only a learner can be promoted",
     )  # fmt: skip
 
@@ -215,13 +225,14 @@ def defrag_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     gain = format_size(max(0, status.db_size - status.db_size_in_use)) if status else "?"
     others_away = away(other for other in view.rows if other is not row)
     blocked = f"{others_away}: defragmenting would take another member away" if others_away else ""
+    size = f"{format_size(status.db_size) if status else '?'}, {row.role}"
+    facts = [Fact("database of", row.name.encode(), size, f"at least {gain} less")]
     lines = [
-        line(f"{row.role}, database {format_size(status.db_size) if status else '?'}, frees at least {gain}"),
         line("reads and writes on this member stop while it runs; giving up here does not stop it", tone="warn"),
     ]
     return _plan(
         "defrag", row.name, "Maintenance/Defragment",
-        f"--endpoints={shell_quote(row.endpoint.encode())} defrag", lines, blocked=blocked,
+        f"--endpoints={shell_quote(row.endpoint.encode())} defrag", facts, lines, blocked=blocked,
     )  # fmt: skip
 
 
@@ -229,14 +240,14 @@ def compact_plan(view: ClusterView, revision: int, keep: int) -> WritePlan:
     current = view.health.revision
     kept = current - revision
     level = ActionClass.R4 if kept < keep else ActionClass.R3
+    facts = [Fact("history", b"", f"up to revision {current}", f"the last {kept} revisions, from {revision} on")]
     lines = [
-        line(f"now at revision {current}, compact to {revision}: the last {kept} revisions stay"),
         line("history below it and watches from it are gone for ever", tone="warn"),
     ]
     blocked = "" if 0 < revision <= current else f"the revision must be between 1 and {current}"
     return _plan(
-        "compact", str(revision), "KV/Compact", f"compact --physical {revision}", lines, level=level, blocked=blocked,
-        undo="what is compacted is gone",
+        "compact", str(revision), "KV/Compact", f"compact --physical {revision}", facts, lines, level=level,
+        blocked=blocked, undo="what is compacted is gone",
     )  # fmt: skip
 
 
@@ -250,11 +261,13 @@ def disarm_plan(view: ClusterView, alarm: Alarm) -> WritePlan:
         blocked = "compare the members' hashes and replace the odd one out; disarming would hide the damage"
     elif status and quota and status.db_size > DISARM_SHARE * quota:
         blocked = f"the database is still {format_size(status.db_size)} of {format_size(quota)}: compact and defragment"
+    facts = [
+        Fact(f"alarm {alarm.type.name} of", (row.name if row else f"{alarm.member_id:x}").encode(), "raised", "cleared")
+    ]
     lines = [
-        line(f"{alarm.type.name} raised by ", (row.name if row else f"{alarm.member_id:x}").encode()),
         line("it comes back with the next write if the database is still over its quota", tone="dim"),
     ]
     return _plan(
-        "alarm disarm", alarm.type.name, "Maintenance/Alarm", "alarm disarm", lines, member=alarm.member_id,
+        "alarm disarm", alarm.type.name, "Maintenance/Alarm", "alarm disarm", facts, lines, member=alarm.member_id,
         blocked=blocked,
     )  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from etcdtui.core.errors import EtcdError
-from etcdtui.core.plan import ActionClass, Scope, WritePlan
+from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan
 from etcdtui.core.types import SavedSnapshot
 from etcdtui.core.units import format_size
-from etcdtui.services.writing.writes import Writes, error_words
+from etcdtui.services.writing.run import on_record
+from etcdtui.services.writing.writes import Writes
 
 CUT = "cut short, no file is left"
 
@@ -18,22 +18,21 @@ async def save_snapshot(
     writes: Writes, path: Path, endpoint: str | None = None, on_progress: Callable[[int, int], None] | None = None
 ) -> SavedSnapshot:
     """Save a verified snapshot of ``endpoint`` (``None``: any member) as a 0600 file; raises ``EtcdError``."""
-    started = writes.clock()
+    target = str(path).encode("utf-8", "surrogateescape")
     plan = WritePlan(
         action="snapshot save",
-        target=str(path).encode("utf-8", "surrogateescape"),
+        target=target,
         action_class=ActionClass.R3,
         scope=Scope(frozenset()),
         condition=f"read from {endpoint}" if endpoint else "",
+        facts=(Fact("database of", (endpoint or "any member").encode(), "", target),),
         changes=0,
     )
-    try:
-        saved = await writes.client.maintenance.save_snapshot(path, endpoint, on_progress)
-    except EtcdError as error:
-        await writes.record(plan, (), error_words(error), started)
-        raise
-    except BaseException:
-        await writes.record(plan, (), CUT, started)
-        raise
-    await writes.record(plan, (), f"ok, {format_size(saved.size)}, sha256 {saved.sha256[:16]}", started)
-    return saved
+
+    async def save() -> SavedSnapshot:
+        return await writes.client.maintenance.save_snapshot(path, endpoint, on_progress)
+
+    def words(saved: SavedSnapshot) -> str:
+        return f"ok, {format_size(saved.size)}, sha256 {saved.sha256[:16]}"
+
+    return await on_record(writes, plan, save, words, CUT)

@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.core.search import globs_below
 from etcdtui.core.value import Value
+from etcdtui.services import cluster
 from etcdtui.services.cluster.health import ClusterHealth, HealthMonitor, State
+from etcdtui.services.cluster.view import view_of
 from etcdtui.services.reads.reading import Reads
 from etcdtui.services.writing.audit import Audit
 from etcdtui.services.writing.guard import Guard, policy_of
@@ -152,6 +155,23 @@ class Session:
             version=lambda: self.health.version,
             most_keys=lambda: self.health.most_keys,
         )
+
+    @cached_property
+    def admin(self) -> cluster.Admin:
+        """Every action on leases, members, upkeep, users and roles."""
+        return cluster.Admin(self.client, lambda: view_of(self.health), self.profile.auth.user or "")
+
+    @cached_property
+    def cluster(self) -> cluster.ClusterReads:
+        """What is read of leases, members, users and roles."""
+        profile = self.profile
+        return cluster.ClusterReads(self.client, profile.auth.user or "", profile.namespace.encode())
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown: the password and the token of the connection."""
+        options = self.client.options
+        return tuple(text for text in (options.password, options.token) if text)
 
     @property
     def health(self) -> ClusterHealth:

@@ -19,18 +19,21 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
 from etcdtui.core.int64 import int64
 from etcdtui.core.tasks import awaited
+from etcdtui.core.plan import Fact
 from etcdtui.core.value import Value, record
 
 MEMORY_LIMIT = 1000
 """Records kept in memory."""
 TARGETS_LIMIT = 20
 """Keys named in one record; the count tells the rest."""
+FACTS_LIMIT = 50
+"""Facts in one record: a transaction has one for each operation."""
 COMMAND_TIMEOUT = 10.0
 OLDER_PAGE = 200
 """Records of earlier runs read at once."""
@@ -67,10 +70,11 @@ class AuditRecord(Value):
     dry: bool = False
     undo_of: str = ""
     namespace: str = ""
+    facts: tuple[Fact, ...] = ()
 
     def to_json(self) -> str:
         """One line without the line end; ASCII only."""
-        fields = {
+        fields: dict[str, object] = {
             "id": self.id,
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.time)),
             "os_user": self.os_user,
@@ -93,6 +97,8 @@ class AuditRecord(Value):
         }
         if self.namespace:
             fields["namespace"] = self.namespace
+        if self.facts:
+            fields["facts"] = [_fact_fields(fact) for fact in self.facts[:FACTS_LIMIT]]
         return json.dumps(fields, separators=(",", ":"))
 
 
@@ -121,9 +127,24 @@ def from_json(raw: bytes) -> AuditRecord | None:
             dry=bool(data["dry"]),
             undo_of=str(data["undo_of"]),
             namespace=str(data.get("namespace", "")),
+            facts=tuple(map(_fact, data.get("facts", [])[:FACTS_LIMIT])),
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error):
         return None
+
+
+def _fact_fields(fact: Fact) -> dict[str, str | dict[str, str]]:
+    found: dict[str, str | dict[str, str]] = {"what": fact.what} if fact.what else {}
+    for name, part in (("name", fact.name), ("before", fact.before), ("after", fact.after)):
+        if part:
+            found[name] = text_or_b64(part) if isinstance(part, bytes) else part
+    return found
+
+
+def _fact(data: dict[str, str | dict[str, str]]) -> Fact:
+    """Nothing of a file is ours any more: all of it but the kind of thing is bytes until it is shown."""
+    name, before, after = (_bytes(data.get(part, "")) for part in ("name", "before", "after"))
+    return Fact(str(data.get("what", "")), name, before, after)
 
 
 def _bytes(text: str | dict[str, str]) -> bytes:
@@ -188,8 +209,9 @@ class Audit:
         undo_of: str = "",
         cluster_id: int = 0,
         endpoint: str = "",
+        facts: tuple[Fact, ...] = (),
     ) -> AuditRecord:
-        """A record with who, when and where filled in; values are hashed here and forgotten."""
+        """A record with who, when and where filled in; values are hashed here or left out, and forgotten."""
         return AuditRecord(
             id=f"{int(self.now() * 1000):x}-{os.getpid():x}-{next(self._ids)}",
             time=self.now(),
@@ -211,6 +233,7 @@ class Audit:
             duration=duration,
             dry=dry,
             undo_of=undo_of,
+            facts=tuple(replace(fact, shown=()) for fact in facts[:FACTS_LIMIT]),
         )
 
     async def add(self, record: AuditRecord) -> None:

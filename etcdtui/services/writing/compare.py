@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
-from etcdtui.core.steps import Group, Step, pack, scope_ranges
+from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan, last_segment, line
+from etcdtui.core.steps import Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.value import record
 from etcdtui.services.values.kubernetes import MAGIC_BYTES
+from etcdtui.services.writing.run import StepsWrite
 from etcdtui.services.writing.transfer import Export
 
 SHOWN_KEYS = 1000
@@ -50,7 +51,7 @@ def counts(rows: Iterable[DiffRow]) -> dict[str, int]:
     return out
 
 
-def plan_copy(rows: Sequence[DiffRow], right_prefix: bytes) -> tuple[WritePlan, tuple[Group, ...]]:
+def plan_copy(rows: Sequence[DiffRow], right_prefix: bytes) -> StepsWrite:
     """Copy the left side of the chosen rows to the right prefix; nothing on the right is deleted, leases stay."""
     steps: list[Step] = []
     for row in rows:
@@ -59,14 +60,15 @@ def plan_copy(rows: Sequence[DiffRow], right_prefix: bytes) -> tuple[WritePlan, 
             steps.append(Step(key, row.right, row.left.value, keep_lease=row.right is not None))
     groups = tuple((s,) for s in steps)
     new = sum(s.before is None for s in steps)
+    facts = (Fact("keys below", right_prefix or b"everything", "", f"{new} new, {len(steps) - new} changed", "head"),)
     lines = [
-        line(f"{new} new keys and {len(steps) - new} changed ones under ", right_prefix, tone="head"),
         line("guarded: every key on the right is still as compared, else it is not written"),
         line("new keys get no lease, changed ones keep theirs"),
-    ]  # fmt: skip
+    ]
     if len(pack(groups)) > 1:
         lines.append(line(f"{len(pack(groups))} transactions: not atomic as a whole", tone="warn"))
     plan = WritePlan(
+        facts=facts,
         action="copy differences",
         listing=tuple(line("+ " if s.before is None else "~ ", s.key, tone="add") for s in steps[:SHOWN_KEYS]),
         target=right_prefix,
@@ -81,4 +83,4 @@ def plan_copy(rows: Sequence[DiffRow], right_prefix: bytes) -> tuple[WritePlan, 
         size=sum(s.size for s in steps),
         blocked="" if steps else "nothing to copy",
     )
-    return plan, groups
+    return StepsWrite(plan, groups)

@@ -7,25 +7,27 @@ preview at R. Above ``ATOMIC_KEYS`` or ``ATOMIC_BYTES`` it runs in pages, each g
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from etcdtui.client import Compare, Op
 from etcdtui.core.errors import EtcdError, NoSpace
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, WritePlan, last_segment, line
 from etcdtui.core.ranges import next_key, prefix_range
 from etcdtui.core.steps import Step, pack
 from etcdtui.core.types import DeleteResult, KeyValue, TxnResult
-from etcdtui.core.units import format_size
+from etcdtui.core.units import counted, format_size
 from etcdtui.core.value import Value
 from etcdtui.services.values.kubernetes import MAGIC_BYTES, is_kubernetes, kubectl_hint, other_owner
 from etcdtui.services.values.valuediff import NOTHING, Hiding
 from etcdtui.services.values.valuediff import preview as preview_of
+from etcdtui.services.writing.committing import Refused, Unknown
 from etcdtui.services.writing.etcdctl import del_command, steps_command
 from etcdtui.services.writing.guard import Guard
+from etcdtui.services.writing.run import DryRun, Progress, Report, StepsWrite, Write
 from etcdtui.services.writing.trash import Trash
-from etcdtui.services.writing.writes import CUT_SHORT, BatchReport, Writes, error_words
+from etcdtui.services.writing.writes import Writes
 
 DELETING = frozenset({"KV/Txn", "KV/DeleteRange"})
 """A transaction, and for a full database that refuses transactions the plain delete."""
@@ -78,17 +80,40 @@ async def preview_prefix(writes: Writes, prefix: bytes) -> Preview:
     return await preview(writes, *prefix_range(prefix))
 
 
-def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None, hidden: Hiding = NOTHING) -> WritePlan:
+class ListedDelete(StepsWrite):
+    """Delete keys one by one that are known; before-images of more than one go to the trash first."""
+
+    def __init__(self, plan: WritePlan, kvs: Sequence[KeyValue], trash: Trash | None = None) -> None:
+        super().__init__(plan, [(Step(kv.key, kv, None),) for kv in kvs])
+        self._trash = trash if len(kvs) > 1 else None
+        self._path = self._trash.path_for(max(kv.mod_revision for kv in kvs)) if self._trash else None
+
+    @property
+    def trash(self) -> Path | None:
+        return self._path
+
+    async def prepare(self, writes: Writes) -> None:
+        if self._trash is not None and self._path is not None:
+            kvs = [step.before for step in self.steps if step.before is not None]
+            cluster, target = writes.guard.cluster_id, self.plan.target
+            await asyncio.to_thread(self._trash.put, self._path, kvs, cluster_id=cluster, revision=0, prefix=target)
+
+
+def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None, hidden: Hiding = NOTHING) -> ListedDelete:
     """Delete one key if it is still what was seen."""
     lines = [
-        line(f"{format_size(len(kv.value))}, ver {kv.version}, mod {kv.mod_revision}", tone="head"),
         line("- ", preview_of(kv.value, hidden), tone="remove"),
         line(f"lease {kv.lease:x}" + (f" (TTL {ttl}s)" if ttl is not None else "") if kv.lease else "no lease"),
         line("whoever watches it sees a DELETE; etcd does not tell who watches", tone="dim"),
         line(f"condition: still at rev {kv.mod_revision}, else nothing is deleted"),
     ]
     lines += _owner_lines(guard.whole(kv.key), kv.value)
-    return WritePlan(
+    plan = WritePlan(
+        facts=(
+            Fact(
+                "key", b"", f"{format_size(len(kv.value))}, ver {kv.version}, mod {kv.mod_revision}", "deleted", "head"
+            ),
+        ),
         action="delete key",
         target=kv.key,
         action_class=ActionClass.R2,
@@ -100,6 +125,7 @@ def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None, hidde
         keys=(kv.key,),
         values=((kv.key, kv.value[:MAGIC_BYTES]),),
     )
+    return ListedDelete(plan, [kv])
 
 
 def _owner_lines(key: bytes, value: bytes) -> list[PlanLine]:
@@ -115,42 +141,73 @@ def _owner_lines(key: bytes, value: bytes) -> list[PlanLine]:
     return [line(f"{owner.name} manages this key. {owner.advice}", tone="warn")] if owner else []
 
 
-def plan_delete_keys(guard: Guard, kvs: Sequence[KeyValue]) -> WritePlan:
-    """Delete marked keys, each only if it is still what was seen."""
-    batches = pack([(Step(kv.key, kv, None),) for kv in kvs])
+class Marked(Value):
+    """A thing that a person marked: a key, or a folder with all that it holds."""
+
+    path: bytes
+    kvs: tuple[KeyValue, ...]
+    folder: bool = False
+
+
+def plan_delete_keys(guard: Guard, marked: Sequence[Marked], trash: Trash | None = None) -> ListedDelete:
+    """Delete what is marked, each key only if it is still what was seen; everything marked is named."""
+    found = {kv.key: kv for one in marked for kv in one.kvs}
+    kvs = [found[key] for key in sorted(found)]
     over = len(kvs) > guard.policy.delete_keys
-    return WritePlan(
-        action="delete keys",
-        target=kvs[0].key if kvs else b"",
+    names = tuple(one.path for one in marked)
+    first = names[0] if names else b""
+    facts = [Fact("", b"", _count(kvs, guard), "deleted", "head")]
+    if any(one.folder for one in marked):
+        kind = {True: "folder", False: "key"}
+        facts += [Fact(kind[one.folder], one.path, _keys(len(one.kvs)), "deleted", "remove") for one in marked]
+    plan = WritePlan(
+        action=f"delete {counted(len(names), 'marked thing')}" if len(names) > 1 else "delete keys",
+        target=first,
+        named=names,
+        facts=tuple(facts),
         action_class=ActionClass.R4 if over else ActionClass.R2,
         scope=Scope(DELETING, deletes=tuple((kv.key, b"") for kv in kvs)),
-        target_word=escape_key(last_segment(kvs[0].key)) if kvs else "",
-        lines=(*_count_lines(kvs, over, guard), *_atomic_lines(len(batches)),
+        target_word=escape_key(last_segment(first)),
+        lines=(*_over_lines(over, guard), *_atomic_lines(len(pack([(Step(kv.key, kv, None),) for kv in kvs]))),
                line("guarded: each key only if it is still as seen")),
         listing=_key_lines(kvs),
         condition="mod(key) = seen",
-        etcdctl="\n".join(del_command(kv.key, namespace=guard.policy.namespace) for kv in kvs[:128]),
+        etcdctl="\n".join(_del_of(one, guard.policy.namespace) for one in marked),
         keys=tuple(kv.key for kv in kvs),
         values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv in kvs),
         changes=len(kvs),
-        blocked=_protected(guard, kvs),
+        blocked=_protected(guard, kvs) or ("" if kvs else "none of the marked keys exists any more"),
     )  # fmt: skip
+    return ListedDelete(plan, kvs, trash)
 
 
-def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | None) -> WritePlan:
+def _del_of(one: Marked, namespace: bytes) -> str:
+    return del_command(*(prefix_range(one.path) if one.folder else (one.path, b"")), namespace=namespace)
+
+
+def _keys(count: int) -> str:
+    return counted(count, "key")
+
+
+def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Trash | None = None) -> RangeDelete:
     """Delete everything in a previewed range; ``label`` is what the person asked for (the prefix)."""
+    path = trash.path_for(found.revision) if trash is not None else None
     whole = found.key in (b"", b"\0") and found.end == b"\0"
     prefix = not whole and (found.key, found.end) == prefix_range(label)
     label = b"" if whole else label
     over = len(found.kvs) > guard.policy.delete_keys
     pages = -(-len(found.kvs) // PAGE_KEYS) if found.paged else 1
-    lines = _count_lines(found.kvs, over, guard, found.revision)
+    lines = _over_lines(over, guard)
     lines += _reach_lines(found, label) if prefix else []
-    if trash is not None:
-        lines.append(line("before-images: saved to ", str(trash)))
+    if path is not None:
+        lines.append(line("before-images: saved to ", str(path)))
     lines.append(line(f"guarded: nothing is deleted if any key changed since rev {found.revision}"))
     lines += _atomic_lines(pages)
-    return WritePlan(
+    kind, name = ("prefix", label) if prefix else ("range", b" .. ".join((found.key, found.end)))
+    if whole:
+        kind, name = "every key", b""
+    plan = WritePlan(
+        facts=(Fact(kind, name, _count(found.kvs, guard, found.revision), "deleted", "head"),),
         action="delete every key" if whole else "delete prefix" if prefix else "delete range from",
         target=label,
         action_class=ActionClass.R4 if over or whole or not label.strip(b"/") else ActionClass.R2,
@@ -165,6 +222,7 @@ def plan_delete_range(guard: Guard, found: Preview, label: bytes, trash: Path | 
         changes=len(found.kvs),
         blocked=_protected(guard, found.kvs) or ("" if found.kvs else "there is no key in it"),
     )
+    return RangeDelete(plan, found, trash, path)
 
 
 def _reach_lines(found: Preview, prefix: bytes) -> list[PlanLine]:
@@ -175,16 +233,17 @@ def _reach_lines(found: Preview, prefix: bytes) -> list[PlanLine]:
     return [] if beside is None else [line("it ends inside of a name: this goes too: ", beside, tone="warn")]
 
 
-def _count_lines(kvs: Sequence[KeyValue], over: bool, guard: Guard, revision: int = 0) -> list[PlanLine]:
+def _count(kvs: Sequence[KeyValue], guard: Guard, revision: int = 0) -> str:
     size = sum(len(kv.key) + len(kv.value) for kv in kvs)
     leased = sum(bool(kv.lease) for kv in kvs)
     kubernetes = sum(is_kubernetes(guard.whole(kv.key), kv.value[:MAGIC_BYTES]) for kv in kvs)
     at = f", read at rev {revision}" if revision else ""
-    lines = [line(f"{len(kvs)} keys, {format_size(size)}{at}     {leased} have a lease     {kubernetes} kubernetes",
-                  tone="head")]  # fmt: skip
-    if over:
-        lines.append(line(f"more than this profile's limit of {guard.policy.delete_keys} keys", tone="warn"))
-    return lines
+    return f"{_keys(len(kvs))}, {format_size(size)}{at}, {leased} with a lease, {kubernetes} kubernetes"
+
+
+def _over_lines(over: bool, guard: Guard) -> list[PlanLine]:
+    limit = guard.policy.delete_keys
+    return [line(f"more than this profile's limit of {limit} keys", tone="warn")] if over else []
 
 
 def _key_lines(kvs: Sequence[KeyValue]) -> tuple[PlanLine, ...]:
@@ -207,75 +266,56 @@ def _protected(guard: Guard, kvs: Sequence[KeyValue]) -> str:
     return f"{len(hits)} protected keys inside, the first is {escape_key(hits[0])}: {guard.key_refusal(hits[0])}"
 
 
-class Deleted(Value):
-    """``count`` keys went; ``changed`` says that a key was written since the preview, so (the rest) did not go."""
+class RangeDelete(Write):
+    """Delete a range if nothing in it was written since the preview; a large one in pages, each guarded."""
 
-    count: int
-    revision: int = 0
-    changed: bool = False
-    pages_left: int = 0
-    unknown: str = ""
-    dry: bool = False
+    def __init__(self, plan: WritePlan, found: Preview, trash: Trash | None, path: Path | None) -> None:
+        self.plan = plan
+        self.found = found
+        self._trash = trash
+        self._path = path
 
+    @property
+    def trash(self) -> Path | None:
+        return self._path
 
-async def delete_keys(
-    writes: Writes, plan: WritePlan, kvs: Sequence[KeyValue], trash: Trash | None = None
-) -> BatchReport:
-    """Run ``plan_delete_key`` or ``plan_delete_keys``; more than one key goes to the trash first."""
-    path = None
-    if trash is not None and len(kvs) > 1:
-        path = trash.path_for(max(kv.mod_revision for kv in kvs))
-        await asyncio.to_thread(
-            trash.put, path, kvs, cluster_id=writes.guard.cluster_id, revision=0, prefix=plan.target
-        )
-    return await writes.apply_batches(plan, [(Step(kv.key, kv, None),) for kv in kvs], trash=path)
+    async def try_out(self, writes: Writes) -> DryRun:
+        if not await untouched(writes, self.found):
+            return DryRun(False, f"a key changed since rev {self.found.revision}: nothing would be deleted")
+        return DryRun(True, f"every condition holds now: THEN would run, {self.plan.changes} changes")
 
+    async def prepare(self, writes: Writes) -> None:
+        await self._keep(self.found.kvs)
 
-async def delete_range(
-    writes: Writes,
-    plan: WritePlan,
-    found: Preview,
-    trash: Trash | None = None,
-    trash_path: Path | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Deleted:
-    """Run ``plan_delete_range``: before-images to the trash, then the guarded delete or its pages."""
-    started = writes.clock()
-    if writes.guard.dry_run:
-        await writes.record(plan, (), "dry: THEN", started, dry=True)
-        return Deleted(0, dry=True)
-    if trash is not None and trash_path is not None:
-        await asyncio.to_thread(
-            trash.put, trash_path, found.kvs, cluster_id=found.cluster_id, revision=found.revision, prefix=plan.target
-        )
-    gone: list[tuple[KeyValue, int]] = []
-    result = Deleted(0)
-    pages = _pages(found)
-    try:
-        with writes.guard.permit(plan):
-            for number, (key, end, kvs) in enumerate(pages):
-                part = await _delete_page(writes, key, end, kvs, found.revision, gone)
-                stop = part.changed or bool(part.unknown)
-                left = len(pages) - number - (0 if stop else 1)
-                result = Deleted(len(gone), part.revision or result.revision, part.changed, left, part.unknown)
-                if stop:
-                    break
-                if on_progress:
-                    on_progress(len(gone), len(found.kvs))
-    except EtcdError as error:
-        await writes.record(plan, (), error_words(error), started, changes=len(gone))
-        _remember(writes, plan, gone, trash_path, "")
-        raise
-    except BaseException:
-        await writes.record(plan, (), CUT_SHORT, started, changes=len(gone))
-        _remember(writes, plan, gone, trash_path, "")
-        raise
-    words = "UNKNOWN" if result.unknown else "CONFLICT" if result.changed and not gone else f"rev {result.revision}"
-    record = await writes.record(plan, (), words, started, revision=result.revision, changes=len(gone))
-    if trash is not None and trash_path is not None and len(gone) != len(found.kvs) and not result.unknown:
-        await _rewrite(trash, trash_path, [kv for kv, _ in gone], found, plan)
-    _remember(writes, plan, gone, trash_path, record.id)
-    return result
+    async def _keep(self, kvs: Sequence[KeyValue]) -> None:
+        found = self.found
+        if self._trash is not None and self._path is not None:
+            await asyncio.to_thread(
+                self._trash.put,
+                self._path,
+                kvs,
+                cluster_id=found.cluster_id,
+                revision=found.revision,
+                prefix=self.plan.target,
+            )
+
+    async def send(self, writes: Writes, report: Report, progress: Progress) -> None:
+        report.total = len(self.found.kvs)
+        for key, end, kvs in _pages(self.found):
+            await _delete_page(writes, report, key, end, kvs, self.found.revision)
+            if report.stopped is not None:
+                return
+            progress(len(report.changes), report.total)
+
+    async def finish(self, writes: Writes, report: Report) -> None:
+        """Only what we deleted belongs in the trash: a key that somebody else deleted is not ours to bring back."""
+        if self._path is None or len(report.changes) == report.total or isinstance(report.stopped, Unknown):
+            return
+        mine = [change.before for change in report.changes if change.before is not None]
+        if mine:
+            await self._keep(mine)
+        else:
+            await asyncio.to_thread(self._path.unlink, missing_ok=True)
 
 
 async def untouched(writes: Writes, found: Preview) -> bool:
@@ -284,24 +324,6 @@ async def untouched(writes: Writes, found: Preview) -> bool:
         found.key, range_end=found.end or None, min_mod_revision=found.revision + 1, keys_only=True, limit=1
     )
     return not newer.kvs
-
-
-async def _rewrite(trash: Trash, path: Path, kvs: Sequence[KeyValue], found: Preview, plan: WritePlan) -> None:
-    """Only what we deleted belongs in the trash: a key that somebody else deleted is not ours to bring back."""
-    if not kvs:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-        return
-    await asyncio.to_thread(
-        trash.put, path, kvs, cluster_id=found.cluster_id, revision=found.revision, prefix=plan.target
-    )
-
-
-def _remember(
-    writes: Writes, plan: WritePlan, gone: Sequence[tuple[KeyValue, int]], trash: Path | None, id_: str
-) -> None:
-    if gone:
-        written = tuple((Step(kv.key, kv, None), revision) for kv, revision in gone)
-        writes.remember(plan, written, id_ or f"{plan.action}-{gone[0][1]}", trash=trash)
 
 
 def _pages(found: Preview) -> list[tuple[bytes, bytes, Sequence[KeyValue]]]:
@@ -321,13 +343,8 @@ def _pages(found: Preview) -> list[tuple[bytes, bytes, Sequence[KeyValue]]]:
 
 
 async def _delete_page(
-    writes: Writes,
-    key: bytes,
-    end: bytes,
-    kvs: Sequence[KeyValue],
-    revision: int,
-    gone: list[tuple[KeyValue, int]],
-) -> Deleted:
+    writes: Writes, report: Report, key: bytes, end: bytes, kvs: Sequence[KeyValue], revision: int
+) -> None:
     """One guarded delete; a lost answer is settled by asking again, which can delete nothing that was not shown."""
     compare = [Compare.mod_revision(key, "<", revision + 1, range_end=end)]
     ops = [Op.delete(key, range_end=end, prev_kv=True)]
@@ -338,50 +355,53 @@ async def _delete_page(
             answer = await writes.client.kv.txn(compare, ops, [])
             break
         except NoSpace:
-            return await _delete_page_while_full(writes, key, end, revision, gone)
+            await _delete_page_while_full(writes, report, key, end, revision)
+            return
         except EtcdError as error:
             if error.applied != "maybe" and not lost:
                 raise
             lost = True
             if writes.clock() >= deadline:
-                return Deleted(0, unknown=str(error))
+                report.stopped = Unknown(str(error))
+                return
             await asyncio.sleep(0.25)
-    at = answer.header.revision if answer.header else 0
+    report.settled = report.settled or lost
     if answer.succeeded:
         mine = _prev_kvs(answer)
         if lost and not mine:
             mine = tuple(kvs)
-        gone.extend((kv, at) for kv in mine)
-        return Deleted(len(mine), at)
-    if lost:
-        return await _settle_changed(writes, kvs, gone)
-    return Deleted(0, changed=True)
+        _gone(report, mine, answer.header.revision if answer.header else 0)
+    elif lost:
+        await _settle_changed(writes, report, kvs)
+    else:
+        report.stopped = Refused(())
 
 
-async def _delete_page_while_full(
-    writes: Writes, key: bytes, end: bytes, revision: int, gone: list[tuple[KeyValue, int]]
-) -> Deleted:
+def _gone(report: Report, kvs: Sequence[KeyValue], revision: int) -> None:
+    report.wrote((Step(kv.key, kv, None) for kv in kvs), revision)
+
+
+async def _delete_page_while_full(writes: Writes, report: Report, key: bytes, end: bytes, revision: int) -> None:
     """Etcd before 3.5.2 refuses every transaction while its database is full; a plain delete it takes.
 
     Checking first is enough then: for as long as the alarm stands no key can get another value.
     """
     newer = await writes.client.kv.get(key, range_end=end, min_mod_revision=revision + 1, limit=1, keys_only=True)
     if newer.kvs:
-        return Deleted(0, changed=True)
+        report.stopped = Refused(())
+        return
     answer = await writes.client.kv.delete(key, range_end=end, prev_kv=True)
-    at = answer.header.revision if answer.header else 0
-    gone.extend((kv, at) for kv in answer.prev_kvs)
-    return Deleted(len(answer.prev_kvs), at)
+    _gone(report, answer.prev_kvs, answer.header.revision if answer.header else 0)
 
 
-async def _settle_changed(writes: Writes, kvs: Sequence[KeyValue], gone: list[tuple[KeyValue, int]]) -> Deleted:
+async def _settle_changed(writes: Writes, report: Report, kvs: Sequence[KeyValue]) -> None:
     """After a lost answer something is there again: were the previewed keys deleted or not?"""
     now = [await writes.get(kv.key) for kv in kvs[:SETTLE_TRIES]]
     kept = [kv for kv, n in zip(kvs, now, strict=False) if n is not None and n.create_revision == kv.create_revision]
     if kept:
-        return Deleted(0, changed=True)
-    gone.extend((kv, 0) for kv in kvs)
-    return Deleted(len(kvs), changed=False)
+        report.stopped = Refused(())
+    else:
+        _gone(report, kvs, 0)
 
 
 def _prev_kvs(answer: TxnResult) -> tuple[KeyValue, ...]:

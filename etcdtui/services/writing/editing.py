@@ -11,18 +11,19 @@ from enum import Enum
 from typing import TypeAlias
 
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Fact, Scope, Tone, WritePlan, last_segment, line
 from etcdtui.core.steps import MAX_BYTES, Step
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
 from etcdtui.services.values.formats import check_syntax
 from etcdtui.services.values.kubernetes import MAGIC_BYTES, edit_refusal, other_owner
-from etcdtui.services.writing.committing import Committed, Refused, Unknown
+from etcdtui.services.writing.committing import Refused, Unknown
 from etcdtui.services.writing.drafts import Drafts
 from etcdtui.services.writing.etcdctl import steps_command
 from etcdtui.services.writing.guard import Guard
-from etcdtui.services.writing.writes import DryRun, Writes
+from etcdtui.services.writing.run import DryRun, Report, StepsWrite
+from etcdtui.services.writing.writes import Writes
 
 EDIT_BYTES = 256 * 1024
 EDIT_LINES = 10_000
@@ -145,21 +146,44 @@ def size_limit(guard: Guard) -> tuple[int, int]:
     return guard.policy.value_size, MAX_BYTES - REQUEST_OVERHEAD
 
 
-def edit_step(key: bytes, base: KeyValue | None, value: bytes, lease: int = 0) -> Step:
-    return Step(key, base, value, lease, keep_lease=base is not None)
+class EditWrite(StepsWrite):
+    """Save one key. The draft is kept first, and dropped only once the value is known to be written."""
+
+    def __init__(self, plan: WritePlan, step: Step, drafts: Drafts | None = None) -> None:
+        super().__init__(plan, ((step,),))
+        self.step = step
+        self.drafts = drafts
+
+    async def prepare(self, writes: Writes) -> None:
+        if self.drafts is not None:
+            self.drafts.save(self.step.key, self.step.before, self.step.value or b"")
+
+    async def finish(self, writes: Writes, report: Report) -> None:
+        if self.drafts is not None and report.complete:
+            self.drafts.drop(self.step.key)
 
 
 def plan_edit(
-    guard: Guard, key: bytes, base: KeyValue | None, value: bytes, *, lease: int = 0, ttl: int | None = None
-) -> WritePlan:
-    """The review of an edit (``base`` given) or of a new key."""
-    step = edit_step(key, base, value, lease)
+    guard: Guard,
+    key: bytes,
+    base: KeyValue | None,
+    value: bytes,
+    *,
+    lease: int = 0,
+    ttl: int | None = None,
+    drafts: Drafts | None = None,
+) -> EditWrite:
+    """An edit (``base`` given) or a new key. ``lease`` 0 keeps the lease a key has; ``ttl`` is what is left of the
+    lease that the key will have, ``None`` when that is not known."""
+    step = Step(key, base, value, lease, keep_lease=base is not None and not lease)
     soft, hard = size_limit(guard)
     old = base.value if base else None
     syntax = check_syntax(old, value)
-    sizes = f"   {format_size(len(old))} -> " if old is not None else "   "
     state = f"BROKEN {syntax.kind}" if syntax.problem else f"{syntax.kind} ok"
-    lines = [line(state, sizes, format_size(len(value)), tone="warn" if syntax.problem else "head")]
+    was = format_size(len(old)) if old is not None else ""
+    tone: Tone = "warn" if syntax.problem else "head"
+    facts = [Fact("value", state.encode(), was, format_size(len(value)), tone)]
+    lines = []
     if syntax.problem:
         lines.append(line(f"{syntax.problem} It would be written as it is.", tone="warn"))
     blocked = ""
@@ -177,8 +201,16 @@ def plan_edit(
         else "the key does not exist now, else nothing is written"
     )
     lines.append(line("condition: ", condition))
-    lines.append(line(_lease_words(base, lease, ttl), "   ", newline_words(old, value)))
-    return WritePlan(
+    had, will = base.lease if base else 0, step.final_lease
+    kept = "keeps lease " if will else "no lease"
+    if had != will:
+        facts.append(Fact("lease", b"", f"{had:x}" if had else "none", _lease_words(will, ttl), "add"))
+        kept = "lease "
+        if ttl is None:
+            lines.append(line("that lease is not found: it has ended, or you may not read it", tone="warn"))
+    lines.append(line(kept, _lease_words(will, ttl), "   ", newline_words(old, value)))
+    plan = WritePlan(
+        facts=tuple(facts),
         action="put (cas)" if base else "new key",
         target=key,
         action_class=ActionClass.R2 if len(value) > soft else ActionClass.R1,
@@ -192,38 +224,20 @@ def plan_edit(
         size=len(value),
         blocked=blocked,
     )
+    return EditWrite(plan, step, drafts)
 
 
-def _lease_words(base: KeyValue | None, lease: int, ttl: int | None) -> str:
-    if base is not None:
-        if not base.lease:
-            return "no lease"
-        left = f" (TTL {ttl}s)" if ttl is not None else ""
-        return f"keeps lease {base.lease:x}{left}"
-    return f"lease {lease:x}" if lease else "no lease"
+def _lease_words(lease: int, ttl: int | None) -> str:
+    return f"{lease:x}{f' (TTL {ttl}s)' if ttl is not None else ''}" if lease else ""
 
 
-async def save(
-    writes: Writes,
-    plan: WritePlan,
-    base: KeyValue | None,
-    value: bytes,
-    *,
-    lease: int = 0,
-    drafts: Drafts | None = None,
-    dry: bool = False,
-) -> SaveResult:
-    """Write an edit under its plan. The draft is saved first and dropped only once the value is known to be written."""
-    key = plan.target
-    if drafts is not None:
-        drafts.save(key, base, value)
-    result = await writes.apply(plan, (edit_step(key, base, value, lease),), dry=dry)
-    if isinstance(result, Committed):
-        if drafts is not None:
-            drafts.drop(key)
-        return Saved(result.revision, result.settled)
-    if isinstance(result, Refused):
-        return Conflict(result.found[0]) if result.found and result.found[0] else Gone()
-    if isinstance(result, Unknown):
-        return NotKnown(result.reason)
-    return result
+def outcome(report: Report) -> SaveResult:
+    """What came of an edit."""
+    if report.dry is not None:
+        return report.dry
+    stopped = report.stopped
+    if isinstance(stopped, Refused):
+        return Conflict(stopped.found[0]) if stopped.found and stopped.found[0] else Gone()
+    if isinstance(stopped, Unknown):
+        return NotKnown(stopped.reason)
+    return Saved(report.revision, report.settled)

@@ -1,7 +1,8 @@
 """The one policy about writing: nothing that changes a cluster is sent without a permit from here.
 
 ``Guard.gate`` is handed to the client and sees every mutating call. A permit exists only inside
-``with guard.permit(plan):``, belongs to one guard, covers what the plan's scope says, and dies with the block.
+``with guard.permit(confirmed):``, for what ``guard.confirm`` was told a person agreed to; it belongs to one guard,
+covers what the plan's scope says, and dies with the block.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import field, replace
 from enum import Enum
 from typing import Literal
+from weakref import WeakSet
 
 from etcdtui.config.schema import ACTIONS, Profile
 from etcdtui.core.errors import WriteRefused
@@ -30,6 +32,7 @@ from etcdtui.core.safe_text import safe_text
 from etcdtui.core.types import WriteIntent
 from etcdtui.core.value import Value, record
 from etcdtui.services.values.kubernetes import edit_refusal, is_kubernetes, object_name
+from etcdtui.services.writing.confirmed import Confirmed
 
 ConfirmStyle = Literal["ask-danger", "ask", "type"]
 RELOCK_AFTER = 15 * 60.0
@@ -123,13 +126,16 @@ def actions_of(intent: WriteIntent) -> frozenset[str]:
 
 
 @record(frozen=False)
-class _Permit:
+class Permit:
+    """``used`` once something was let through: before that nothing was sent."""
+
     guard: Guard
     plan: WritePlan
     alive: bool = True
+    used: bool = False
 
 
-_permit: ContextVar[_Permit | None] = ContextVar("etcdtui_write_permit", default=None)
+_permit: ContextVar[Permit | None] = ContextVar("etcdtui_write_permit", default=None)
 
 
 @record(frozen=False)
@@ -144,10 +150,12 @@ class Guard:
     cluster_id: int = 0
     _open: bool = field(init=False)
     _touched: float = field(init=False)
+    _agreed: WeakSet[Confirmed] = field(init=False)
 
     def __post_init__(self) -> None:
         self._open = not (self.policy.read_only or self.policy.forced_read_only)
         self._touched = self.clock()
+        self._agreed = WeakSet()
 
     # -- state -------------------------------------------------------------------------------------------------
 
@@ -307,18 +315,38 @@ class Guard:
 
     # -- permits -----------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def permit(self, plan: WritePlan) -> Iterator[None]:
-        """Let exactly this plan through for the length of the block; raises ``WriteRefused`` when it may not run."""
+    def confirm(self, plan: WritePlan, typed: str = "", second: str = "") -> Confirmed:
+        """A person saw the plan and agreed, by typing what ``confirmation`` asks for where it asks.
+
+        Raises ``WriteRefused`` when the plan may not run now, or when something else was typed.
+        """
         if why := self.refusal(plan):
+            raise WriteRefused(why)
+        wanted = self.confirmation(plan)
+        if not wanted.accepts(typed, second):
+            raise WriteRefused(wanted.mismatch(typed))
+        confirmed = Confirmed(plan)
+        self._agreed.add(confirmed)
+        return confirmed
+
+    @contextmanager
+    def permit(self, confirmed: Confirmed) -> Iterator[Permit]:
+        """Let exactly this plan through for the length of the block, once.
+
+        Raises ``WriteRefused`` when it may not run now, or was not confirmed here.
+        """
+        if confirmed not in self._agreed:
+            raise WriteRefused("this plan was not confirmed, or it was sent already")
+        if why := self.refusal(confirmed.plan):
             raise WriteRefused(why)
         if self.dry_run:
             raise WriteRefused("this is a dry run (--dry-run)")
-        permit = _Permit(self, plan)
+        self._agreed.discard(confirmed)
+        permit = Permit(self, confirmed.plan)
         token = _permit.set(permit)
         self._touched = self.clock()
         try:
-            yield
+            yield permit
         finally:
             permit.alive = False
             _permit.reset(token)
@@ -341,6 +369,7 @@ class Guard:
         self._touched = self.clock()  # a long batch that was agreed to is not idle time
         if self.hook is not None:
             self.hook(intent)
+        permit.used = True
 
     def _as_shown(self, intent: WriteIntent) -> WriteIntent:
         """What the client is about to write, told by the store's names, by those without the namespace."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan, last_segment, line
 from etcdtui.core.ranges import prefix_range
-from etcdtui.core.steps import Batch, Group, Step, pack, scope_ranges
+from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.core.value import record
@@ -24,22 +24,43 @@ from etcdtui.services.writing.deleting import Preview, preview, preview_prefix
 from etcdtui.services.writing.etcdctl import steps_command
 from etcdtui.services.writing.guard import Guard
 from etcdtui.services.writing.journal import MAX_PAIRS, MoveJournal, Pair, new_path
-from etcdtui.services.writing.writes import BatchReport, Writes
+from etcdtui.services.writing.run import Report, StepsWrite
+from etcdtui.services.writing.writes import Writes
 
 SHOWN_KEYS = 1000
 
 
-@record()
-class MovePlan:
-    """``pairs`` are source keys as seen and their target names; ``keep`` leaves the source (a clone)."""
+class MoveWrite(StepsWrite):
+    """Put each target, delete its source; ``keep`` leaves the source (a clone).
 
-    plan: WritePlan
-    pairs: tuple[tuple[KeyValue, bytes], ...]
-    keep: bool
+    ``pairs`` are source keys as seen and their target names. With more than one transaction a journal is in the
+    folder ``journals`` from before the first key moves until the last one has. ``journal`` is the one that a
+    recovery finishes.
+    """
 
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        return tuple(move_group(kv, target, self.keep) for kv, target in self.pairs)
+    def __init__(
+        self,
+        plan: WritePlan,
+        pairs: Sequence[tuple[KeyValue, bytes]],
+        *,
+        keep: bool = False,
+        journals: Path | None = None,
+        journal: MoveJournal | None = None,
+    ) -> None:
+        super().__init__(plan, [move_group(kv, target, keep) for kv, target in pairs])
+        self.pairs = tuple(pairs)
+        self.keep = keep
+        self.journal = journal
+        self._journals = None if keep else journals
+
+    async def prepare(self, writes: Writes) -> None:
+        if self._journals is not None and len(pack(self.groups)) > 1:
+            self.journal = journal_of(writes, self, self._journals)
+            await asyncio.to_thread(self.journal.write)
+
+    async def finish(self, writes: Writes, report: Report) -> None:
+        if self.journal is not None and report.complete:
+            await asyncio.to_thread(self.journal.drop)
 
 
 def move_group(kv: KeyValue, target: bytes, keep: bool) -> Group:
@@ -47,7 +68,9 @@ def move_group(kv: KeyValue, target: bytes, keep: bool) -> Group:
     return (put,) if keep else (put, Step(kv.key, kv, None))
 
 
-def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, keep: bool = False) -> MovePlan:
+def plan_move(
+    guard: Guard, found: Preview, source: bytes, target: bytes, *, keep: bool = False, journals: Path | None = None
+) -> MoveWrite:
     """Rename or (``keep``) clone what was previewed: one key, or a folder whose prefix is replaced."""
     pairs = tuple((kv, target + kv.key[len(source) :]) for kv in found.kvs)
     groups = [move_group(kv, name, keep) for kv, name in pairs]
@@ -58,8 +81,9 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
     leased = sum(bool(kv.lease) for kv, _ in pairs)
     size = sum(len(kv.value) for kv, _ in pairs)
     many = f"{len(pairs)} keys" if len(pairs) != 1 else "1 key"
-    lines = [line(f"{many}, {format_size(size)}, {leased} with a lease, which goes along", tone="head"),
-             line(source, "  ->  ", target)]  # fmt: skip
+    what = f"{many}, {format_size(size)}, {leased} with a lease, which goes along"
+    facts = (Fact("", b"", "", what, "head"), Fact("clone" if keep else "name", b"", source, target))
+    lines = []
     if not keep:
         lines.append(line("watchers see a DELETE and a new key; versions start again at 1", tone="dim"))
         lines.append(line("not atomic for readers of both names", tone="warn"))
@@ -67,8 +91,9 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole; a journal lets a cut move resume",
                           tone="warn"))  # fmt: skip
     lines.append(line("guarded: sources still as seen, no target exists; nothing is overwritten"))
-    return MovePlan(
+    return MoveWrite(
         WritePlan(
+            facts=facts,
             action=f"{verb} {'key' if len(pairs) == 1 else 'folder'}",
             target=source,
             action_class=ActionClass.R1 if keep and len(pairs) == 1 else ActionClass.R2,
@@ -85,7 +110,8 @@ def plan_move(guard: Guard, found: Preview, source: bytes, target: bytes, *, kee
             blocked=_blocked(pairs, source, target),
         ),
         pairs,
-        keep,
+        keep=keep,
+        journals=journals,
     )
 
 
@@ -104,26 +130,7 @@ def _blocked(pairs: Sequence[tuple[KeyValue, bytes]], source: bytes, target: byt
     return ""
 
 
-async def run_move(
-    writes: Writes,
-    move: MovePlan,
-    *,
-    journals: Path | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-    before_batch: Callable[[Batch], None] | None = None,
-) -> BatchReport:
-    """Move all pairs. With more than one transaction a journal is written first and dropped when all is done."""
-    journal = None
-    if journals is not None and len(pack(move.groups)) > 1 and not move.keep:
-        journal = journal_of(writes, move, journals)
-        await asyncio.to_thread(journal.write)
-    report = await writes.apply_batches(move.plan, move.groups, on_progress=on_progress, before_batch=before_batch)
-    if journal is not None and report.complete:
-        journal.drop()
-    return report
-
-
-def journal_of(writes: Writes, move: MovePlan, folder: Path) -> MoveJournal:
+def journal_of(writes: Writes, move: MoveWrite, folder: Path) -> MoveJournal:
     pairs = tuple(
         Pair(kv.key, target, kv.mod_revision, kv.lease, hashlib.sha256(kv.value).hexdigest())
         for kv, target in move.pairs
@@ -171,23 +178,26 @@ def _is(pair: Pair, kv: KeyValue) -> bool:
     return kv.version == 1 and kv.lease == pair.lease and hashlib.sha256(kv.value).hexdigest() == pair.sha
 
 
-def plan_recovery(guard: Guard, journal: MoveJournal, state: MoveState, *, back: bool) -> MovePlan:
+def plan_recovery(guard: Guard, journal: MoveJournal, state: MoveState, *, back: bool) -> MoveWrite:
     """Finish a cut move, or (``back``) undo what it had done; odd pairs are left alone and named."""
     pairs = state.moved if back else state.waiting
     source, target = (journal.target, journal.source) if back else (journal.source, journal.target)
     groups = [move_group(kv, name, False) for kv, name in pairs]
     puts, deletes = scope_ranges([s for g in groups for s in g])
     words = "put back" if back else "still to move"
+    facts = (
+        Fact("a move was cut:", b"", journal.source, journal.target, "head"),
+        Fact("", b"", f"{len(state.moved)} keys had moved, {len(state.waiting)} had not", f"{len(pairs)} {words}"),
+    )
     lines = [
-        line("a move was cut: ", journal.source, "  ->  ", journal.target, tone="head"),
-        line(f"{len(state.moved)} keys had moved, {len(state.waiting)} had not; {len(pairs)} {words}"),
         line("guarded: sources still as seen, no target exists; nothing is overwritten"),
     ]
     if state.odd:
         lines.append(line(f"{len(state.odd)} were changed by somebody else since and stay, such as ", state.odd[0],
                           tone="warn"))  # fmt: skip
-    return MovePlan(
+    return MoveWrite(
         WritePlan(
+            facts=facts,
             action="roll back move" if back else "resume move",
             target=source,
             action_class=ActionClass.R2,
@@ -200,13 +210,5 @@ def plan_recovery(guard: Guard, journal: MoveJournal, state: MoveState, *, back:
             changes=len(pairs),
         ),
         pairs,
-        False,
+        journal=journal,
     )
-
-
-async def recover(writes: Writes, journal: MoveJournal, move: MovePlan) -> BatchReport:
-    """Run a recovery plan; the journal goes when it is complete."""
-    report = await writes.apply_batches(move.plan, move.groups)
-    if report.complete:
-        journal.drop()
-    return report

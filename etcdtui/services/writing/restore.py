@@ -7,17 +7,19 @@ server read every revision of every key.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 from etcdtui.core.errors import Compacted, FutureRevision, PermissionDenied
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan, last_segment, line
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
-from etcdtui.core.units import format_size
+from etcdtui.core.units import counted, format_size
 from etcdtui.core.value import record
 from etcdtui.services.writing.etcdctl import steps_command
 from etcdtui.services.writing.guard import Guard
+from etcdtui.services.writing.run import StepsWrite
 from etcdtui.services.writing.writes import Writes
 
 KEYS_LIMIT = 50_000
@@ -37,11 +39,12 @@ class Undelete:
     compacted: bool = False
 
 
-@record()
-class RestorePlan:
-    plan: WritePlan
-    groups: tuple[Group, ...]
-    lost_leases: tuple[int, ...] = ()
+class RestoreWrite(StepsWrite):
+    """Put keys back; ``lost_leases`` are gone, their keys come back without one."""
+
+    def __init__(self, plan: WritePlan, groups: Sequence[Group], lost_leases: Sequence[int] = ()) -> None:
+        super().__init__(plan, groups)
+        self.lost_leases = tuple(lost_leases)
 
 
 async def find_deleted(writes: Writes, prefix: bytes) -> Undelete:
@@ -146,7 +149,7 @@ async def live_lease(writes: Writes, lease: int) -> int:
     return lease if answer.ttl > 0 else 0
 
 
-async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
+async def plan_undelete(writes: Writes, found: Undelete) -> RestoreWrite:
     """Create the keys again with their values; a lease only if it still lives."""
     lost: set[int] = set()
     alive = {lease: await live_lease(writes, lease) for lease in {kv.lease for kv in found.kvs if kv.lease}}
@@ -158,8 +161,8 @@ async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
         steps.append(Step(kv.key, None, kv.value, lease))
     groups = tuple((s,) for s in steps)
     batches = len(pack(groups))
+    what = f"{counted(len(steps), 'key')} that lived at rev {found.revision}"
     lines = [
-        line(f"{len(steps)} keys that lived at rev {found.revision} and are gone now", tone="head"),
         line("guarded: create = 0, an existing key is never overwritten"),
     ]
     if lost:
@@ -170,6 +173,7 @@ async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
     if found.compacted:
         lines.append(line("older history has been compacted away: older deletions cannot be seen", tone="dim"))
     plan = WritePlan(
+        facts=(Fact("", b"", f"{what} and are gone now", "created again", "head"),),
         action="undelete",
         listing=tuple(
             line("+ ", kv.key, f"   {format_size(len(kv.value))}", tone="add") for kv in found.kvs[:SHOWN_KEYS]
@@ -185,10 +189,10 @@ async def plan_undelete(writes: Writes, found: Undelete) -> RestorePlan:
         etcdctl=steps_command(steps, namespace=writes.guard.policy.namespace),
         blocked="" if steps else "no deleted key is found in the history that is left",
     )
-    return RestorePlan(plan, groups, tuple(sorted(lost)))
+    return RestoreWrite(plan, groups, tuple(sorted(lost)))
 
 
-async def plan_restore(guard: Guard, writes: Writes, version: KeyValue, now: KeyValue | None) -> RestorePlan:
+async def plan_restore(guard: Guard, writes: Writes, version: KeyValue, now: KeyValue | None) -> RestoreWrite:
     """Put an old version of a key back: over what is there now (its lease kept), or as a new key."""
     lost: tuple[int, ...] = ()
     lease = 0
@@ -197,8 +201,9 @@ async def plan_restore(guard: Guard, writes: Writes, version: KeyValue, now: Key
         lost = (version.lease,) if version.lease and not lease else ()
     step = Step(version.key, now, version.value, lease, keep_lease=now is not None)
     condition = f"still at rev {now.mod_revision}" if now else "the key does not exist now"
+    back = f"version {version.version} of rev {version.mod_revision}"
+    before = f"version {now.version} of rev {now.mod_revision}" if now else "does not exist"
     lines = [
-        line(f"version {version.version} of rev {version.mod_revision} comes back", tone="head"),
         line("condition: ", condition, ", else nothing is written"),
         line((f"keeps lease {now.lease:x}" if now.lease else "no lease") if now else
              (f"lease {lease:x}" if lease else "no lease")),
@@ -206,6 +211,7 @@ async def plan_restore(guard: Guard, writes: Writes, version: KeyValue, now: Key
     if lost:
         lines.append(line(f"its lease {lost[0]:x} is gone: the key comes back without one", tone="warn"))
     plan = WritePlan(
+        facts=(Fact("", b"", before, f"{back} comes back", "head"),),
         action="restore",
         target=version.key,
         action_class=ActionClass.R1,
@@ -219,4 +225,4 @@ async def plan_restore(guard: Guard, writes: Writes, version: KeyValue, now: Key
         etcdctl=steps_command((step,), namespace=guard.policy.namespace),
         blocked="it is what the key holds now" if now and now.value == version.value else "",
     )
-    return RestorePlan(plan, ((step,),), lost)
+    return RestoreWrite(plan, ((step,),), lost)

@@ -14,13 +14,13 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from etcdtui.core.errors import EtcdError, LeaseExists
 from etcdtui.core.int64 import int64
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan, last_segment, line
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
@@ -28,7 +28,8 @@ from etcdtui.core.units import format_size
 from etcdtui.core.value import record
 from etcdtui.services.values.kubernetes import MAGIC_BYTES
 from etcdtui.services.writing.files import create_private
-from etcdtui.services.writing.writes import BatchReport, Writes
+from etcdtui.services.writing.run import Progress, Report, StepsWrite
+from etcdtui.services.writing.writes import Writes
 
 FORMAT = "etcdtui-export"
 EXPORT_BYTES_LIMIT = 512 * 1024 * 1024
@@ -179,8 +180,9 @@ async def export_file(writes: Writes, prefix: bytes, path: Path) -> Export:
     data = b"".join(encode_lines(export.header, export.kvs))
     await asyncio.to_thread(create_private, path, data)
     words = f"ok, rev {export.header.revision}, {format_size(len(data))}"
-    plan = WritePlan("export", prefix, ActionClass.R1, Scope(frozenset()), condition=f"to {path}")
-    await writes.record(plan, (), words, started, changes=len(export.kvs))
+    facts = (Fact("keys below", prefix or b"everything", "", f"{len(export.kvs)} in the file"),)
+    plan = WritePlan("export", prefix, ActionClass.R1, Scope(frozenset()), condition=f"to {path}", facts=facts)
+    await writes.record(plan, words, started, count=len(export.kvs))
     return export
 
 
@@ -205,15 +207,43 @@ class Difference:
     now: KeyValue | None
 
 
-@record()
-class ImportPlan:
-    """The dry run of an import. ``regrant`` are leases to be granted again with the same ID and TTL."""
+class ImportWrite(StepsWrite):
+    """Grant the missing leases, which is put on record, then write.
 
-    plan: WritePlan
-    groups: tuple[Group, ...]
-    differences: tuple[Difference, ...]
-    regrant: tuple[tuple[int, int], ...] = ()
-    lost: tuple[int, ...] = field(default=())
+    ``regrant`` are leases to be granted again with the same ID and TTL, ``lost`` those that cannot be.
+    """
+
+    def __init__(
+        self,
+        plan: WritePlan,
+        groups: Sequence[Group],
+        differences: Sequence[Difference],
+        regrant: Sequence[tuple[int, int]] = (),
+        lost: Sequence[int] = (),
+    ) -> None:
+        super().__init__(plan, groups)
+        self.differences = tuple(differences)
+        self.regrant = tuple(regrant)
+        self.lost = tuple(lost)
+
+    async def send(self, writes: Writes, report: Report, progress: Progress) -> None:
+        started = writes.clock()
+        try:
+            for lease, ttl in self.regrant:
+                with contextlib.suppress(LeaseExists):
+                    await writes.client.lease.grant(ttl, id=lease)
+                    report.granted.append(lease)
+        finally:
+            if report.granted:
+                await self._record_leases(writes, report.granted, started)
+        await super().send(writes, report, progress)
+
+    async def _record_leases(self, writes: Writes, granted: Sequence[int], started: float) -> None:
+        names = tuple(f"{lease:x}".encode() for lease in granted)
+        ttls = dict(self.regrant)
+        facts = tuple(Fact("lease", b"%x" % lease, "gone", f"granted for {ttls[lease]} s") for lease in granted)
+        plan = replace(self.plan, action="lease grant", target=names[0], keys=names, condition="", facts=facts)
+        await writes.record(plan, "ok", started, count=len(granted))
 
 
 async def compare_with(writes: Writes, wanted: Sequence[KeyValue]) -> list[Difference]:
@@ -235,7 +265,7 @@ async def compare_with(writes: Writes, wanted: Sequence[KeyValue]) -> list[Diffe
 
 async def plan_import(
     writes: Writes, export: Export, *, only: frozenset[bytes] | None = None, title: str = "import"
-) -> ImportPlan:
+) -> ImportWrite:
     """What an import would do: new and changed keys, leases alive, to grant again, or lost. Sends nothing."""
     wanted = [kv for kv in export.kvs if only is None or kv.key in only]
     differences = await compare_with(writes, wanted)
@@ -255,11 +285,11 @@ async def plan_import(
     ]
     counts = {k: sum(d.kind == k for d in differences) for k in ("new", "changed", "lease", "same")}
     batches = pack([(s,) for s in steps])
+    what = (f"{counts['new']} new, {counts['changed']} changed, {counts['lease']} get another lease, "
+            f"{counts['same']} are equal already")  # fmt: skip
     lines = [
-        line(f"{counts['new']} new, {counts['changed']} changed, {counts['lease']} get another lease, "
-             f"{counts['same']} are equal already", tone="head"),
         line("condition: every key is still as compared, else its batch is not written"),
-    ]  # fmt: skip
+    ]
     if len(batches) > 1:
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole", tone="warn"))
     if regrant:
@@ -270,6 +300,7 @@ async def plan_import(
         lines.append(line(f"{len(lost)} leases are gone: their keys are written without one", tone="warn"))
     shown = [d for d in differences if d.kind != "same"][:SHOWN_KEYS]
     plan = WritePlan(
+        facts=(Fact("keys below", export.header.prefix or b"everything", "", what, "head"),),
         action=title,
         target=export.header.prefix,
         listing=tuple(line("+ " if d.kind == "new" else "~ ", d.wanted.key, tone="add") for d in shown),
@@ -288,24 +319,4 @@ async def plan_import(
         size=sum(s.size for s in steps),
         etcdctl=f"# {len(steps)} guarded puts",
     )
-    return ImportPlan(plan, tuple((s,) for s in steps), tuple(differences), tuple(regrant), tuple(lost))
-
-
-async def run_import(writes: Writes, plan: ImportPlan) -> BatchReport:
-    """Grant the missing leases, which is put on record, then write."""
-    started = writes.clock()
-    granted: list[int] = []
-    try:
-        if plan.regrant:
-            with writes.guard.permit(plan.plan):
-                for lease, ttl in plan.regrant:
-                    with contextlib.suppress(LeaseExists):
-                        await writes.client.lease.grant(ttl, id=lease)
-                        granted.append(lease)
-    finally:
-        if granted:
-            names = tuple(f"{lease:x}".encode() for lease in granted)
-            leases = replace(plan.plan, action="lease grant", target=names[0], keys=names, condition="")
-            await writes.record(leases, (), "ok", started, changes=len(granted))
-    done = replace(plan.plan, scope=replace(plan.plan.scope, leases=frozenset(granted)))
-    return await writes.apply_batches(done, plan.groups)
+    return ImportWrite(plan, [(s,) for s in steps], differences, regrant, lost)

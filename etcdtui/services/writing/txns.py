@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from etcdtui.client import Compare, Op
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, Tone, WritePlan, last_segment, line
 from etcdtui.core.steps import MAX_BYTES, MAX_OPS
 from etcdtui.core.txn_text import CompareSpec, OpSpec, TxnSpec, compare_text, op_text
 from etcdtui.core.types import DeleteResult, KeyValue, PutResult, TxnResult
@@ -15,9 +15,11 @@ from etcdtui.core.units import format_size
 from etcdtui.core.value import record
 from etcdtui.services.values.formats import check_syntax
 from etcdtui.services.values.kubernetes import MAGIC_BYTES
+from etcdtui.services.writing.committing import Unknown
 from etcdtui.services.writing.etcdctl import txn_command
-from etcdtui.services.writing.undolog import Change, UndoEntry
-from etcdtui.services.writing.writes import CUT_SHORT, Writes, error_words
+from etcdtui.services.writing.run import DryRun, Progress, Report, Write, error_words
+from etcdtui.services.writing.undolog import Change
+from etcdtui.services.writing.writes import Writes
 
 BEFORE_KEYS = 1000
 """Before-images kept for the undo of one transaction."""
@@ -82,8 +84,40 @@ def request_of(spec: TxnSpec) -> tuple[list[Compare], list[Op], list[Op]]:
     return [_compare(c) for c in spec.compares], [_op(o) for o in spec.success], [_op(o) for o in spec.failure]
 
 
-def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: bytes = b"") -> WritePlan:
-    """The review of a free transaction: always at least R2, since its branch is decided by the server."""
+class TxnWrite(Write):
+    """A free transaction, sent once: a lost answer cannot be settled, for nothing in it is a guard of ours.
+
+    Before-images come with the answer: an undo must not lose what others wrote since the review.
+    """
+
+    def __init__(self, plan: WritePlan, seen: Evaluated) -> None:
+        self.plan = plan
+        self.seen = seen
+
+    async def try_out(self, writes: Writes) -> DryRun:
+        self.seen = await evaluate(writes, self.seen.spec)
+        return DryRun(self.seen.branch == "THEN", f"{self.seen.branch} would run")
+
+    async def send(self, writes: Writes, report: Report, progress: Progress) -> None:
+        spec = self.seen.spec
+        try:
+            result = await writes.client.kv.txn(*request_of(spec))
+        except EtcdError as error:
+            if error.applied != "maybe":
+                raise
+            report.stopped, report.words = Unknown(str(error)), error_words(error)
+            return
+        branch, ops = ("THEN", spec.success) if result.succeeded else ("ELSE", spec.failure)
+        report.answer = result
+        report.revision = result.header.revision if result.header else 0
+        report.facts.append(Fact("branch", b"", "", f"{branch} ran"))
+        report.words = f"{branch} rev {report.revision}"
+        report.changes += _changes(ops, result, report.revision)
+        report.total = len(report.changes)
+
+
+def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: bytes = b"") -> TxnWrite:
+    """A free transaction: always at least R2, since its branch is decided by the server."""
     puts = tuple((o.key, b"") for o in spec.writes if o.kind == "put")
     deletes = tuple((o.key, o.end) for o in spec.writes if o.kind == "del")
     written = tuple(dict.fromkeys([*(o.key for o in spec.writes if o.kind == "put"), *(kv.key for kv in seen.before)]))
@@ -93,16 +127,19 @@ def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: 
         blocked = f"{spec.ops} operations; a server takes {MAX_OPS} by default"
     elif spec.size > MAX_BYTES:
         blocked = f"{format_size(spec.size)}; a server takes {format_size(MAX_BYTES)} by default"
-    lines = [line(f"{spec.ops} of {MAX_OPS} operations, {format_size(spec.size)}   now: {seen.branch} would run",
-                  tone="head")]  # fmt: skip
+    head = f"{spec.ops} of {MAX_OPS} operations, {format_size(spec.size)}   now: {seen.branch} would run"
+    facts = [Fact("", b"", "", head, "head")]
     for compare, holds in zip(spec.compares, seen.holds, strict=True):
-        lines.append(line("IF   ", compare_text(compare)[:200], f"   now {str(holds).lower()}"))
-    lines += [line("THEN ", op_text(o)[:200], tone="add" if seen.branch == "THEN" else "dim") for o in spec.success]
-    lines += [line("ELSE ", op_text(o)[:200], tone="add" if seen.branch == "ELSE" else "dim") for o in spec.failure]
-    lines += _broken(spec, seen)
+        now = str(holds).lower()
+        shown = ("IF   ", compare_text(compare)[:200], f"   now {now}")
+        facts.append(Fact(f"IF {compare.target}", compare.key, "", f"now {now}", shown=shown))
+    for branch, ops in (("THEN", spec.success), ("ELSE", spec.failure)):
+        facts += [_op_fact(branch, op, "add" if seen.branch == branch else "dim") for op in ops]
+    lines = _broken(spec, seen)
     if not seen.complete:
         lines.append(line(f"more than {BEFORE_KEYS} keys are written: it cannot be undone from here", tone="warn"))
-    return WritePlan(
+    plan = WritePlan(
+        facts=tuple(facts),
         action="txn",
         target=first,
         action_class=ActionClass.R2,
@@ -118,6 +155,15 @@ def plan_txn(spec: TxnSpec, seen: Evaluated, target: bytes = b"", *, namespace: 
         blocked=blocked,
         undo="" if seen.complete else "it wrote more keys than are kept",
     )
+    return TxnWrite(plan, seen)
+
+
+def _op_fact(branch: str, op: OpSpec, tone: Tone) -> Fact:
+    """What a branch does; the value is in the review only."""
+    name = op.key if not op.end else b" .. ".join((op.key, op.end))
+    size = f", {format_size(len(op.value))}" if op.kind == "put" else ""
+    shown = (f"{branch} ", op_text(op)[:200])
+    return Fact(f"{branch} {op.kind}", name, "", f"{'range' if op.end else 'key'}{size}", tone, shown)
 
 
 def _broken(spec: TxnSpec, seen: Evaluated) -> list[PlanLine]:
@@ -129,44 +175,6 @@ def _broken(spec: TxnSpec, seen: Evaluated) -> list[PlanLine]:
         if found is not None and found.problem:
             out.append(line("BROKEN ", found.kind, "  ", op.key, f": {found.problem}", tone="warn"))
     return out
-
-
-@record()
-class TxnRun:
-    """``lost`` says that the answer did not arrive: it may have run or not (a free transaction cannot be settled)."""
-
-    result: TxnResult | None
-    lost: str = ""
-
-    @property
-    def revision(self) -> int:
-        return self.result.header.revision if self.result and self.result.header else 0
-
-
-async def run_txn(writes: Writes, plan: WritePlan, seen: Evaluated) -> TxnRun:
-    """Send it once. Before-images come with the answer: an undo must not lose what others wrote since the review."""
-    spec, started = seen.spec, writes.clock()
-    if writes.guard.dry_run:
-        await writes.record(plan, (), f"dry: {seen.branch}", started, dry=True)
-        return TxnRun(None)
-    try:
-        with writes.guard.permit(plan):
-            result = await writes.client.kv.txn(*request_of(spec))
-    except EtcdError as error:
-        await writes.record(plan, (), error_words(error), started)
-        if error.applied == "maybe":
-            return TxnRun(None, str(error))
-        raise
-    except BaseException:
-        await writes.record(plan, (), CUT_SHORT, started)
-        raise
-    branch = "THEN" if result.succeeded else "ELSE"
-    revision = result.header.revision if result.header else 0
-    record = await writes.record(plan, (), f"{branch} rev {revision}", started, revision=revision)
-    changes = _changes(spec.success if result.succeeded else spec.failure, result, revision)
-    if changes:
-        writes.undo.add(UndoEntry(record.id, plan.action, plan.target, changes, None, plan.undo, plan.etcdctl))
-    return TxnRun(result)
 
 
 def _changes(ops: Sequence[OpSpec], result: TxnResult, revision: int) -> tuple[Change, ...]:

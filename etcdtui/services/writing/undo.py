@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import ActionClass, PlanLine, Scope, WritePlan, last_segment, line
+from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, WritePlan, last_segment, line
 from etcdtui.core.steps import Group, Step, pack, scope_ranges
 from etcdtui.core.types import KeyValue
+from etcdtui.core.units import counted
 from etcdtui.core.value import record
 from etcdtui.services.values.kubernetes import MAGIC_BYTES
 from etcdtui.services.values.valuediff import Hiding, line_diff, preview
 from etcdtui.services.writing.etcdctl import steps_command
 from etcdtui.services.writing.restore import live_lease
+from etcdtui.services.writing.run import Report, StepsWrite, Write
 from etcdtui.services.writing.undolog import UNDO, Change, UndoEntry
-from etcdtui.services.writing.writes import BatchReport, Writes
+from etcdtui.services.writing.writes import Writes
 
 READ_CHUNK = 50
 SHOWN_KEYS = 1000
 
 
+class UndoWrite(StepsWrite):
+    """Put back what an entry changed; it counts as undone when all of it is, else what is left of it can be."""
+
+    def __init__(self, plan: WritePlan, groups: Sequence[Group], entry: UndoEntry) -> None:
+        super().__init__(plan, groups)
+        self.entry = entry
+        self.undo_of = entry.id
+
+    async def finish(self, writes: Writes, report: Report) -> None:
+        done = {change.key: change.revision for change in report.changes}
+        writes.undo.put_back(self.entry, done)
+        if report.complete:
+            self.entry.undone = True
+        else:
+            self.entry.changes = tuple(change for change in self.entry.changes if change.key not in done)
+
+
 @record()
 class UndoPlan:
-    """What an undo would do. ``reason`` says why it is not possible; then ``groups`` is empty."""
+    """What an undo would do: ``write``, or ``reason`` says why it is not possible."""
 
     entry: UndoEntry
-    plan: WritePlan | None
-    groups: tuple[Group, ...]
+    write: Write | None
     reason: str = ""
     lost_leases: tuple[int, ...] = ()
 
     @property
     def possible(self) -> bool:
-        return self.plan is not None
+        return self.write is not None
 
 
 async def plan_undo(writes: Writes, entry: UndoEntry, hiding: Callable[[bytes], Hiding] | None = None) -> UndoPlan:
@@ -42,9 +60,13 @@ async def plan_undo(writes: Writes, entry: UndoEntry, hiding: Callable[[bytes], 
     With ``hiding``, what the profile masks of a key's value, the plan of a single key shows the change itself.
     """
     if entry.undone:
-        return UndoPlan(entry, None, (), "it is undone already")
+        return UndoPlan(entry, None, "it is undone already")
+    if entry.back is not None:
+        write: Write = await entry.back()
+        write.undo_of = entry.id
+        return UndoPlan(entry, write)
     if entry.never or not entry.changes:
-        return UndoPlan(entry, None, (), entry.never or "it changed no key")
+        return UndoPlan(entry, None, entry.never or "it changed no key")
     steps: list[Step] = []
     lost: set[int] = set()
     for start in range(0, len(entry.changes), READ_CHUNK):
@@ -52,7 +74,7 @@ async def plan_undo(writes: Writes, entry: UndoEntry, hiding: Callable[[bytes], 
         found = await asyncio.gather(*(writes.get(c.key) for c in part))
         for change, now in zip(part, found, strict=True):
             if why := _changed_since(change, now):
-                return UndoPlan(entry, None, (), why)
+                return UndoPlan(entry, None, why)
             step, gone = await _step_back(writes, change, now)
             if step is not None:
                 steps.append(step)
@@ -60,7 +82,7 @@ async def plan_undo(writes: Writes, entry: UndoEntry, hiding: Callable[[bytes], 
     groups = _group(entry, steps)
     shown = _change_lines(steps[0], hiding(steps[0].key)) if hiding and len(steps) == 1 else []
     plan = _plan(writes.guard.policy.namespace, entry, steps, groups, lost, shown)
-    return UndoPlan(entry, plan, groups, lost_leases=tuple(sorted(lost)))
+    return UndoPlan(entry, UndoWrite(plan, groups, entry), lost_leases=tuple(sorted(lost)))
 
 
 def _changed_since(change: Change, now: KeyValue | None) -> str:
@@ -110,8 +132,8 @@ def _plan(
     shown: list[PlanLine],
 ) -> WritePlan:
     puts, deletes = scope_ranges(steps)
-    lines = [line(f"undo {entry.action}: ", entry.target, tone="head")]
-    lines.append(line("condition: every key still as it was left, else nothing is written"))
+    things = -(-len(steps) // entry.each)
+    lines = [line("condition: every key still as it was left, else nothing is written")]
     gone = [f"lease {lease:x} is gone: its keys come back without one" for lease in sorted(lost)[:4]]
     lines.extend(line(words, tone="warn") for words in gone)
     if entry.granted:
@@ -124,6 +146,7 @@ def _plan(
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole", tone="warn"))
     lines.extend(shown)
     return WritePlan(
+        facts=(Fact(f"undo {entry.action}:", entry.target, "", counted(things, "key"), "head"),),
         action=UNDO,
         listing=tuple(_step_line(step) for step in steps[:SHOWN_KEYS]),
         target=entry.target,
@@ -135,7 +158,7 @@ def _plan(
         etcdctl=steps_command(steps, namespace=namespace),
         keys=tuple(s.key for s in steps),
         values=tuple((s.key, s.before.value[:MAGIC_BYTES]) for s in steps if s.before),
-        changes=len(steps),
+        changes=things,
     )
 
 
@@ -152,16 +175,3 @@ def _step_line(step: Step) -> PlanLine:
         "delete " if step.value is None else "create again " if step.before is None else "write the earlier value of "
     )
     return line(verb, step.key, tone="remove" if step.value is None else "add")
-
-
-async def run_undo(writes: Writes, undo: UndoPlan) -> BatchReport:
-    """Run a possible undo; the entry counts as undone when all of it is written, else what is left of it can be."""
-    assert undo.plan is not None
-    report = await writes.apply_batches(undo.plan, undo.groups, undo_of=undo.entry.id)
-    done = {step.key: revision for step, revision in report.written}
-    writes.undo.put_back(undo.entry, done)
-    if report.complete:
-        undo.entry.undone = True
-    else:
-        undo.entry.changes = tuple(change for change in undo.entry.changes if change.key not in done)
-    return report

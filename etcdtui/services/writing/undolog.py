@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
+from typing import Any
 
 from etcdtui.core.types import KeyValue
 from etcdtui.core.value import record
@@ -14,6 +15,8 @@ ENTRIES_LIMIT = 500
 BYTES_LIMIT = 64 * 1024 * 1024
 UNDO = "undo"
 """The action of an undo itself."""
+Back = Callable[[], Awaitable[Any]]
+"""Gives the write that undoes an action, by what is there now."""
 
 
 @record()
@@ -33,7 +36,8 @@ class Change:
 @record(frozen=False)
 class UndoEntry:
     """One action. ``trash`` is the file with its before-images, ``never`` why it cannot be undone, ``granted`` are
-    leases that were granted for it."""
+    leases that were granted for it, ``each`` how many changes are one thing to a person: a key that moved is two.
+    ``back`` plans the way back of what is no key."""
 
     id: str
     action: str
@@ -44,6 +48,8 @@ class UndoEntry:
     etcdctl: str = ""
     undone: bool = False
     granted: tuple[int, ...] = ()
+    each: int = 1
+    back: Back | None = None
 
     @property
     def size(self) -> int:
@@ -72,8 +78,10 @@ class UndoLog:
         return next((e for e in self.entries if e.id == id_), None)
 
     def last(self) -> UndoEntry | None:
-        """The newest entry that could be undone; an undo is undone only by choosing it."""
-        wanted = (e for e in reversed(self.entries) if not (e.undone or e.never or e.action == UNDO))
+        """The newest change of keys that could be undone; an undo is undone only by choosing it, and so is what
+        concerns no key."""
+        found = reversed(self.entries)
+        wanted = (e for e in found if not (e.undone or e.never or e.back is not None or e.action == UNDO))
         return next(wanted, None)
 
     def put_back(self, entry: UndoEntry, done: Mapping[bytes, int]) -> None:

@@ -26,6 +26,7 @@ from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.txn import TxnScreen
 from etcdtui.ui.screens.watch import WatchScreen
+from etcdtui.ui.spawn import Work, later, painted, spawn
 from etcdtui.ui.text import safe
 
 SCREEN_OF_GROUP = {
@@ -33,7 +34,6 @@ SCREEN_OF_GROUP = {
     "compaction": "members", "defrag": "members", "move-leader": "members", "snapshot": "members", "user": "auth",
     "role": "auth", "auth": "auth", "lock": "locks", "elect": "locks",
 }  # fmt: skip
-GROUP = "write"
 START_OF = {("lease", "grant"): "new", ("member", "add"): "new", ("user", "add"): "new", ("role", "add"): "new",
             ("snapshot", "save"): "maintenance", ("alarm", "disarm"): "maintenance", ("compact", ""): "maintenance",
             ("compaction", ""): "maintenance", ("defrag", ""): "maintenance",
@@ -87,13 +87,13 @@ class Commander:
         if isinstance(command, Get):
             await self._get(command)
         elif isinstance(command, Put):
-            self._write(self._put(command))
+            self._write(partial(self._put, command))
         elif isinstance(command, Del):
             writing = self._writing()
             if command.end:
-                self._write(writing.delete_range(command.key, command.end, command.key))
+                self._write(partial(writing.delete_range, command.key, command.end, command.key))
             else:
-                self._write(writing.delete_key(command.key))
+                self._write(partial(writing.delete_key, command.key))
         elif isinstance(command, Txn):
             screen = await self.go("txn")
             if isinstance(screen, TxnScreen) and command.text:
@@ -102,7 +102,7 @@ class Commander:
             screen = await self.go("watch")
             if isinstance(screen, WatchScreen):
                 spec = WatchSpec(command.key, command.end, command.revision)
-                screen.call_after_refresh(screen.add_watch, spec)
+                painted(screen, screen.add_watch, spec)
         else:
             await self._verb(command)
 
@@ -110,18 +110,14 @@ class Commander:
         screen = self.screen
         return ManyWriting(screen, screen.reload if isinstance(screen, KeysScreen) else lambda _: None)
 
-    def _write(self, flow: Coroutine[object, object, None]) -> None:
+    def _write(self, flow: Work) -> None:
         """A write that is locked or could not succeed now says so and starts nothing; nor does a second one."""
-        if self.screen.is_writing():
-            flow.close()
-            return
         session = self.screen.session
         why = "" if session.guard.writable else session.guard.locked_words()
         if why := why or session.health.why_no_writes:
-            flow.close()
             self.flash(why, "warn")
             return
-        self.screen.run_worker(flow, group=GROUP, exit_on_error=False)
+        self.screen.start_write(flow)
 
     async def _get(self, command: Get) -> None:
         """A key or a whole prefix is a place in the tree; everything else is a list of its own."""
@@ -182,7 +178,7 @@ class Commander:
         if screen is None:
             self.flash(f"{verb.name}: {NO_SCREEN}", "warn")
             return
-        screen.call_after_refresh(self._begin, screen, verb)
+        painted(screen, self._begin, screen, verb)
 
     def _begin(self, screen: ClusterScreen, verb: Verb) -> None:
         """With all its arguments the command itself, else what comes nearest to it."""
@@ -193,7 +189,7 @@ class Commander:
         if len(words) > 1:
             screen.show_place(words[1].encode())
         if what in START_OF:
-            screen.call_later(screen.action_do, START_OF[what])
+            later(screen, screen.action_do, START_OF[what])
         else:
             how = KEY_OF[what] if what else "this is where it is seen"
             screen.flash(f"{verb.name}: {how}; o lists everything that can be done here")
@@ -249,18 +245,18 @@ class Commander:
         if isinstance(screen, KeysScreen):
             if verb.words:
                 screen.go_to(self._key(verb))
-                screen.call_after_refresh(screen.action_census)
+                painted(screen, screen.action_census)
             else:
                 screen.action_census()
 
     async def _export(self, verb: Verb) -> None:
         prefix = verb.words[0] if verb.words else b""
         name = verb.words[1].decode("utf-8", "surrogateescape") if len(verb.words) > 1 else ""
-        self.screen.run_worker(self._writing().export(prefix, name), group=GROUP, exit_on_error=False)
+        self.screen.start_write(partial(self._writing().export, prefix, name))
 
     async def _import(self, verb: Verb) -> None:
         name = verb.words[0].decode("utf-8", "surrogateescape") if verb.words else ""
-        self._write(self._writing().import_(name))
+        self._write(partial(self._writing().import_, name))
 
     async def _filter(self, verb: Verb) -> None:
         screen = self.screen
@@ -275,7 +271,7 @@ class Commander:
         if not drafts:
             self.flash("there is no draft")
             return
-        self._write(self._writing().edit(drafts[0].key))
+        self._write(partial(self._writing().edit, drafts[0].key))
 
     async def _diff(self, verb: Verb) -> None:
         """``A B``, ``A @profile`` or ``A@profile B``: the left side's differences can be copied to the right."""
@@ -308,13 +304,13 @@ class Commander:
 
     def _close(self, others: list[Session], _: object) -> None:
         for other in others:
-            self.screen.app.run_worker(other.aclose(), exit_on_error=False)
+            spawn(self.screen.app.screen, other.aclose, "close")
 
     async def _recover(self, verb: Verb) -> None:
-        self._write(self._writing().recover())
+        self._write(self._writing().recover)
 
     async def _undelete(self, verb: Verb) -> None:
-        self._write(self._writing().undelete(verb.words[0] if verb.words else b""))
+        self._write(partial(self._writing().undelete, verb.words[0] if verb.words else b""))
 
     async def _quit(self, verb: Verb) -> None:
         await self.act("quit")

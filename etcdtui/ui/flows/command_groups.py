@@ -1,4 +1,4 @@
-"""Commands of etcdctl's about leases, members, users and roles: the screen's own flow with its arguments filled in.
+"""Commands of etcdctl's about leases, members, users and roles: the flow of the screen with its arguments filled in.
 
 Nothing is skipped: a flow still asks for what the line does not say, and every review is shown.
 """
@@ -6,33 +6,31 @@ Nothing is skipped: a flow still asks for what the line does not say, and every 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from rich.text import Text
 
 from etcdtui.core.etcdctl_grammar import Verb
-from etcdtui.services.cluster import access
-from etcdtui.services.cluster.leases import LeaseRow, lease_hex, parse_lease_id
+from etcdtui.services.cluster.leases import LeaseRow, lease_hex
 from etcdtui.services.cluster.view import MemberRow
-from etcdtui.ui.errors import error_line
+from etcdtui.ui.flows.access import AccessWriting
+from etcdtui.ui.flows.leases import LeaseWriting
+from etcdtui.ui.flows.members import MemberWriting
 from etcdtui.ui.frame.base import ClusterScreen
-from etcdtui.ui.frame.listing import ListScreen
-from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.screens.auth.rows import AccessRow
 from etcdtui.ui.screens.auth.screen import AuthScreen
 from etcdtui.ui.screens.leases import LeasesScreen
 from etcdtui.ui.screens.members.screen import MembersScreen
+from etcdtui.ui.spawn import Work
 from etcdtui.ui.text import safe
 
-Flow = Callable[[], Coroutine[None, None, None]]
 VALUED = frozenset({"peer-urls", "new-user-password", "user"})
 """Flags of these commands that take a value."""
 READING = frozenset({("snapshot", "save"), ("endpoint", "hashkv")})
 """Commands that change nothing, and work while writes are locked."""
 UPKEEP = frozenset({"snapshot", "endpoint", "alarm", "compact", "compaction", "defrag"})
 NAME_LIMIT = 60
-IDS = 1 << 63
 PASSWORD = re.compile(r"\buser\s+add\s+[^\s:]*:|--(new-user-password|password|user|auth-jwt-token)\b")
 
 
@@ -45,7 +43,7 @@ def begin_command(screen: ClusterScreen, verb: Verb) -> bool:
     """Begin what a command says on its screen, or flash why not; False when the line does not say enough for that."""
     words, flags = split_flags(verb)
     flow = _flow(screen, words, flags)
-    if flow is None or not isinstance(screen, ListScreen):
+    if flow is None:
         return False
     session = screen.session
     if tuple(words[:2]) not in READING:
@@ -53,7 +51,7 @@ def begin_command(screen: ClusterScreen, verb: Verb) -> bool:
         if why := why or session.health.why_no_writes:
             screen.flash(why, "warn")
             return True
-    screen.begin(flow, "maintenance" if verb.name in UPKEEP else "write")
+    screen.start_write(flow, "maintenance" if verb.name in UPKEEP else "write")
     return True
 
 
@@ -71,85 +69,73 @@ def split_flags(verb: Verb) -> tuple[list[str], dict[str, str]]:
     return words, flags
 
 
-def _flow(screen: ClusterScreen, words: list[str], flags: dict[str, str]) -> Flow | None:
+def _flow(screen: ClusterScreen, words: list[str], flags: dict[str, str]) -> Work | None:
     if isinstance(screen, LeasesScreen):
         return _lease_flow(screen, words)
     if isinstance(screen, MembersScreen):
-        return _upkeep_flow(screen, words) or _member_flow(screen, words, flags)
-    return _access_flow(screen, words, flags) if isinstance(screen, AuthScreen) else None
+        flows = MemberWriting(screen, lambda _: screen.read_again(), lambda: screen.shown)
+        return _upkeep_flow(screen, flows, words) or _member_flow(screen, flows, words, flags)
+    if isinstance(screen, AuthScreen):
+        access = AccessWriting(screen, lambda _: screen.read_again(), lambda: screen.access)
+        return _access_flow(screen, access, words, flags)
+    return None
 
 
 # --- leases ----------------------------------------------------------------------------------------------
 
 
-def _lease_flow(screen: LeasesScreen, words: list[str]) -> Flow | None:
+def _lease_flow(screen: LeasesScreen, words: list[str]) -> Work | None:
+    flows = LeaseWriting(screen, lambda _: screen.read_again())
     match words:
         case ["lease", "grant", ttl, *_]:
             return partial(screen.grant, ttl)
         case ["lease", "revoke", lease, *_]:
-            return partial(_on_lease, screen, lease, screen.revoke)
+            return partial(_on_lease, screen, flows, lease, lambda row: flows.revoke(row, screen.book))
         case ["lease", "keep-alive", lease, *_]:
-            return partial(_on_lease, screen, lease, screen.keep_alive)
+            return partial(_on_lease, screen, flows, lease, flows.keep_alive)
     return None
 
 
-async def _on_lease(screen: LeasesScreen, typed: str, work: Callable[[LeaseRow], Awaitable[None]]) -> None:
-    """An ID in hex or decimal: the one that exists, asked for when both do."""
-    try:
-        meanings = [lease for lease in parse_lease_id(typed) if -IDS <= lease < IDS]
-    except ValueError:
-        meanings = []
-    await screen.book.read(meanings)
-    rows = [row for lease in meanings if (row := screen.book.rows.get(lease)) is not None]
-    alive = [row for row in rows if row.ttl is not None and row.ttl >= 0]
-    if not alive:
-        failed = next((row.error for row in rows if row.error is not None), None)
-        missing = Text.assemble("there is no lease ", safe(typed, limit=NAME_LIMIT), ": ended, or not an ID")
-        screen.flash(error_line(failed) if failed is not None else missing, "warn")
-        return
-    row = alive[0]
-    if len(alive) > 1:
-        items = [Item(str(i), Text(lease_hex(one.id)), safe(f"{one.ttl} s left")) for i, one in enumerate(alive)]
-        dialog = PickerDialog(Text("which lease"), items, typing=False)
-        picked: str | None = await screen.app.push_screen_wait(dialog)
-        if picked is None:
-            return
-        row = alive[int(picked)]
-    screen.show_place(lease_hex(row.id).encode())
-    await work(row)
+async def _on_lease(
+    screen: LeasesScreen, flows: LeaseWriting, typed: str, work: Callable[[LeaseRow], Awaitable[None]]
+) -> None:
+    row = await flows.find(typed, screen.book)
+    if row is not None:
+        screen.show_place(lease_hex(row.id).encode())
+        await work(row)
 
 
 # --- members and upkeep ----------------------------------------------------------------------------------
 
 
-def _member_flow(screen: MembersScreen, words: list[str], flags: dict[str, str]) -> Flow | None:
+def _member_flow(screen: MembersScreen, flows: MemberWriting, words: list[str], flags: dict[str, str]) -> Work | None:
+    urls = flags.get("peer-urls", "")
     match words:
         case ["member", "add", name, *_]:
-            return partial(screen.add_member, name, flags.get("peer-urls", ""))
+            return partial(flows.add_member, name, urls)
         case ["member", "remove", member, *_]:
-            return partial(_on_member, screen, member, screen.remove_member)
+            return partial(_on_member, screen, member, flows.remove_member)
         case ["member", "promote", member, *_]:
-            return partial(_on_member, screen, member, screen.promote)
+            return partial(_on_member, screen, member, flows.promote)
         case ["member", "update", member, *_]:
-            urls = flags.get("peer-urls", "")
-            return partial(_on_member, screen, member, lambda row: screen.update_member(row, urls))
+            return partial(_on_member, screen, member, lambda row: flows.update_member(row, urls))
         case ["move-leader", member, *_]:
-            return partial(_on_member, screen, member, screen.make_leader)
+            return partial(_on_member, screen, member, flows.make_leader)
     return None
 
 
-def _upkeep_flow(screen: MembersScreen, words: list[str]) -> Flow | None:
+def _upkeep_flow(screen: MembersScreen, flows: MemberWriting, words: list[str]) -> Work | None:
     match words:
         case ["compact" | "compaction", revision, *_]:
-            return partial(screen.compact, revision)
+            return partial(flows.compact, revision)
         case ["defrag", member, *_]:
-            return partial(_on_member, screen, member, screen.defrag)
+            return partial(_on_member, screen, member, flows.defragment)
         case ["snapshot", "save", file, *_]:
-            return partial(screen.snapshot, screen.table.current, file)
+            return partial(flows.snapshot, screen.table.current, file)
         case ["endpoint", "hashkv"]:
-            return screen.hash_check
+            return flows.hash_check
         case ["alarm", "disarm"]:
-            return partial(_disarm, screen)
+            return partial(_disarm, screen, flows)
     return None
 
 
@@ -167,14 +153,14 @@ async def _on_member(screen: MembersScreen, typed: str, work: Callable[[MemberRo
     await work(row)
 
 
-async def _disarm(screen: MembersScreen) -> None:
+async def _disarm(screen: MembersScreen, flows: MemberWriting) -> None:
     """One alarm is reviewed at once, several are offered."""
     await screen.read()
     alarms = screen.shown.alarms or ()
     if len(alarms) == 1:
-        await screen.disarm(alarms[0])
+        await flows.disarm(alarms[0])
     elif alarms:
-        screen.action_maintenance()
+        await flows.choose(screen.table.current)
     else:
         screen.flash("no alarm is raised", "good")
 
@@ -182,36 +168,36 @@ async def _disarm(screen: MembersScreen) -> None:
 # --- users and roles -------------------------------------------------------------------------------------
 
 
-def _access_flow(screen: AuthScreen, words: list[str], flags: dict[str, str]) -> Flow | None:
-    auth = screen.session.client.auth
+def _access_flow(screen: AuthScreen, flows: AccessWriting, words: list[str], flags: dict[str, str]) -> Work | None:
     match words:
         case ["user", "add", name, *_]:
-            return partial(_add_user, screen, name, flags)
+            return partial(_add_user, screen, flows, name, flags)
         case ["role", "add", name, *_]:
-            return partial(screen.add_role, name)
+            return partial(flows.add_role, name)
         case ["user" | "role" as kind, "delete", name, *_]:
-            return partial(_on_access, screen, kind, name, screen.delete)
+            return partial(_on_access, screen, kind, name, partial(_delete, flows))
         case ["user", "passwd", name, *_]:
-            return partial(_on_access, screen, "user", name, lambda row: screen.set_password(row.name))
+            return partial(_on_access, screen, "user", name, lambda row: flows.set_password(row.name))
         case ["user", "grant-role", name, role, *_]:
-            return partial(_on_access, screen, "user", name, lambda row: screen.change(
-                access.grant_role(row.name, role), lambda: auth.user_grant_role(row.name, role),
-                f"{row.name} has the role {role}",
-            ))  # fmt: skip
+            return partial(_on_access, screen, "user", name, lambda row: flows.grant_role(row.name, role))
         case ["user", "revoke-role", name, role, *_]:
-            return partial(_on_access, screen, "user", name, lambda row: screen.change(
-                access.revoke_role(row.name, role), lambda: auth.user_revoke_role(row.name, role),
-                f"{row.name} lost the role {role}",
-            ))  # fmt: skip
+            return partial(_on_access, screen, "user", name, lambda row: flows.revoke_role(row.name, role))
     return None
 
 
-async def _add_user(screen: AuthScreen, typed: str, flags: dict[str, str]) -> None:
+async def _delete(flows: AccessWriting, row: AccessRow) -> None:
+    if row.user is not None:
+        await flows.delete_user(row.user)
+    elif row.role is not None:
+        await flows.delete_role(row.role)
+
+
+async def _add_user(screen: AuthScreen, flows: AccessWriting, typed: str, flags: dict[str, str]) -> None:
     """A password in the line is not taken: it stood on the screen."""
     name, _, password = typed.partition(":")
     if password or "new-user-password" in flags:
         screen.flash("the password of the line is not used; type it here", "warn")
-    await screen.add_user(name, with_password="no-password" not in flags or flags["no-password"] == "false")
+    await flows.add_user(name, with_password="no-password" not in flags or flags["no-password"] == "false")
 
 
 async def _on_access(screen: AuthScreen, kind: str, name: str, work: Callable[[AccessRow], Awaitable[object]]) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from etcdtui.ui import flows, screens
-from etcdtui.ui.frame.host import Chosen, Face, Host, Visit, Writing
+from etcdtui.ui.frame.host import Access, Chosen, Face, Host, Leases, Members, Visit, Writing
 from etcdtui.ui.widgets.tabs import Tab
 
 if TYPE_CHECKING:  # only named here, and importing the client must wait for the first paint
+    from etcdtui.services.cluster.access import AccessView
+    from etcdtui.services.cluster.view import ClusterView
     from etcdtui.services.session.session import Session
     from etcdtui.ui.frame.place import PlaceScreen
 
@@ -21,8 +23,17 @@ class FlowHost:
         self.tabs = tabs
         self.keymap: Mapping[str, str] = keymap or {}
 
-    def writing(self, face: Face, reload: Callable[[bytes], None]) -> Writing:
-        return flows.ManyWriting(face, reload)
+    def writing(self, face: Face, reload: Callable[[bytes], None], session: Session | None = None) -> Writing:
+        return flows.ManyWriting(face, reload, session)
+
+    def leases(self, face: Face, reload: Callable[[bytes], None]) -> Leases:
+        return flows.LeaseWriting(face, reload)
+
+    def members(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], ClusterView]) -> Members:
+        return flows.MemberWriting(face, reload, view)
+
+    def access(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], AccessView]) -> Access:
+        return flows.AccessWriting(face, reload, view)
 
     def visit(self, face: Face, wanted: Visit, then: Callable[[Chosen], None] | None = None) -> None:
         build: Callable[[Session, Host, Visit], PlaceScreen] = screens.ABOVE[type(wanted).__name__].load()

@@ -1,7 +1,6 @@
 """Flows that write one key, from any screen: edit, new, put, restore; each reviewed, guarded, with a draft kept.
 
-Every public coroutine runs inside a worker of the screen: it waits for dialogs. Failures end as a flash, never as
-an exception, and the draft of an edit survives all of them.
+The draft of an edit survives every failure.
 """
 
 from __future__ import annotations
@@ -15,33 +14,34 @@ from rich.text import Text
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
-from etcdtui.core.plan import PlanLine, WritePlan, line
+from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.types import KeyValue
 from etcdtui.core.value import Value
 from etcdtui.services.values import valuediff
 from etcdtui.services.values.kubernetes import edit_refusal
 from etcdtui.services.values.valuediff import Hiding, Look, hiding, merge
 from etcdtui.services.writing import editing
-from etcdtui.services.writing.committing import Committed, Refused
+from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.drafts import Draft, Drafts, drafts_of
-from etcdtui.services.writing.editing import Conflict, Gone, NotKnown, Saved, editable
+from etcdtui.services.writing.editing import Conflict, EditWrite, Gone, editable
 from etcdtui.services.writing.restore import plan_restore
-from etcdtui.services.writing.writes import DryRun, Writes
-from etcdtui.ui.errors import error_line
+from etcdtui.services.writing.run import WriteRun
 from etcdtui.ui.flows.outside import OutsideEditor
-from etcdtui.ui.frame.host import Face
+from etcdtui.ui.flows.template import Flow
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.conflict import MERGE, MINE, THEIRS, ConflictDialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.prompt import PromptDialog
-from etcdtui.ui.modals.review import EDIT, RUN, ReviewDialog
+from etcdtui.ui.modals.review import EDIT
 from etcdtui.ui.text import safe
 
+CANNOT_MERGE = "you and they changed the same place, so a merge is left to you"
 FILE_LIMIT = 8 * 1024 * 1024
+NAME_LIMIT = 100
 
 
 class _Work(Value):
-    """One edit on its way: what was loaded and what it is now."""
+    """One edit on its way: what was loaded and what it is now. ``lease`` 0 keeps the lease."""
 
     key: bytes
     base: KeyValue | None
@@ -49,26 +49,12 @@ class _Work(Value):
     lease: int = 0
 
 
-class KeyWriting:
-    """``reload`` shows what changed under a prefix."""
-
-    def __init__(self, screen: Face, reload: Callable[[bytes], None]) -> None:
-        self.screen = screen
-        self.reload = reload
-
-    @property
-    def writes(self) -> Writes:
-        return self.screen.session.writes
+class KeyWriting(Flow):
+    """Adds to the template the flows of one key."""
 
     @property
     def drafts(self) -> Drafts:
         return drafts_of(self.writes)
-
-    def flash(self, words: str | Text, tone: str = "accent") -> None:
-        self.screen.flash(words, tone)
-
-    def failed(self, error: Exception) -> None:
-        self.flash(error_line(error), "bad")
 
     # --- edit --------------------------------------------------------------------------------------------
 
@@ -103,7 +89,7 @@ class KeyWriting:
             *(line("  ", change) for change in self._changes(draft, now)[:8]),
         ]  # fmt: skip
         title = Text.assemble("draft  ", safe(draft.key, "bold", limit=60))
-        return await self.screen.app.push_screen_wait(
+        return await self.face.app.push_screen_wait(
             AskDialog(title, lines, [("r", "resume it"), ("d", "discard it and edit")])
         )
 
@@ -111,27 +97,35 @@ class KeyWriting:
         return valuediff.changes(now.value if now else b"", draft.value, self.hiding(draft.key))
 
     async def _edit_loop(self, work: _Work, *, external: bool = False) -> None:
-        while True:
-            edited = await (self._edit_outside(work) if external else self._edit_inside(work))
-            if edited is None:
-                return
-            work = edited
-            answer = await self._review(work)
-            if answer == EDIT:
-                continue
-            if answer != RUN:
-                if await self._keep(work):
-                    return
-                continue
-            again = await self._write(work)
+        edited = await (self._edit_outside(work) if external else self._edit_inside(work))
+        while edited is not None:
+            again = await self._review_and_write(edited)
             if again is None:
                 return
-            work = again
+            edited = await (self._edit_outside(again) if external else self._edit_inside(again))
+
+    async def _review_and_write(self, work: _Work) -> _Work | None:
+        """Review and write; what has to be edited further, or nothing when it is over."""
+        while True:
+            write = await self._plan(work)
+            diff = self.diff_of(work.key, work.base.value if work.base else None, work.value)
+            answer = await self.review(write, "write", editing=True, diff=diff)
+            if answer == EDIT:
+                return work
+            if not isinstance(answer, Confirmed):
+                return None if await self._keep(work) else work
+            result = await self._write(work, write, answer)
+            if not isinstance(result, (Conflict, Gone)):
+                return result
+            merged, again = await self._resolve(work, result)
+            if again is None or not merged:
+                return again
+            work = again  # a merge is reviewed before it is written, and may meet the next conflict
 
     async def _edit_inside(self, work: _Work) -> _Work | None:
         shown = editable(work.value)
         if shown.too_big:
-            wanted = await OutsideEditor(self.screen).is_wanted(len(work.value))
+            wanted = await OutsideEditor(self.face).is_wanted(len(work.value))
             return await self._edit_outside(work) if wanted else None
         limit = editing.size_limit(self.writes.guard)[1]
         original = work.base.value if work.base else None
@@ -142,7 +136,7 @@ class KeyWriting:
             original=original,
             keep=lambda value: self._store(replace(work, value=value)),
         )
-        answer: tuple[str, bytes] | None = await self.screen.app.push_screen_wait(dialog)
+        answer: tuple[str, bytes] | None = await self.face.app.push_screen_wait(dialog)
         if answer is None:
             if dialog.kept and work.value == (original or b""):
                 self.drafts.drop(work.key)
@@ -158,7 +152,7 @@ class KeyWriting:
 
     async def _edit_outside(self, work: _Work) -> _Work | None:
         """``$EDITOR`` on the terminal; the live parts of the program go on."""
-        editor = OutsideEditor(self.screen)
+        editor = OutsideEditor(self.face)
         value = await editor.edit(work.key, work.value, lambda left: self._store(replace(work, value=left)))
         if value is None:
             return None
@@ -188,92 +182,67 @@ class KeyWriting:
         ]
         answers = [("e", "go on editing"), ("x", "throw it away")]
         dialog = AskDialog(Text("no place for a draft"), lines, answers)
-        return await self.screen.app.push_screen_wait(dialog) == "x"
+        return await self.face.app.push_screen_wait(dialog) == "x"
 
     # --- review and write --------------------------------------------------------------------------------
 
-    async def plan_for(self, work: _Work) -> WritePlan:
-        """The plan of an edit."""
-        ttl = await self.writes.lease_ttl(work.base.lease if work.base else work.lease)
-        return editing.plan_edit(self.writes.guard, work.key, work.base, work.value, lease=work.lease, ttl=ttl)
+    async def _plan(self, work: _Work) -> EditWrite:
+        lease = work.lease or (work.base.lease if work.base else 0)
+        ttl = await self.writes.lease_ttl(lease)
+        return editing.plan_edit(
+            self.writes.guard, work.key, work.base, work.value, lease=work.lease, ttl=ttl, drafts=self.drafts
+        )
 
     def hiding(self, key: bytes) -> Hiding:
         """What the profile masks of a key's value."""
-        return hiding(self.screen.session.profile.mask, key)
+        return hiding(self.session.profile.mask, key)
 
     def diff_of(self, key: bytes, before: bytes | None, after: bytes) -> Callable[[Look], list[PlanLine]]:
         """The difference for a review, as it is looked at."""
         hidden = self.hiding(key)
         return lambda look: valuediff.view(before, after, hidden, look)
 
-    async def _review(self, work: _Work) -> str | None:
-        plan = await self.plan_for(work)
-
-        async def dry() -> str:
-            step = editing.edit_step(work.key, work.base, work.value, work.lease)
-            outcome = await self.writes.apply(plan, (step,), dry=True)
-            return _dry_words(isinstance(outcome, DryRun) and outcome.holds)
-
-        diff = self.diff_of(work.key, work.base.value if work.base else None, work.value)
-        dialog = ReviewDialog(plan, self.writes.guard, dry=dry, editing=True, diff=diff)
-        return await self.screen.app.push_screen_wait(dialog)
-
-    async def _write(self, work: _Work) -> _Work | None:
-        """Write; a conflict may give the work to go on with."""
-        health = await self.screen.session.monitor.poll()  # what was known before the dialogs may be over
+    async def _write(self, work: _Work, write: EditWrite, confirmed: Confirmed) -> _Work | Conflict | Gone | None:
+        """Write what was confirmed: over, what to go on editing, or the conflict it met."""
+        health = await self.session.monitor.poll()  # what was known before the dialogs may be over
         if why := health.why_no_puts:
             if self._store(work):
                 self.flash(f"not written, kept as a draft. {why}", "bad")
             return None
-        plan = await self.plan_for(work)
         try:
-            result = await editing.save(self.writes, plan, work.base, work.value, lease=work.lease, drafts=self.drafts)
+            report = await WriteRun(self.writes, write).send(confirmed)
         except EtcdError as error:
             self.failed(error)
             return None
         except OSError as error:
             self.flash(f"not written, because the draft could not be saved: {error.strerror}", "bad")
             return None if await self._keep(work) else work
-        if isinstance(result, Saved):
-            how = " (the answer was lost; read again: it is written)" if result.settled else ""
-            self.flash(Text.assemble("saved ", safe(work.key, limit=80), f" at rev {result.revision}{how}"), "good")
+        result = editing.outcome(report)
+        if isinstance(result, (Conflict, Gone)):
+            return result
+        self.tell(report, lambda done: Text.assemble("saved ", safe(work.key, limit=80), f" at rev {done.revision}"))
+        if report.complete:
             self.reload(work.key)
-            return None
-        if isinstance(result, NotKnown):
-            self.flash(f"written or not is not known; the draft is kept. {result.reason}", "bad")
-            return None
-        if isinstance(result, DryRun):
-            branch = "THEN" if result.holds else "ELSE"
-            self.flash(f"dry run: nothing was sent; {branch} would run", "warn")
-            return None
-        return await self._resolve(work, result)
+        return None
 
-    async def _resolve(self, work: _Work, result: Conflict | Gone) -> _Work | None:
+    async def _resolve(self, work: _Work, result: Conflict | Gone) -> tuple[bool, _Work | None]:
+        """What a person makes of a conflict: whether it was merged, and what to go on with."""
         theirs = result.theirs if isinstance(result, Conflict) else None
         base_value = work.base.value if work.base else b""
         merged = merge(base_value, work.value, theirs.value) if theirs is not None and work.base else None
-        why_not = "" if merged is not None or theirs is None else "both changed the same place: no merge without you"
+        why_not = "" if merged is not None or theirs is None else CANNOT_MERGE
         self.reload(work.key)
         dialog = ConflictDialog(work.base, theirs, work.value, merged, why_not, self.hiding(work.key))
-        answer = await self.screen.app.push_screen_wait(dialog)
+        answer = await self.face.app.push_screen_wait(dialog)
         if answer == MERGE and merged is not None:
-            return await self._again(replace(work, base=theirs, value=merged))
+            return True, replace(work, base=theirs, value=merged)
         if answer == THEIRS:
             self.drafts.drop(work.key)
             self.flash("theirs stays; your draft is dropped")
-            return None
+            return False, None
         if answer == MINE:
-            return replace(work, base=theirs)
-        return None if await self._keep(work) else work
-
-    async def _again(self, work: _Work) -> _Work | None:
-        """A merge is reviewed before it is written, and may meet the next conflict."""
-        answer = await self._review(work)
-        if answer == RUN:
-            return await self._write(work)
-        if answer == EDIT:
-            return work
-        return None if await self._keep(work) else work
+            return False, replace(work, base=theirs)
+        return False, None if await self._keep(work) else work
 
     # --- new and put -------------------------------------------------------------------------------------
 
@@ -293,7 +262,7 @@ class KeyWriting:
 
     async def ask_key(self, title: str, value: str) -> bytes | None:
         """A key typed by a person, escapes read; ``None`` when closed or not a key."""
-        text = await self.screen.app.push_screen_wait(
+        text = await self.face.app.push_screen_wait(
             PromptDialog(Text(title), Text(r"\xNN, \n, \t and \\ are escapes"), value=value)
         )
         if not text:
@@ -305,18 +274,19 @@ class KeyWriting:
             return None
 
     async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
-        """A put from the command line: the safe version of itself, on what the key is now."""
+        """A put from the command line: the safe version of itself, on what the key is now.
+
+        ``lease`` 0 keeps the lease of a key that exists; another one is attached to it.
+        """
         try:
             base = await self.writes.get(key)
         except EtcdError as error:
             self.failed(error)
             return
-        work = _Work(key, base, value, lease)
-        if base is not None and base.value == value:
+        if base is not None and base.value == value and lease in (0, base.lease):
             self.flash("the key holds that value already; nothing to write")
             return
-        answer = await self._review(work)
-        again = work if answer == EDIT else await self._write(work) if answer == RUN else None
+        again = await self._review_and_write(_Work(key, base, value, lease))
         if again is not None:
             await self._edit_loop(again)
 
@@ -335,37 +305,13 @@ class KeyWriting:
         """Put an old version back, compared with what the key is now."""
         try:
             now = await self.writes.get(version.key)
-            made = await plan_restore(self.writes.guard, self.writes, version, now)
+            write = await plan_restore(self.writes.guard, self.writes, version, now)
         except EtcdError as error:
             self.failed(error)
             return
-        plan = made.plan
         diff = self.diff_of(version.key, now.value if now else None, version.value)
-
-        async def dry() -> str:
-            outcome = await self.writes.apply(plan, made.groups[0], dry=True)
-            return _dry_words(isinstance(outcome, DryRun) and outcome.holds)
-
-        if await self.screen.app.push_screen_wait(ReviewDialog(plan, self.writes.guard, dry=dry, diff=diff)) != RUN:
-            return
-        try:
-            result = await self.writes.apply(plan, made.groups[0])
-        except EtcdError as error:
-            self.failed(error)
-            return
-        if isinstance(result, Committed):
-            self.flash(f"version {version.version} is back, at rev {result.revision}", "good")
-        elif isinstance(result, Refused):
-            self.flash("not written: the key was changed meanwhile", "bad")
-        elif isinstance(result, DryRun):
-            self.flash("dry run: nothing was sent", "warn")
-        else:
-            self.flash(f"written or not is not known: {result.reason}", "bad")
-        self.reload(version.key)
-
-
-def _dry_words(holds: bool) -> str:
-    return "the condition holds now: THEN would run" if holds else "the condition fails now: ELSE would run"
+        words = f"version {version.version} is back"
+        await self.run(write, "write", lambda r: f"{words}, at rev {r.revision}", diff=diff, place=version.key)
 
 
 def _read_some(path: Path) -> bytes:

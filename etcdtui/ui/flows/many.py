@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
 
-from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import escape_key
-from etcdtui.core.plan import WritePlan, line
+from etcdtui.core.plan import line
 from etcdtui.core.ranges import prefix_range
-from etcdtui.core.steps import Group, Step
-from etcdtui.core.types import KeyValue
-from etcdtui.core.units import format_size
+from etcdtui.core.txn_text import TxnSpec
+from etcdtui.core.types import TxnResult
+from etcdtui.core.units import counted, format_size
+from etcdtui.services.cluster.admin import AdminWrite
 from etcdtui.services.writing import deleting, moving
-from etcdtui.services.writing.committing import Unknown
-from etcdtui.services.writing.deleting import Preview, TooLarge
+from etcdtui.services.writing.compare import DiffRow, plan_copy
+from etcdtui.services.writing.deleting import Marked, Preview
 from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.journal import unfinished
 from etcdtui.services.writing.restore import find_deleted, plan_undelete, undeletable
-from etcdtui.services.writing.transfer import TransferError, export_file, load_file, plan_import, run_import
+from etcdtui.services.writing.run import Report, WriteRun
+from etcdtui.services.writing.transfer import export_file, load_file, plan_import
 from etcdtui.services.writing.trash import trash_of
-from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.txns import Evaluated, evaluate, plan_txn
+from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.undolog import UndoEntry
-from etcdtui.services.writing.writes import BatchReport, holds_kubernetes
+from etcdtui.services.writing.writes import holds_kubernetes
 from etcdtui.ui.flows.key import KeyWriting
+from etcdtui.ui.flows.template import Failure
 from etcdtui.ui.modals.ask import AskDialog
-from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.prompt import ANSWER_LIMIT, PromptDialog
 from etcdtui.ui.text import safe
-
-Failure = (EtcdError, OSError, TransferError, TooLarge)
 
 
 class ManyWriting(KeyWriting):
@@ -49,60 +50,39 @@ class ManyWriting(KeyWriting):
                 self.reload(key)
                 return
             ttl = await self.writes.lease_ttl(kv.lease)
-            plan = deleting.plan_delete_key(self.writes.guard, kv, ttl=ttl, hidden=self.hiding(key))
-            if await self._agreed(plan, "delete", [(Step(kv.key, kv, None),)]):
-                await self._delete_listed(plan, [kv])
         except Failure as error:
             self.failed(error)
+            return
+        write = deleting.plan_delete_key(self.writes.guard, kv, ttl=ttl, hidden=self.hiding(key))
+        await self.run(write, "delete", _done("deleted"), place=key)
 
     async def delete_marked(self, paths: Sequence[bytes], folders: Collection[bytes]) -> None:
         """Marked keys and folders: one plan for all keys found."""
-        found: dict[bytes, KeyValue] = {}
+        marked: list[Marked] = []
         try:
             for path in paths:
                 if path in folders:
-                    found |= {kv.key: kv for kv in (await deleting.preview_prefix(self.writes, path)).kvs}
+                    marked.append(Marked(path, (await deleting.preview_prefix(self.writes, path)).kvs, folder=True))
                 elif (kv := await self.writes.get(path)) is not None:
-                    found[path] = kv
-            if not found:
-                self.flash("none of the marked keys exists any more", "warn")
-                return
-            kvs = [found[key] for key in sorted(found)]
-            plan = deleting.plan_delete_keys(self.writes.guard, kvs)
-            if await self._agreed(plan, "delete", [(Step(kv.key, kv, None),) for kv in kvs]):
-                await self._delete_listed(plan, kvs)
+                    marked.append(Marked(path, (kv,)))
         except Failure as error:
             self.failed(error)
-
-    async def _delete_listed(self, plan: WritePlan, kvs: Sequence[KeyValue]) -> None:
-        if await self._is_dry(plan):
             return
-        report = await deleting.delete_keys(self.writes, plan, kvs, trash_of(self.writes))
-        self._tell(report, len(kvs), "deleted")
-        self.reload(b"" if len(kvs) > 1 else kvs[0].key)
+        if not any(one.kvs for one in marked):
+            self.flash("none of the marked keys exists any more", "warn")
+            return
+        write = deleting.plan_delete_keys(self.writes.guard, marked, trash_of(self.writes))
+        await self.run(write, "delete", _done("deleted", "; u brings them back"))
 
     async def delete_range(self, key: bytes, end: bytes, label: bytes) -> None:
         """Everything in a range; ``label`` is what was asked for, a prefix or the first key."""
         try:
             found = await deleting.preview(self.writes, key, end)
-            trash = trash_of(self.writes)
-            path = trash.path_for(found.revision) if trash is not None else None
-            plan = deleting.plan_delete_range(self.writes.guard, found, label, path)
-            if not await self._agreed(plan, "delete", preview=found):
-                return
-            done = await deleting.delete_range(self.writes, plan, found, trash, path)
         except Failure as error:
             self.failed(error)
             return
-        if done.dry:
-            self.flash("dry run: nothing was sent", "warn")
-        elif done.unknown:
-            self.flash(f"deleted or not is not known: {done.unknown}", "bad")
-        elif done.changed:
-            self.flash(f"a key changed since rev {found.revision}: {done.count} of {len(found.kvs)} deleted", "bad")
-        else:
-            self.flash(f"{done.count} keys deleted at rev {done.revision}; u brings them back", "good")
-        self.reload(label)
+        write = deleting.plan_delete_range(self.writes.guard, found, label, trash_of(self.writes))
+        await self.run(write, "delete", _done("deleted", "; u brings them back"), place=label)
 
     async def delete_prefix(self, prefix: bytes) -> None:
         key, end = prefix_range(prefix)
@@ -127,17 +107,11 @@ class ManyWriting(KeyWriting):
                 if source != target and await self.writes.get(target) is not None:
                     self.flash(f"{escape_key(target)[:ANSWER_LIMIT]} exists already; nothing is overwritten", "warn")
                     return
-            plan = moving.plan_move(self.writes.guard, found, source, target, keep=keep)
-            if not await self._agreed(plan.plan, "clone" if keep else "move", plan.groups):
-                return
-            if await self._is_dry(plan.plan):
-                return
-            report = await moving.run_move(self.writes, plan, journals=self.journals)
         except Failure as error:
             self.failed(error)
             return
-        self._tell(report, plan.plan.changes, "cloned" if keep else "moved", steps=1 if keep else 2)
-        self.reload(b"")
+        write = moving.plan_move(self.writes.guard, found, source, target, keep=keep, journals=self.journals)
+        await self.run(write, "clone" if keep else "move", _done("cloned" if keep else "moved"))
 
     @property
     def journals(self) -> Path:
@@ -150,7 +124,7 @@ class ManyWriting(KeyWriting):
         """
         if await holds_kubernetes(self.writes):
             self.writes.guard.note_kubernetes_store()
-            self.screen.refresh_chrome()
+            self.face.refresh_chrome()
         trash = trash_of(self.writes)
         if trash is not None:
             await asyncio.to_thread(trash.expire)
@@ -174,17 +148,16 @@ class ManyWriting(KeyWriting):
                          f"{len(state.odd)} were changed by somebody else"),
                 ]  # fmt: skip
                 answers = [("r", "resume"), ("b", "roll back"), ("f", "forget it")]
-                answer = await self.screen.app.push_screen_wait(AskDialog(Text("unfinished move"), lines, answers))
+                answer = await self.face.app.push_screen_wait(AskDialog(Text("unfinished move"), lines, answers))
                 if answer == "f":
                     journal.drop()
                 if answer not in ("r", "b"):
                     continue
-                move = moving.plan_recovery(self.writes.guard, journal, state, back=answer == "b")
-                if await self._agreed(move.plan, "run", move.groups) and not await self._is_dry(move.plan):
-                    self._tell(await moving.recover(self.writes, journal, move), move.plan.changes, "moved", steps=2)
-                    self.reload(b"")
+                write = moving.plan_recovery(self.writes.guard, journal, state, back=answer == "b")
             except Failure as error:
                 self.failed(error)
+            else:
+                await self.run(write, "run", _done("moved"))
 
     # --- undo, undelete ----------------------------------------------------------------------------------
 
@@ -196,19 +169,16 @@ class ManyWriting(KeyWriting):
             return
         try:
             made = await plan_undo(self.writes, entry, self.hiding)
-            if made.plan is None:
-                self.flash(f"cannot be undone: {made.reason}", "warn")
-                return
-            if not await self._agreed(made.plan, "undo", made.groups):
-                return
-            if await self._is_dry(made.plan):
-                return
-            report = await run_undo(self.writes, made)
         except Failure as error:
             self.failed(error)
             return
-        self._tell(report, made.plan.changes, "put back")
-        self.reload(b"")
+        if made.write is None:
+            self.flash(f"cannot be undone: {made.reason}", "warn")
+            return
+        if isinstance(made.write, AdminWrite):
+            await self.run(made.write, "undo", partial(_told, made.write.done), tries=False)
+        else:
+            await self.run(made.write, "undo", _done("put back"))
 
     async def undelete(self, prefix: bytes, revision: int = 0) -> None:
         """Keys of a prefix that are gone, as they were at ``revision`` (0: found by walking back), created again."""
@@ -216,17 +186,11 @@ class ManyWriting(KeyWriting):
         try:
             known = revision > 0
             found = await (undeletable(self.writes, prefix, revision) if known else find_deleted(self.writes, prefix))
-            made = await plan_undelete(self.writes, found)
-            if not await self._agreed(made.plan, "undelete", made.groups):
-                return
-            if await self._is_dry(made.plan):
-                return
-            report = await self.writes.apply_batches(made.plan, made.groups)
+            write = await plan_undelete(self.writes, found)
         except Failure as error:
             self.failed(error)
             return
-        self._tell(report, made.plan.changes, "created again")
-        self.reload(prefix)
+        await self.run(write, "undelete", _done("created again"), place=prefix)
 
     # --- files -------------------------------------------------------------------------------------------
 
@@ -237,7 +201,7 @@ class ManyWriting(KeyWriting):
             title = Text.assemble("export ", safe(prefix or b"all keys", "bold", limit=60), " to file")
             explain = Text("JSON Lines with all values, 0600; an existing file is never replaced")
             target = str(Path.cwd() / f"{plain}.jsonl")
-            name = await self.screen.app.push_screen_wait(PromptDialog(title, explain, value=target)) or ""
+            name = await self.face.app.push_screen_wait(PromptDialog(title, explain, value=target)) or ""
         if not name:
             return
         path = typed_path(name)
@@ -255,61 +219,62 @@ class ManyWriting(KeyWriting):
     async def import_(self, name: str = "") -> None:
         """A file of an export: dry run with differences, then the guarded writes."""
         if not name:
-            name = await self.screen.app.push_screen_wait(PromptDialog(Text("import file"))) or ""
+            name = await self.face.app.push_screen_wait(PromptDialog(Text("import file"))) or ""
         if not name:
             return
         try:
             export = await asyncio.to_thread(load_file, typed_path(name))
-            made = await plan_import(self.writes, export)
-            if not made.groups:
-                self.flash(f"all {len(export.kvs)} keys are equal already; nothing to write", "good")
-                return
-            if not await self._agreed(made.plan, "import", made.groups):
-                return
-            if await self._is_dry(made.plan):
-                return
-            report = await run_import(self.writes, made)
+            write = await plan_import(self.writes, export)
         except Failure as error:
             self.failed(error)
             return
-        self._tell(report, made.plan.changes, "imported")
-        self.reload(b"")
+        if not write.groups:
+            self.flash(f"all {len(export.kvs)} keys are equal already; nothing to write", "good")
+            return
+        await self.run(write, "import", _done("imported"))
 
-    # --- shared ------------------------------------------------------------------------------------------
+    # --- transactions and copies -------------------------------------------------------------------------
 
-    async def _agreed(
-        self, plan: WritePlan, verb: str, groups: Sequence[Group] = (), preview: Preview | None = None
-    ) -> bool:
-        async def dry() -> str:
-            why = self.writes.guard.refusal(plan)
-            if not why and preview is not None:
-                holds = await deleting.untouched(self.writes, preview)
-                why = "" if holds else f"a key changed since rev {preview.revision}: nothing would be deleted"
-            elif not why:
-                good, many = await self.writes.dry_run_groups(groups)
-                why = "" if good == many else f"{many - good} of {many} conditions fail now: ELSE would run for them"
-            words = "dry: ELSE" if why else "dry: THEN"
-            await self.writes.record(plan, (), words, self.writes.clock(), dry=True)
-            return why or f"every condition holds now: THEN would run, {plan.changes} changes"
+    async def transact(self, spec: TxnSpec) -> TxnResult | None:
+        """Run a free transaction; its answer when it ran."""
+        if why := spec.problem():
+            self.flash(why, "warn")
+            return None
+        try:
+            seen = await evaluate(self.writes, spec)
+        except Failure as error:
+            self.failed(error)
+            return None
+        write = plan_txn(spec, seen, namespace=self.writes.guard.policy.namespace)
+        report = await self.run(write, "run", lambda r: f"{r.words.replace(' rev', ' ran at rev')}")
+        return report.answer if report is not None and isinstance(report.answer, TxnResult) else None
 
-        return await confirm_write(self.screen.app, self.writes.guard, plan, dry=dry, verb=verb)
+    async def try_transaction(self, spec: TxnSpec) -> Evaluated | None:
+        """Evaluate a free transaction by reads, on record as a dry run."""
+        try:
+            write = plan_txn(spec, await evaluate(self.writes, spec), namespace=self.writes.guard.policy.namespace)
+            await WriteRun(self.writes, write).dry_run()
+        except Failure as error:
+            self.failed(error)
+            return None
+        if why := write.plan.blocked:
+            self.flash(why, "warn")
+        return write.seen
 
-    async def _is_dry(self, plan: WritePlan) -> bool:
-        """Under ``--dry-run`` what was agreed to is put on record, and not sent."""
-        if not self.writes.guard.dry_run:
-            return False
-        await self.writes.record(plan, (), "dry: THEN", self.writes.clock(), dry=True)
-        self.flash("dry run: nothing was sent", "warn")
-        return True
+    async def copy(self, rows: Sequence[DiffRow], prefix: bytes) -> None:
+        """Copy the left side of compared rows to a prefix; nothing there is deleted."""
+        await self.run(plan_copy(rows, prefix), "copy", _done("copied"))
 
-    def _tell(self, report: BatchReport, planned: int, done: str, *, steps: int = 1) -> None:
-        """``steps`` is how many written steps make one key."""
-        count = len(report.written) // steps
-        if report.complete:
-            self.flash(f"{count} {done} at rev {report.revision}", "good")
-        elif report.error is not None:
-            self.flash(f"stopped after {count} of {planned}: {report.error}", "bad")
-        elif isinstance(report.stopped, Unknown):
-            self.flash(f"{count} of {planned} {done}; of the next it is not known: {report.stopped.reason}", "bad")
-        else:
-            self.flash(f"{count} of {planned} {done}; the rest was changed or exists and is not written", "bad")
+
+def _told(words: str, report: Report) -> str:
+    return words
+
+
+def _done(verb: str, more: str = "") -> Callable[[Report], str]:
+    """``17 keys deleted at rev 5``."""
+
+    def words(report: Report) -> str:
+        what = counted(report.count, "key") if report.plan.changes > 1 else "the key is"
+        return f"{what} {verb}" + (f" at rev {report.revision}" if report.revision else "") + more
+
+    return words

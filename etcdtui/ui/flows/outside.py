@@ -21,8 +21,8 @@ from etcdtui.ui.modals.ask import AskDialog
 class OutsideEditor:
     """For one screen, whose status line tells what goes wrong. Call it from a worker: it waits for dialogs."""
 
-    def __init__(self, screen: Face) -> None:
-        self.screen = screen
+    def __init__(self, face: Face) -> None:
+        self.face = face
 
     async def is_wanted(self, size: int) -> bool:
         """Whether a value that the editor here does not take is to be opened in the person's own."""
@@ -32,7 +32,7 @@ class OutsideEditor:
             line("$EDITOR opens it in a private file; what it saves is reviewed before anything is written"),
         ]
         title = Text("too large for the editor here")
-        return await self.screen.app.push_screen_wait(AskDialog(title, lines, [("E", "open $EDITOR")])) == "E"
+        return await self.face.app.push_screen_wait(AskDialog(title, lines, [("E", "open $EDITOR")])) == "E"
 
     async def edit(self, key: bytes, value: bytes, keep: Callable[[bytes], bool]) -> bytes | None:
         """The value as it was saved, ``None`` when it was not; the live parts of the program go on meanwhile.
@@ -43,17 +43,17 @@ class OutsideEditor:
         text = shown.text.encode() if shown.mode is not EditMode.TEXT else value
         try:
             async with edit_file(key, text) as path:
-                result = await lend_terminal(self.screen.app, lambda: run_editor(path, text, os.environ))
+                result = await lend_terminal(self.face.app, lambda: run_editor(path, text, os.environ))
         except NoEditor as error:
-            self.screen.flash(error_line(error), "bad")
+            self.face.flash(error_line(error), "bad")
             return None
         except OSError as error:
-            self.screen.flash(f"the value could not be put into a file for the editor: {error.strerror}", "bad")
+            self.face.flash(f"the value could not be put into a file for the editor: {error.strerror}", "bad")
             return None
         if result.value is None:
             kept = result.left is not None and shown.mode is EditMode.TEXT and keep(result.left)
             then = "what it had saved is kept as a draft" if kept else "nothing is changed"
-            self.screen.flash(f"{result.problem}; {then}", "warn")
+            self.face.flash(f"{result.problem}; {then}", "warn")
             return None
         if shown.mode is EditMode.TEXT:
             drop = result.newline_added and await self._drop_newline()
@@ -61,13 +61,13 @@ class OutsideEditor:
         try:
             return to_value(shown.mode, result.value.decode("utf-8", "replace").removesuffix("\n"))
         except ValueError as error:
-            self.screen.flash(str(error), "bad")
+            self.face.flash(str(error), "bad")
             return None
 
     async def _drop_newline(self) -> bool:
         lines = [line("the value had no line end at its end; the editor added one")]
         answers = [("k", "keep it as it was: none"), ("a", "add it")]
-        answer = await self.screen.app.push_screen_wait(AskDialog(Text("final line end"), lines, answers))
+        answer = await self.face.app.push_screen_wait(AskDialog(Text("final line end"), lines, answers))
         return answer != "a"
 
 

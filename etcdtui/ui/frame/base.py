@@ -32,7 +32,7 @@ from etcdtui.ui.bindings import (
     keys_of,
 )
 from etcdtui.ui.frame.host import Host
-from etcdtui.ui.spawn import every, read_again
+from etcdtui.ui.spawn import Work, every, read_again, spawn
 from etcdtui.ui.widgets.footer import FooterLine, Hint, TypedInto
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import TabLine
@@ -160,6 +160,11 @@ class ClusterScreen(Screen[None]):
             self.flash("another write is still open", "warn")
             return True
         return False
+
+    def start_write(self, flow: Work, group: str = "write") -> None:
+        """Run a write flow, one at a time: a second one waits for nobody, it is refused."""
+        if not self.is_writing(group):
+            spawn(self, flow, group)
 
     def actions_changed(self) -> None:
         """What can be done now is something else: draw the hints again."""

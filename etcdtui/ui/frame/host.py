@@ -20,7 +20,14 @@ from etcdtui.ui.widgets.tabs import Tab
 
 if TYPE_CHECKING:  # only named here, and importing the client must wait for the first paint
     from etcdtui.core.etcdctl_grammar import Get
+    from etcdtui.core.txn_text import TxnSpec
+    from etcdtui.core.types import Role, TxnResult, User
+    from etcdtui.services.cluster.access import AccessView
+    from etcdtui.services.cluster.leases import LeaseBook, LeaseRow
+    from etcdtui.services.cluster.view import ClusterView, MemberRow
     from etcdtui.services.session.session import Session
+    from etcdtui.services.writing.compare import DiffRow
+    from etcdtui.services.writing.txns import Evaluated
     from etcdtui.services.writing.undolog import UndoEntry
 
 
@@ -36,6 +43,8 @@ class Face(Protocol):
     def flash(self, message: str | Text, tone: str = "accent") -> None: ...
 
     def refresh_chrome(self) -> None: ...
+
+    def set_status(self, *parts: Text) -> None: ...
 
 
 class Writing(Protocol):
@@ -87,11 +96,68 @@ class Writing(Protocol):
     async def import_(self, name: str = "") -> None:
         """The keys of a file of an export."""
 
+    async def transact(self, spec: TxnSpec) -> TxnResult | None:
+        """Run a free transaction; its answer when it ran."""
+
+    async def try_transaction(self, spec: TxnSpec) -> Evaluated | None:
+        """Evaluate a free transaction by reads, on record as a dry run."""
+
+    async def copy(self, rows: Sequence[DiffRow], prefix: bytes) -> None:
+        """Copy the left side of compared rows to a prefix."""
+
     async def look_after(self) -> bool:
         """Once after a start: what a crash left behind. True when it can be recovered now."""
 
     async def recover(self) -> None:
         """Offer to finish or roll back moves that were cut."""
+
+
+class Leases(Protocol):
+    """Every change of leases, as ``Writing`` has those of keys."""
+
+    async def grant(self, typed: str = "") -> int | None:
+        """Grant a lease and return its ID; its seconds are asked for where none are given."""
+
+    async def keep_alive(self, row: LeaseRow) -> None:
+        """Renew a lease once."""
+
+    async def revoke(self, row: LeaseRow, book: LeaseBook) -> None:
+        """End a lease with its keys, which are read now."""
+
+
+class Members(Protocol):
+    """Every change of members, and the upkeep."""
+
+    async def make_leader(self, row: MemberRow) -> None: ...
+
+    async def remove_member(self, row: MemberRow) -> None: ...
+
+    async def update_member(self, row: MemberRow, typed: str = "") -> None:
+        """Other peer URLs, asked for where none are given."""
+
+    async def add_member(self, name: str = "", typed: str = "") -> None:
+        """Add a learner; its name and peer URLs are asked for where they are not given."""
+
+    async def choose(self, row: MemberRow | None) -> None:
+        """The maintenance of the cluster and of a member, as a list."""
+
+
+class Access(Protocol):
+    """Every change of users and roles."""
+
+    async def new(self) -> None:
+        """A user or a role."""
+
+    async def switch(self) -> None:
+        """Authentication on or off."""
+
+    async def edit_user(self, user: User) -> None: ...
+
+    async def edit_role(self, role: Role) -> None: ...
+
+    async def delete_user(self, user: User) -> None: ...
+
+    async def delete_role(self, role: Role) -> None: ...
 
 
 class Visit(Value):
@@ -159,11 +225,24 @@ class Host(Protocol):
     tabs: tuple[Tab, ...]
     keymap: Mapping[str, str]
 
-    def writing(self, face: Face, reload: Callable[[bytes], None]) -> Writing:
-        """The write flows for a screen; ``reload`` shows what changed below a prefix.
+    def writing(self, face: Face, reload: Callable[[bytes], None], session: Session | None = None) -> Writing:
+        """The write flows for a screen; ``reload`` shows what changed below a prefix. ``session`` is whose cluster is
+        written, the screen's where none is given.
 
         Imports them when they are first wanted, which takes a moment.
         """
+        ...
+
+    def leases(self, face: Face, reload: Callable[[bytes], None]) -> Leases:
+        """The changes of leases; ``reload`` reads them again."""
+        ...
+
+    def members(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], ClusterView]) -> Members:
+        """The changes of members, which ``view`` gives as they are known now."""
+        ...
+
+    def access(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], AccessView]) -> Access:
+        """The changes of users and roles, which ``view`` gives as they are known now."""
         ...
 
     def visit(self, face: Face, wanted: Visit, then: Callable[[Chosen], None] | None = None) -> None:

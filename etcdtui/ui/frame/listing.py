@@ -1,22 +1,17 @@
-"""ListScreen: what the screens with one main table share: reading again, filtering, copying, and guarded writes."""
+"""ListScreen: what the screens with one main table share: reading again, filtering, copying."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from rich.text import Text
 from textual.timer import Timer
 
-from etcdtui.core.errors import EtcdError
-from etcdtui.core.plan import WritePlan
 from etcdtui.core.search import Field, FilterError, Record, compile_filter
 from etcdtui.services.session.session import Session
-from etcdtui.services.writing.writes import CUT_SHORT, error_words
-from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Host
-from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.spawn import every, spawn
@@ -27,15 +22,8 @@ RowT = TypeVar("RowT")
 
 FILTER_SHOWN = 40
 TITLE_LIMIT = 200
-PLAIN_VERBS = frozenset({"add", "remove", "update", "promote", "disarm", "delete", "enable", "disable"})
 NOT_TWICE = frozenset({"write", "maintenance"})
 """Groups of work that nothing may cut short: what they send may be on its way."""
-
-
-def verb_of(action: str) -> str:
-    """``member remove`` as people say it: ``remove member``; other actions as they are."""
-    noun, _, verb = action.partition(" ")
-    return f"{verb} {noun}" if verb in PLAIN_VERBS else action
 
 
 class ListScreen(ClusterScreen, Generic[RowT]):
@@ -155,39 +143,10 @@ class ListScreen(ClusterScreen, Generic[RowT]):
         items = [Item(letter, safe(label), safe(text, limit=60), key=letter) for letter, label, text in copies]
         self.app.push_screen(PickerDialog(Text("copy"), items, typing=False), copy)
 
-    # --- writes ------------------------------------------------------------------------------------------
+    # --- asking ------------------------------------------------------------------------------------------
 
     async def ask(self, title: str, explain: str = "", *, value: str = "") -> str | None:
         """One line from the person, ``None`` when the dialog was closed; call it from a worker."""
         return await self.app.push_screen_wait(
             PromptDialog(safe(title, limit=TITLE_LIMIT), safe(explain, "dim") if explain else None, value=value)
         )
-
-    async def write(self, plan: WritePlan, send: Callable[[], Awaitable[str]], *, verb: str = "write") -> bool:
-        """Review, permit, send, record, say; ``send`` returns what to tell. Call it from a worker.
-
-        True when it is known to be done.
-        """
-        guard, writes = self.session.guard, self.session.writes
-        if not await confirm_write(self.app, guard, plan, verb=verb):
-            return False
-        started = writes.clock()
-        if guard.dry_run:
-            await writes.record(plan, (), "dry: THEN", started, dry=True)
-            self.flash("dry run: nothing was sent", "warn")
-            return False
-        try:
-            with guard.permit(plan):
-                words = await send()
-        except EtcdError as error:
-            await writes.record(plan, (), error_words(error), started)
-            self.flash(error_line(error), "bad")
-            self.read_again()
-            return False
-        except BaseException:
-            await writes.record(plan, (), CUT_SHORT, started)
-            raise
-        await writes.record(plan, (), "ok", started)
-        self.flash(safe(words), "good")
-        self.read_again()
-        return True

@@ -9,7 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 
 from etcdtui.core.plan import PlanLine
-from etcdtui.ui.modals.dialog import Dialog, Hints
+from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.planview import PlanView
 
 
@@ -31,7 +31,7 @@ class AskDialog(Dialog[str]):
         yield self.view
 
     def on_mount(self) -> None:
-        self.query_one(Hints).show([*self.answers, ("esc", self.escape_words)])
+        self.hint_line.show([*self.answers, ("esc", self.escape_words)])
         self.view.focus()
 
     def on_key(self, event: events.Key) -> None:

@@ -65,6 +65,12 @@ class Dialog(ModalScreen[ResultT]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT + 1, "-tall")]
     hints: ClassVar[tuple[tuple[str, str], ...]] = (("esc", "close"),)
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Kept and never looked for: a dialog that is told to mount while the program ends has no children yet.
+        self.box = Vertical(classes="dialog")
+        self.hint_line = Hints(self.hints)
+
     def title_text(self) -> Text:
         """The safe text of the title."""
         return Text()
@@ -76,10 +82,10 @@ class Dialog(ModalScreen[ResultT]):
     def compose(self) -> ComposeResult:
         title = self.title_text()
         title.no_wrap = True
-        with Vertical(classes="dialog"):
+        with self.box:
             yield Static(title, classes="dialog-title", markup=False)
             yield from self.compose_dialog()
-            yield Hints(self.hints)
+            yield self.hint_line
 
     def rows_free(self, others: int = 0) -> int:
         """Rows for what scrolls, so that the hints stay visible below it and ``others`` beside it."""

@@ -25,6 +25,7 @@ class MessageDialog(Dialog[None]):
         super().__init__()
         self._heading = title
         self._body = body
+        self._room = VerticalScroll(classes="message-body")
 
     @classmethod
     def of_error(cls, what: Text, error: BaseException) -> MessageDialog:
@@ -32,11 +33,11 @@ class MessageDialog(Dialog[None]):
         return cls(what, error_text(error))
 
     def on_resize(self) -> None:
-        self.query_one(".message-body").styles.max_height = self.rows_free()
+        self._room.styles.max_height = self.rows_free()
 
     def title_text(self) -> Text:
         return self._heading
 
     def compose_dialog(self) -> ComposeResult:
-        with VerticalScroll(classes="message-body"):
+        with self._room:
             yield Static(self._body, markup=False)

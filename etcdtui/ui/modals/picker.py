@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.widgets import Static
 
 from etcdtui.core.value import Value
-from etcdtui.ui.modals.dialog import SHORT, Dialog, Hints
+from etcdtui.ui.modals.dialog import SHORT, Dialog
 from etcdtui.ui.spawn import painted
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
@@ -166,7 +166,7 @@ class PickerDialog(Dialog[str]):
         self.set_class(self.typing, "-typing")
         (self.field if self.typing else self.lines).focus()
         if not self.typing:
-            self.query_one(Hints).show((("enter", "do it"), ("/", "search"), ("esc", "close")))
+            self.hint_line.show((("enter", "do it"), ("/", "search"), ("esc", "close")))
         found = next((i for i, item in enumerate(self.all_items) if item.value == self._current), 0)
         self.lines.cursor = found
         self._tell()

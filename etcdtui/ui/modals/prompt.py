@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.widgets import Static
 
 from etcdtui.config.secrets import Secret
-from etcdtui.ui.modals.dialog import Dialog, Hints
+from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.widgets.field import Field
 
 ANSWER_LIMIT = 4096
@@ -63,7 +63,7 @@ class PasswordDialog(Dialog[Secret]):
         yield self.notice
 
     def on_mount(self) -> None:
-        self.query_one(Hints).show((("enter", self._enter), ("esc", "cancel")))
+        self.hint_line.show((("enter", self._enter), ("esc", "cancel")))
         self.field.focus()
 
     def on_field_paste_cut(self) -> None:

@@ -17,12 +17,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from etcdtui.core.errors import EtcdError
+from etcdtui.core.errors import EtcdError, WriteRefused
 from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, line
 from etcdtui.services.values.valuediff import Look
+from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.guard import Guard
 from etcdtui.ui.modals.choice import Choice
-from etcdtui.ui.modals.dialog import Dialog, Hints
+from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.planview import PlanView
 from etcdtui.ui.spawn import after, spawn
 from etcdtui.ui.text import safe
@@ -32,7 +33,10 @@ DEAF_FOR = 0.3
 """Seconds after opening in which no key agrees to anything."""
 TITLE_LIMIT = 60
 COPY_LIMIT = 64 * 1024
-RUN, EDIT, DRAFT, DRY = "run", "edit", "draft", "dry"
+RUN, EDIT, DRAFT = "run", "edit", "draft"
+COMMANDS_SHOWN = 3
+"""Lines of etcdctl in the review; y copies all."""
+NAMES_SHOWN = 3
 LISTED_KEYS = 4
 FRAME_ROWS = 10
 """Rows of the dialog around the plan: border, title, notice, choices, hints."""
@@ -57,8 +61,8 @@ class WordField(Field):
         return super().check_consume_key(key, character)
 
 
-class ReviewDialog(Dialog[str]):
-    """Dismisses with ``run``, ``edit`` or ``draft``; ``None`` when cancelled.
+class ReviewDialog(Dialog[Confirmed | str]):
+    """Dismisses with what was ``Confirmed``, or with ``edit`` or ``draft``; ``None`` when cancelled.
 
     ``dry`` evaluates the plan with reads and answers in a sentence; ``editing`` offers to go on with the edit;
     ``diff`` gives the lines of the difference, masked parts hidden until x.
@@ -115,6 +119,7 @@ class ReviewDialog(Dialog[str]):
         self.opened = clock()
         self.view = PlanView(self._lines())
         self.notice = Static(Text(), classes="notice", markup=False)
+        self.cancel = Choice("cancel", "Cancel")
         self.field = WordField(self.confirmation.word)
         self.second = Field(max_length=200, id="phrase")
 
@@ -122,7 +127,9 @@ class ReviewDialog(Dialog[str]):
 
     def title_text(self) -> Text:
         head = Text.assemble(f"{self.plan.action.upper() if self._typed else 'review: ' + self.plan.action} ")
-        if self.plan.target != self.plan.action.encode():
+        if self.plan.named:
+            head.append_text(_names(self.plan.named))
+        elif self.plan.target != self.plan.action.encode():
             head.append_text(safe(self.plan.target, "bold", limit=TITLE_LIMIT))
         head.append("  on  ").append_text(safe(self.guard.policy.profile or "?", "bold", limit=TITLE_LIMIT))
         return head.append(f", {self.guard.state_word}")
@@ -136,13 +143,10 @@ class ReviewDialog(Dialog[str]):
         if len(listing) > LISTED_KEYS + 1 and not self.all_listed:
             more = line(f"  ... {self.plan.changes - LISTED_KEYS} more (l lists all)", tone="dim")
             listing = (*listing[:LISTED_KEYS], more)
-        lines = [*self.plan.lines[:1], *listing, *self.plan.lines[1:]]
+        lines = [*(fact.line for fact in self.plan.facts), *listing, *self.plan.lines]
         if self.plan.undo:
             lines.append(line(f"cannot be undone: {self.plan.undo}", tone="warn"))
-        if self.plan.etcdctl:
-            first = self.plan.etcdctl.split("\n")
-            shown = first[1] if len(first) > 1 and first[0].startswith("etcdctl txn") else first[0]
-            lines.append(line("as etcdctl: ", "txn  " if shown is not first[0] else "", shown[:200], tone="dim"))
+        lines += _command_lines(self.plan.etcdctl)
         return [*lines, *(self.diff(self.look) if self.diff else ())]
 
     def on_resize(self) -> None:
@@ -164,7 +168,7 @@ class ReviewDialog(Dialog[str]):
                 yield self.second
         yield self.notice
         with Horizontal(classes="choices"):
-            yield Choice("cancel", "Cancel")
+            yield self.cancel
             if not self.refusal and not self._typed:
                 yield Choice(RUN, self._verb().capitalize())
 
@@ -174,9 +178,9 @@ class ReviewDialog(Dialog[str]):
 
     def on_mount(self) -> None:
         self.opened = self.clock()
-        self.query_one(Choice).focus()
+        self.cancel.focus()
         if self._typed and not self.refusal:
-            self.query_one(".dialog").add_class("danger")
+            self.box.add_class("danger")
             after(self, DEAF_FOR, self.field.focus)
         hints = [("esc", "keep draft" if self.editing else "cancel")]
         if not self.refusal:
@@ -191,7 +195,7 @@ class ReviewDialog(Dialog[str]):
             hints.append(("l", "list all"))
         if self.plan.etcdctl:
             hints.append(("y", "etcdctl"))
-        self.query_one(Hints).show(hints)
+        self.hint_line.show(hints)
 
     # --- answers -----------------------------------------------------------------------------------------
 
@@ -225,10 +229,12 @@ class ReviewDialog(Dialog[str]):
     def _agree(self) -> None:
         if self.refusal:
             return
-        if self.confirmation.accepts(self.field.value, self.second.value):
-            self.dismiss(RUN)
+        try:
+            confirmed = self.guard.confirm(self.plan, self.field.value, self.second.value)
+        except WriteRefused as error:
+            self.notice.update(safe(error.message, limit=400))
         else:
-            self.notice.update(Text("That is not what has to be typed."))
+            self.dismiss(confirmed)
 
     def action_edit(self) -> None:
         if self.editing and not self._deaf:
@@ -240,8 +246,12 @@ class ReviewDialog(Dialog[str]):
     def action_copy(self) -> None:
         if not self.plan.etcdctl:
             return
-        self.app.copy_to_clipboard(self.plan.etcdctl[:COPY_LIMIT])
-        self.notice.update(Text("copied as etcdctl"))
+        lines = self.plan.etcdctl.count("\n") + 1
+        if len(self.plan.etcdctl) > COPY_LIMIT:
+            self.notice.update(Text(f"not copied: {lines} lines are more than a terminal's clipboard takes"))
+            return
+        self.app.copy_to_clipboard(self.plan.etcdctl)
+        self.notice.update(Text("copied as etcdctl" + (f", {lines} lines" if lines > 1 else "")))
 
     def action_other_view(self) -> None:
         self._look(replace(self.look, fields=not self.look.fields))
@@ -280,3 +290,23 @@ class ReviewDialog(Dialog[str]):
         finally:
             if self.is_mounted:
                 self.notice.update(Text.assemble("dry run, nothing was sent: ", safe(words, limit=400)))
+
+
+def _names(named: Sequence[bytes]) -> Text:
+    """The first of the things that were pointed at, and how many there are."""
+    shown = Text(", ").join(safe(name, "bold", limit=TITLE_LIMIT // 2) for name in named[:NAMES_SHOWN])
+    return shown.append(f" and {len(named) - NAMES_SHOWN} more" if len(named) > NAMES_SHOWN else "")
+
+
+def _command_lines(etcdctl: str) -> list[PlanLine]:
+    """The commands, or for a transaction what it does first: the whole of it is copied."""
+    if not etcdctl:
+        return []
+    lines = etcdctl.split("\n")
+    if len(lines) > 1 and lines[0].startswith("etcdctl txn"):
+        return [line("as etcdctl: txn  ", lines[1][:200], tone="dim")]
+    shown = [line("as etcdctl: " if not at else "            ", one[:200], tone="dim")
+             for at, one in enumerate(lines[:COMMANDS_SHOWN])]  # fmt: skip
+    if len(lines) > COMMANDS_SHOWN:
+        shown.append(line(f"            ... {len(lines) - COMMANDS_SHOWN} more lines (y copies all)", tone="dim"))
+    return shown

@@ -16,6 +16,7 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.search import TEXT, Field, Record
+from etcdtui.core.units import counted
 from etcdtui.core.value import record
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import hiding, line_diff
@@ -219,12 +220,13 @@ class ActivityScreen(ListScreen[Row]):
             made = await plan_undo(self.session.writes, entry)
         except EtcdError as error:
             return error_line(error).plain
-        reason = made.reason if made.plan is None else ""
+        reason = made.reason if made.write is None else ""
         if reason != self.reasons.get(record.id, ""):
             self.reasons[record.id] = reason
             self.read_again()
-        if made.plan is not None:
-            return f"possible, {made.plan.changes} {'change' if made.plan.changes == 1 else 'changes'}"
+        if made.write is not None:
+            changes = made.write.plan.changes
+            return f"possible, {counted(changes, 'change')}" if changes else "possible"
         return f"not possible: {made.reason}"
 
     # --- actions -----------------------------------------------------------------------------------------
@@ -236,9 +238,8 @@ class ActivityScreen(ListScreen[Row]):
             self.flash("of an earlier run: H on the key, or :undelete PREFIX" if older
                        else "there is nothing to undo in this line", "warn")  # fmt: skip
             return
-        if not self.is_writing():
-            writing = self.host.writing(self, lambda _: self.read_again())
-            self.run_worker(writing.undo(row.entry), group="write", exit_on_error=False)
+        writing = self.host.writing(self, lambda _: self.read_again())
+        self.start_write(partial(writing.undo, row.entry))
 
     def copies(self) -> Sequence[tuple[str, str, str]]:
         row = self.table.current
@@ -276,7 +277,8 @@ def _clock(row: Row) -> str:
 
 def _facts(record: AuditRecord) -> list[PlanLine]:
     """What the audit line says beyond the columns."""
-    lines = [line("condition  ", record.guard)] if record.guard else []
+    lines = [fact.line for fact in record.facts]
+    lines += [line("condition  ", record.guard)] if record.guard else []
     if record.before or record.after:
         lines.append(line(f"sha256 {record.before[:16] or '(none)'} -> {record.after[:16] or '(none)'}", tone="dim"))
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.time))

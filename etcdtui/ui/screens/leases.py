@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,27 +12,22 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.search import Field, Record
 from etcdtui.core.units import format_ttl
-from etcdtui.services.cluster.access import readable_ranges
 from etcdtui.services.cluster.health import State
 from etcdtui.services.cluster.leases import (
-    LeaseBook,
     LeaseRow,
     LeaseState,
-    grant_plan,
-    keep_alive_plan,
     lease_hex,
     parse_lease_id,
-    revoke_plan,
 )
 from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import LEASES, Action
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.host import Host, Leases
 from etcdtui.ui.frame.listing import ListScreen
+from etcdtui.ui.spawn import every
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -88,7 +84,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
 
     def __init__(self, session: Session, host: Host) -> None:
         super().__init__(session, host)
-        self.book = LeaseBook(session.client)
+        self.book = session.cluster.lease_book()
         self.problem: EtcdError | None = None
         self._readable: tuple[tuple[bytes, bytes], ...] | None = None
         self._wanted: int | None = None
@@ -141,7 +137,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
 
     def on_mount(self) -> None:
         if self.session.profile.refresh > 0:
-            self.set_interval(TTL_EVERY, self._tick_ttls)
+            every(self, TTL_EVERY, self._tick_ttls)
 
     def _tick_ttls(self) -> None:
         if self.automatic and self.is_current and not any(w.group == "ttls" for w in self.workers):
@@ -171,17 +167,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
     async def _ranges(self) -> tuple[tuple[bytes, bytes], ...]:
         """What the user may read, found out once: needed only where listing leases is refused."""
         if self._readable is None:
-            self._readable = ((b"\0", b"\0"),)
-            user = self.session.profile.auth.user
-            if user:
-                try:
-                    mine = await self.session.client.auth.user_get(user)
-                    roles = [await self.session.client.auth.role_get(name) for name in mine.roles]
-                    namespace = self.session.guard.policy.namespace
-                    whole = readable_ranges(tuple(roles))
-                    self._readable = tuple(part for area in whole if (part := ranges.cut(namespace, *area)))
-                except EtcdError:
-                    pass
+            self._readable = await self.session.cluster.readable()
         return self._readable
 
     def _visible(self) -> list[int]:
@@ -304,59 +290,24 @@ class LeasesScreen(ListScreen[LeaseRow]):
     def action_zoom(self) -> None:
         self.toggle_class("-zoom")
 
+    @property
+    def _flows(self) -> Leases:
+        return self.host.leases(self, lambda _: self.read_again())
+
     def action_new(self) -> None:
-        self.begin(self.grant, "write")
+        self.start_write(self.grant)
 
     async def grant(self, typed: str = "") -> None:
-        """Grant a lease; its seconds are asked for where none are given."""
-        typed = typed or await self.ask("grant a lease", "seconds to live", value="60") or ""
-        if not typed:
-            return
-        try:
-            ttl = int(typed)
-        except ValueError:
-            self.flash("the TTL is a whole number of seconds", "warn")
-            return
-
-        async def send() -> str:
-            lease = await self.session.client.lease.grant(ttl)
-            self._wanted = lease.id
-            return f"lease {lease_hex(lease.id)} granted for {lease.ttl} s"
-
-        await self.write(grant_plan(ttl), send, verb="grant")
+        """Grant a lease of so many seconds; a new lease is what the person wants to see next."""
+        self._wanted = await self._flows.grant(typed) or self._wanted
 
     def action_ttl(self) -> None:
-        self.begin(self.keep_alive, "write")
-
-    async def keep_alive(self, row: LeaseRow | None = None) -> None:
-        """Renew a lease once, the one under the cursor where none is given."""
-        row = row or self.table.current
-        if row is None:
-            return
-
-        async def send() -> str:
-            ttl = await self.session.client.lease.keep_alive_once(row.id)
-            return f"lease {lease_hex(row.id)} renewed: {ttl} s"
-
-        await self.write(keep_alive_plan(row), send, verb="renew")
+        if (row := self.table.current) is not None:
+            self.start_write(partial(self._flows.keep_alive, row))
 
     def action_delete(self) -> None:
-        self.begin(self.revoke, "write")
-
-    async def revoke(self, row: LeaseRow | None = None) -> None:
-        """End a lease, the one under the cursor where none is given."""
-        row = row or self.table.current
-        if row is None:
-            return
-        # The keys shown in the review are read now: nothing can be sent with a revoke to guard it.
-        await self.book.read([row.id])
-        row = self.book.rows.get(row.id, row)
-
-        async def send() -> str:
-            await self.session.client.lease.revoke(row.id)
-            return f"lease {lease_hex(row.id)} revoked, {len(row.keys or ())} keys deleted with it"
-
-        await self.write(revoke_plan(row), send, verb="revoke")
+        if (row := self.table.current) is not None:
+            self.start_write(partial(self._flows.revoke, row, self.book))
 
     def copies(self) -> Sequence[tuple[str, str, str]]:
         row = self.table.current

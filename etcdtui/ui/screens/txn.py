@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, TypeVar
 
 from rich.text import Text
@@ -34,15 +35,15 @@ from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import hiding, preview, summary
 from etcdtui.services.writing.etcdctl import txn_command
 from etcdtui.services.writing.files import create_private, typed_path
-from etcdtui.services.writing.txns import Evaluated, evaluate, plan_txn, run_txn
+from etcdtui.services.writing.txns import Evaluated, evaluate
 from etcdtui.ui.bindings import TXN
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.base import ClusterScreen
-from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.host import Host, Writing
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.command import TextDialog
-from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 
@@ -143,7 +144,8 @@ class TxnScreen(ClusterScreen):
         self.lines.model_changed()
         words = f"{spec.ops} of {MAX_OPS} operations, {format_size(spec.size)} of 1.5 MiB"
         branch = f"now: {seen.branch} would run" if seen is not None else "D evaluates the conditions"
-        self.set_status(Text(words), Text(branch), safe(spec.problem(), limit=100) if spec.ops else Text())
+        problem = spec.problem() if spec.ops else ""
+        self.set_status(Text(words), Text(branch), safe(problem, self.lines.tone("bad"), limit=200))
         self.command.update(safe(txn_text(spec), limit=2000, keep_newlines=True) if spec.ops else Text(
             "n adds a row; e on a heading takes etcdctl's txn text, typed or pasted"))  # fmt: skip
 
@@ -168,30 +170,31 @@ class TxnScreen(ClusterScreen):
         self.spec, self.seen = spec, None
         self._show()
         if spec.ops:
-            self.run_worker(self._evaluate(), group="evaluate", exclusive=True, exit_on_error=False)
+            spawn(self, self._evaluate, "evaluate", exclusive=True)
 
     def load_text(self, text: str) -> None:
-        """Take the text that ``etcdctl txn`` reads."""
+        """Take the text that ``etcdctl txn`` reads; one that is no transaction is given back to be mended."""
         try:
             self.set_spec(parse_txn(text))
         except TxnSyntaxError as error:
             self.flash(str(error), "warn")
+            spawn(self, partial(self._edit_text, text), "row", exclusive=True)
 
     # --- rows --------------------------------------------------------------------------------------------
 
     def action_new(self) -> None:
         row = self.lines.current
-        self.run_worker(self._edit(row.part if row else IF, None), group="row", exclusive=True, exit_on_error=False)
+        spawn(self, partial(self._edit, row.part if row else IF, None), "row", exclusive=True)
 
     def action_edit(self) -> None:
         row = self.lines.current
         if row is None or row.index < 0:
-            self.run_worker(self._edit_text(), group="row", exclusive=True, exit_on_error=False)
+            spawn(self, partial(self._edit_text, txn_text(self.spec)), "row", exclusive=True)
         else:
-            self.run_worker(self._edit(row.part, row.index), group="row", exclusive=True, exit_on_error=False)
+            spawn(self, partial(self._edit, row.part, row.index), "row", exclusive=True)
 
-    async def _edit_text(self) -> None:
-        text = await self.app.push_screen_wait(TextDialog(Text("transaction as etcdctl text"), txn_text(self.spec)))
+    async def _edit_text(self, text: str) -> None:
+        text = await self.app.push_screen_wait(TextDialog(Text("transaction as etcdctl text"), text))
         if text is not None:
             self.load_text(text)
 
@@ -230,25 +233,22 @@ class TxnScreen(ClusterScreen):
 
     def action_diff(self) -> None:
         """Dry run: evaluate with reads, and put it on record."""
-        self.run_worker(self._dry(), group="evaluate", exclusive=True, exit_on_error=False)
+        spawn(self, self._dry, "evaluate", exclusive=True)
 
     async def _dry(self) -> None:
-        if problem := self.spec.problem():
-            self.flash(problem, "warn")
-            return
-        seen = await self._evaluate()
+        seen = await self._flows.try_transaction(self.spec)
         if seen is not None:
-            await self._record_dry(seen)
+            self.seen = seen
+            self._show()
             self.flash(f"dry run, nothing was sent: {seen.branch} would run now")
 
-    async def _record_dry(self, seen: Evaluated) -> None:
-        writes = self.session.writes
-        plan = plan_txn(self.spec, seen, namespace=self.session.guard.policy.namespace)
-        await writes.record(plan, (), f"dry: {seen.branch}", writes.clock(), dry=True)
+    @property
+    def _flows(self) -> Writing:
+        return self.host.writing(self, lambda _: None)
 
     def action_save(self) -> None:
         """The text that ``etcdctl txn`` reads, into a new file."""
-        self.run_worker(self._save(), group="save", exclusive=True, exit_on_error=False)
+        spawn(self, self._save, "save", exclusive=True)
 
     async def _save(self) -> None:
         name = await self.app.push_screen_wait(PromptDialog(Text("save for etcdctl txn as"), value="txn.txt"))
@@ -264,51 +264,24 @@ class TxnScreen(ClusterScreen):
         else:
             self.flash(Text.assemble("saved; etcdctl txn < ", safe(str(path), limit=TEXT_LIMIT)), "good")
 
-    async def _evaluate(self) -> Evaluated | None:
+    async def _evaluate(self) -> None:
+        if self.spec.problem():  # told on the status line
+            return
         try:
             self.seen = await evaluate(self.session.writes, self.spec)
         except EtcdError as error:
             self.flash(error_line(error), "bad")
-            return None
+            return
         self._show()
-        return self.seen
 
     def action_run(self) -> None:
-        if not self.is_writing():
-            self.run_worker(self._run(), group="write", exit_on_error=False)
+        self.start_write(self._run)
 
     async def _run(self) -> None:
-        if problem := self.spec.problem():
-            self.flash(problem, "warn")
-            return
-        seen = await self._evaluate()
-        if seen is None:
-            return
-        writes = self.session.writes
-        plan = plan_txn(self.spec, seen, namespace=self.session.guard.policy.namespace)
-
-        async def dry() -> str:
-            again = await evaluate(writes, self.spec)
-            await self._record_dry(again)
-            return f"{again.branch} would run"
-
-        if not await confirm_write(self.app, self.session.guard, plan, dry=dry, verb="run"):
-            return
-        try:
-            done = await run_txn(writes, plan, seen)
-        except EtcdError as error:
-            self.flash(error_line(error), "bad")
-            return
-        if done.lost:
-            self.flash(f"the answer was lost; it may have run or not: {done.lost}", "bad")
-        elif done.result is None:
-            self.flash("dry run: nothing was sent", "warn")
-        else:
-            branch = "THEN" if done.result.succeeded else "ELSE"
-            self.flash(f"{branch} ran at rev {done.revision}", "good")
-            if any(isinstance(answer, RangeResult) for answer in done.result.responses):
-                lines = self._answers(done.result)
-                await self.app.push_screen_wait(AskDialog(Text(f"{branch} answered"), lines, []))
+        result = await self._flows.transact(self.spec)
+        if result is not None and any(isinstance(answer, RangeResult) for answer in result.responses):
+            branch = "THEN" if result.succeeded else "ELSE"
+            await self.app.push_screen_wait(AskDialog(Text(f"{branch} answered"), self._answers(result), []))
         await self._evaluate()
 
     def _answers(self, result: TxnResult) -> list[PlanLine]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -19,16 +21,18 @@ from etcdtui.core.units import counted
 from etcdtui.services.cluster import access
 from etcdtui.services.cluster.access import AccessView
 from etcdtui.services.session.session import Session
-from etcdtui.ui.bindings import AUTH
+from etcdtui.ui.bindings import AUTH, Action
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.host import Access, Host
 from etcdtui.ui.frame.listing import ListScreen
-from etcdtui.ui.screens.auth.change import AuthChangeMixin
-from etcdtui.ui.screens.auth.rows import NAME_LIMIT, AccessRow, range_text
+from etcdtui.ui.screens.auth.rows import AccessRow
+from etcdtui.ui.spawn import painted
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
+from etcdtui.ui.widgets.grants import range_text
 from etcdtui.ui.widgets.table import Column, LineTable
 
+NAME_LIMIT = 60
 NARROW = 60
 """Columns of the right pane below which a prefix is not called one: its name ends like one."""
 
@@ -36,7 +40,7 @@ STACKED = 60
 """Below this width the panes are stacked instead of side by side."""
 
 
-class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
+class AuthScreen(ListScreen[AccessRow]):
     """Users, roles, effective rights."""
 
     screen_name: ClassVar[str] = AUTH
@@ -103,7 +107,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
     # --- reading -----------------------------------------------------------------------------------------
 
     async def read(self) -> None:
-        self.access = await access.read_access(self.session.client, self.session.profile.auth.user)
+        self.access = await self.session.cluster.access()
         view = self.access
         if view.problem is not None:
             self.table.set_empty(error_line(view.problem))
@@ -154,7 +158,7 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < STACKED, "-stacked")
-        self.call_after_refresh(self._show_detail)
+        painted(self, self._show_detail)
 
     def on_line_table_row_chosen(self) -> None:
         self.detail.focus()
@@ -215,6 +219,46 @@ class AuthScreen(AuthChangeMixin, ListScreen[AccessRow]):
                 for a, b in pairs
             ]
         return [*lines, Text("")]
+
+    # --- changes -----------------------------------------------------------------------------------------
+
+    @property
+    def _flows(self) -> Access:
+        return self.host.access(self, lambda _: self.read_again(), lambda: self.access)
+
+    def action_new(self) -> None:
+        self.start_write(self._flows.new)
+
+    def available_actions(self) -> list[Action]:
+        """Switching authentication goes by the name of what it would do now."""
+        enabled = self.access.enabled
+        label = {None: "auth on or off", True: "disable auth", False: "enable auth"}[enabled]
+        words = {
+            None: "Enable or disable authentication, after saying what that means.",
+            True: "Everybody may do everything then; says so and asks.",
+            False: "Every call needs a login then; says what is wanted for it and asks.",
+        }[enabled]
+        return [
+            replace(action, label=label, help=words) if action.id == "maintenance" else action
+            for action in super().available_actions()
+        ]
+
+    def action_maintenance(self) -> None:
+        self.start_write(self._flows.switch)
+
+    def action_edit(self) -> None:
+        row = self.table.current
+        if row is not None and row.user is not None:
+            self.start_write(partial(self._flows.edit_user, row.user))
+        elif row is not None and row.role is not None:
+            self.start_write(partial(self._flows.edit_role, row.role))
+
+    def action_delete(self) -> None:
+        row = self.table.current
+        if row is not None and row.user is not None:
+            self.start_write(partial(self._flows.delete_user, row.user))
+        elif row is not None and row.role is not None:
+            self.start_write(partial(self._flows.delete_role, row.role))
 
     # --- can I -------------------------------------------------------------------------------------------
 

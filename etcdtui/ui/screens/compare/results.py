@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,6 +15,7 @@ from etcdtui.core.safe_text import safe_text
 from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
+from etcdtui.services.reads.asked import asked
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import hiding, preview
 from etcdtui.services.writing.etcdctl import get_command
@@ -28,7 +30,6 @@ from etcdtui.ui.widgets.table import Column, LineTable
 MOST = 1000
 """Keys shown when the command names no smaller limit."""
 CELL = 300
-GROUP = "write"
 
 
 class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
@@ -79,21 +80,7 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
     async def read(self) -> None:
         wanted = self.wanted
         try:
-            found = await self.session.client.kv.get(
-                wanted.key,
-                range_end=wanted.end or None,
-                revision=wanted.options.revision,
-                limit=min(wanted.options.limit or MOST, MOST),
-                keys_only=wanted.options.keys_only,
-                sort_target=wanted.options.sort_by or None,
-                sort_order=wanted.options.order or None,
-                count_only=wanted.options.count_only,
-                serializable=wanted.options.serializable,
-                min_create_revision=wanted.options.min_create,
-                max_create_revision=wanted.options.max_create,
-                min_mod_revision=wanted.options.min_mod,
-                max_mod_revision=wanted.options.max_mod,
-            )
+            found = await asked(self.session.reads, wanted, MOST)
         except (EtcdError, ValueError) as error:
             self.words = error_line(error)
             self.show_status()
@@ -130,23 +117,20 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
             self.chosen = kv.key
             self.dismiss()
 
-    def _write(self, flow: Coroutine[object, object, None]) -> None:
-        self.run_worker(flow, group=GROUP, exit_on_error=False)
-
     @property
-    def _writing(self) -> Writing:
+    def _flows(self) -> Writing:
         return self.host.writing(self, lambda _: self.read_again())
 
     def action_edit(self) -> None:
         if (kv := self.table.current) is not None:
-            self._write(self._writing.edit(kv.key))
+            self.start_write(partial(self._flows.edit, kv.key))
 
     def action_delete(self) -> None:
         keys = [kv.key for kv in self.table.selection]
         if len(keys) == 1:
-            self._write(self._writing.delete_key(keys[0]))
+            self.start_write(partial(self._flows.delete_key, keys[0]))
         elif keys:
-            self._write(self._writing.delete_marked(keys, frozenset()))
+            self.start_write(partial(self._flows.delete_marked, keys, frozenset()))
 
     def copies(self) -> Sequence[tuple[str, str, str]]:
         kv = self.table.current

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,7 +16,7 @@ from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.units import format_size
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import NOTHING, hiding, line_diff, summary
-from etcdtui.services.writing.compare import DiffRow, compare, counts, plan_copy
+from etcdtui.services.writing.compare import DiffRow, compare, counts
 from etcdtui.services.writing.guard import UnlockKind
 from etcdtui.services.writing.transfer import TransferError, read_prefix
 from etcdtui.ui.bindings import KEYS
@@ -23,7 +24,6 @@ from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, Side, VisitCompare
 from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.frame.place import PlaceScreen
-from etcdtui.ui.modals.confirm import confirm_write
 from etcdtui.ui.modals.planview import PlanView
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.text import safe
@@ -167,8 +167,7 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
         if not rows:
             self.flash("nothing here is on the left side; :diff B A copies the other way", "warn")
             return
-        if not self.is_writing():
-            self.run_worker(self._copy(rows), group="write", exit_on_error=False)
+        self.start_write(partial(self._copy, rows))
 
     async def _unlocked(self) -> bool:
         """Whether the side that is written is open for writes, after asking for what unlocking it wants."""
@@ -187,31 +186,10 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
         return True
 
     async def _copy(self, rows: list[DiffRow]) -> None:
-        if not await self._unlocked():
-            return
-        writes = self.right.session.writes
-        plan, groups = plan_copy(rows, self.right.prefix)
+        if await self._unlocked():
+            await self.host.writing(self, self._copied, self.right.session).copy(rows, self.right.prefix)
 
-        async def dry() -> str:
-            good, many = await writes.dry_run_groups(groups)
-            await writes.record(plan, (), f"dry: {good} of {many} hold", writes.clock(), dry=True)
-            return f"{good} of {many} keys are still as compared"
-
-        if not await confirm_write(self.app, writes.guard, plan, verb="copy", dry=dry):
-            return
-        if writes.guard.dry_run:
-            await writes.record(plan, (), "dry: THEN", writes.clock(), dry=True)
-            self.flash("dry run: nothing was sent", "warn")
-            return
-        try:
-            report = await writes.apply_batches(plan, groups)
-        except EtcdError as error:
-            self.flash(error_line(error), "bad")
-            return
-        if report.complete:
-            self.flash(f"{len(report.written)} copied at rev {report.revision}", "good")
-        else:
-            self.flash(f"{len(report.written)} of {plan.changes} copied; the rest changed meanwhile", "bad")
+    def _copied(self, prefix: bytes) -> None:
         self.table.action_clear_marks()
         self.read_again()
 

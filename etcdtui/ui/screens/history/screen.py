@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -27,6 +28,7 @@ from etcdtui.ui.frame.host import Host, VisitHistory
 from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.history.diff import DIFF_LINES, DiffLine, DiffView, line_diff, title_of
+from etcdtui.ui.spawn import listen, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -149,16 +151,19 @@ class HistoryScreen(PlaceScreen):
         return [action for action in super().available_actions() if action.id not in off]
 
     def on_mount(self) -> None:
-        self.app.app_suspend_signal.subscribe(self, lambda _: self._hide_secrets())
+        listen(self, self.app.app_suspend_signal, self._suspended)
         self.set_class(self.folder, "-folder")
         self.table.lines.focus()
         what = "changes below " if self.folder else "compare " if self.other else "history of "
         self.head.show(Text.assemble("1 Keys > ", what, safe(self.path or b"all keys", limit=300)))
         self.action_refresh()
 
+    def _suspended(self, _: object) -> None:
+        self._hide_secrets()
+
     def action_refresh(self) -> None:
-        run = self._changes() if self.folder else self._compare() if self.other else self._versions()
-        self.run_worker(run, group="history", exclusive=True, exit_on_error=False)
+        run = self._changes if self.folder else self._compare if self.other else self._versions
+        spawn(self, run, "history", exclusive=True)
 
     async def _versions(self) -> None:
         self.rows = []
@@ -256,7 +261,7 @@ class HistoryScreen(PlaceScreen):
     def _show_current(self) -> None:
         row = self.table.current
         if isinstance(row, KeyChange):
-            self.run_worker(self._read_change(row), group="diff", exclusive=True, exit_on_error=False)
+            spawn(self, partial(self._read_change, row), "diff", exclusive=True)
         elif isinstance(row, Version) and not self.other:
             self._show(self._older(row), row.kv)
         elif isinstance(row, Break):
@@ -343,7 +348,7 @@ class HistoryScreen(PlaceScreen):
         return list(lines[:DIFF_LINES])
 
     def _show(self, old: KeyValue | None, new: KeyValue | None) -> None:
-        self.run_worker(self._show_diff(old, new), group="diff", exclusive=True, exit_on_error=False)
+        spawn(self, partial(self._show_diff, old, new), "diff", exclusive=True)
 
     async def _show_diff(self, old: KeyValue | None, new: KeyValue | None) -> None:
         self.shown = (old, new)

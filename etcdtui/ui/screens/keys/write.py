@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from functools import partial
 
 from etcdtui.core.types import KeyValue
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Writing
+from etcdtui.ui.spawn import spawn
 from etcdtui.ui.widgets.keytree import KeyTreeView
-
-GROUP = "write"
 
 
 class KeysWriteMixin(ClusterScreen):
@@ -39,14 +38,6 @@ class KeysWriteMixin(ClusterScreen):
         """A key that was just looked for in vain."""
         return b""
 
-    def start_write(self, flow: Coroutine[object, object, None]) -> None:
-        """One flow at a time: a second one waits for nobody, it is refused."""
-        if any(w.group == GROUP and not w.is_finished for w in self.workers):
-            flow.close()
-            self.flash("another write is still open", "warn")
-            return
-        self.run_worker(flow, group=GROUP, exit_on_error=False)
-
     def _current(self) -> tuple[bytes, bool] | None:
         """Path under the cursor and whether it is a folder; a flash when there is none."""
         row = self.view.current
@@ -60,54 +51,54 @@ class KeysWriteMixin(ClusterScreen):
             if current[1]:
                 self.flash("this is a folder; n makes a key in it", "warn")
             else:
-                self.start_write(self.writing.edit(current[0]))
+                self.start_write(partial(self.writing.edit, current[0]))
 
     def action_edit_external(self) -> None:
         if (current := self._current()) is not None:
             if current[1]:
                 self.flash("this is a folder; n makes a key in it", "warn")
             else:
-                self.start_write(self.writing.edit(current[0], external=True))
+                self.start_write(partial(self.writing.edit, current[0], external=True))
 
     def action_new(self) -> None:
-        self.start_write(self.writing.new(self.absent_key() or self.selected_prefix() or b""))
+        self.start_write(partial(self.writing.new, self.absent_key() or self.selected_prefix() or b""))
 
     def action_delete(self) -> None:
         marked = self.marked()
         if marked:
             folders = frozenset(m for m in marked if m.endswith(self.separators))
-            self.start_write(self.writing.delete_marked(marked, folders))
+            self.start_write(partial(self.writing.delete_marked, marked, folders))
         elif (current := self._current()) is not None:
             path, folder = current
-            self.start_write(self.writing.delete_prefix(path) if folder else self.writing.delete_key(path))
+            self.start_write(partial(self.writing.delete_prefix if folder else self.writing.delete_key, path))
 
     def action_clone(self) -> None:
         if (current := self._current()) is not None:
-            self.start_write(self.writing.move(current[0], folder=current[1], keep=True))
+            self.start_write(partial(self.writing.move, current[0], folder=current[1], keep=True))
 
     def action_move(self) -> None:
         if (current := self._current()) is not None:
-            self.start_write(self.writing.move(current[0], folder=current[1], keep=False))
+            self.start_write(partial(self.writing.move, current[0], folder=current[1], keep=False))
 
     def action_undo(self) -> None:
-        self.start_write(self.writing.undo(None))
+        self.start_write(partial(self.writing.undo, None))
 
     def action_save(self) -> None:
-        self.start_write(self.writing.export(self.selected_prefix() or b""))
+        self.start_write(partial(self.writing.export, self.selected_prefix() or b""))
 
     def look_after_writes(self) -> None:
         """Once after a start, when the first keys are painted."""
-        self.run_worker(self._look_after(), group="look-after", exit_on_error=False)
+        spawn(self, self._look_after, "look-after")
 
     async def _look_after(self) -> None:
         writing = await asyncio.to_thread(lambda: self.writing)  # the keys stay responsive while it is imported
         if await writing.look_after():
-            self.start_write(writing.recover())
+            self.start_write(writing.recover)
 
     def restore_version(self, version: KeyValue) -> None:
         """History's ``u``: put that version back."""
-        self.start_write(self.writing.restore(version))
+        self.start_write(partial(self.writing.restore, version))
 
     def undelete(self, prefix: bytes, revision: int = 0) -> None:
         """Bring back what others deleted under a prefix, after a revision when one is given."""
-        self.start_write(self.writing.undelete(prefix, revision))
+        self.start_write(partial(self.writing.undelete, prefix, revision))

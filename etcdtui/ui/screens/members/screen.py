@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -13,7 +14,6 @@ from textual.containers import Vertical
 from etcdtui.core.search import Field, Record
 from etcdtui.core.types import Alarm
 from etcdtui.core.units import format_latency, format_size
-from etcdtui.services.cluster import members as cluster
 from etcdtui.services.cluster import view as cluster_view
 from etcdtui.services.cluster.health import ClusterHealth, State
 from etcdtui.services.cluster.view import ClusterView, MemberRow
@@ -21,14 +21,14 @@ from etcdtui.services.session.dialing import plain_words
 from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import MEMBERS
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.host import Host, Members
 from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.screens.members.maintenance import NAME_LIMIT, MaintenanceMixin
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
 
+NAME_LIMIT = 40
 URL_LIMIT = 200
 SHORT = 100
 """Columns of the terminal below which the summary is one line."""
@@ -36,7 +36,7 @@ BAR = 10
 STATE_LIMIT = 60
 
 
-class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
+class MembersScreen(ListScreen[MemberRow]):
     """The members side by side, from each one's own answer."""
 
     screen_name: ClassVar[str] = MEMBERS
@@ -125,7 +125,7 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
     async def read(self) -> None:
         """Rows come with every health poll; only the alarms are asked for here."""
         if self.session.health.state is not State.NO_LEADER:
-            self._alarms, self._limited = await cluster.read_alarms(self.session.client)
+            self._alarms, self._limited = await self.session.cluster.alarms()
         else:
             self._alarms, self._limited = None, "alarms: not known without a leader"
         self._show()
@@ -265,76 +265,29 @@ class MembersScreen(MaintenanceMixin, ListScreen[MemberRow]):
             body.no_wrap = False
             self.app.push_screen(MessageDialog(safe(row.name, limit=NAME_LIMIT), body))
 
-    def action_move(self) -> None:
-        self._on_row(self.make_leader)
+    @property
+    def _flows(self) -> Members:
+        return self.host.members(self, lambda _: self.read_again(), lambda: self.shown)
 
-    async def make_leader(self, row: MemberRow) -> None:
-        await self.call(
-            cluster.move_leader_plan(self.shown, row),
-            lambda: self.session.client.maintenance.move_leader(row.member.id),
-            f"{row.name} leads now",
-        )
+    def action_move(self) -> None:
+        self._on_row(self._flows.make_leader)
 
     def action_delete(self) -> None:
-        self._on_row(self.remove_member)
-
-    async def remove_member(self, row: MemberRow) -> None:
-        await self.call(
-            cluster.remove_plan(self.shown, row),
-            lambda: self.session.client.cluster.remove(row.member.id),
-            f"{row.name} is removed",
-        )
+        self._on_row(self._flows.remove_member)
 
     def action_edit(self) -> None:
-        self._on_row(self.update_member)
-
-    async def update_member(self, row: MemberRow, typed: str = "") -> None:
-        """Give a member other peer URLs, asked for where none are given."""
-        present = ",".join(row.member.peer_urls)
-        typed = typed or await self.ask("peer URLs", "separated by commas", value=present) or ""
-        if not typed:
-            return
-        urls = tuple(url.strip() for url in typed.split(",") if url.strip())
-        await self.call(
-            cluster.update_plan(row, urls),
-            lambda: self.session.client.cluster.update(row.member.id, urls),
-            f"{row.name} has other peer URLs",
-        )
+        self._on_row(self._flows.update_member)
 
     def action_new(self) -> None:
-        self.begin(self.add_member, "write")
+        self.start_write(self._flows.add_member)
 
-    async def add_member(self, name: str = "", typed: str = "") -> None:
-        """Add a learner; its name and peer URLs are asked for where they are not given."""
-        if why := cluster.why_no_add(self.shown):
-            self.flash(why, "warn")
-            return
-        name = name or await self.ask("add a member", "its name (as its etcd will be started)") or ""
-        if not name:
-            return
-        explain = "like http://10.0.0.4:2380, separated by commas"
-        typed = typed or await self.ask("peer URLs of the new member", explain) or ""
-        if not typed:
-            return
-        urls = tuple(url.strip() for url in typed.split(",") if url.strip())
-        done = await self.call(
-            cluster.add_plan(self.shown, name, urls),
-            lambda: self.session.client.cluster.add(urls, learner=True),
-            f"{name} is added as a learner",
-        )
-        if done:
-            lines = [Text("Start the new member with these settings:")]
-            lines += [safe(text) for text in cluster.add_environment(self.shown, name, urls)]
-            await self.app.push_screen_wait(MessageDialog(Text("member added"), Text("\n").join(lines)))
+    def action_maintenance(self) -> None:
+        """The maintenance of the cluster and of the selected member, as a list."""
+        self.start_write(partial(self._flows.choose, self.table.current), "maintenance")
 
     def _on_row(self, work: Callable[[MemberRow], Awaitable[object]]) -> None:
-        row = self.table.current
-
-        async def run() -> None:
-            if row is not None:
-                await work(row)
-
-        self.begin(run, "write")
+        if (row := self.table.current) is not None:
+            self.start_write(partial(work, row))
 
     def copies(self) -> Sequence[tuple[str, str, str]]:
         row = self.table.current

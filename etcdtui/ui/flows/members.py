@@ -1,0 +1,185 @@
+"""Flows that change members, and the upkeep: leader, add, remove, defragment, compact, alarms, snapshot, hashes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.text import Text
+
+from etcdtui.core.errors import EtcdError
+from etcdtui.core.types import Alarm, HashKV
+from etcdtui.core.units import format_size
+from etcdtui.services.cluster import members
+from etcdtui.services.cluster.admin import AdminWrite
+from etcdtui.services.cluster.snapshots import save_snapshot
+from etcdtui.services.cluster.view import ClusterView, MemberRow
+from etcdtui.services.writing.files import typed_path
+from etcdtui.services.writing.run import Report
+from etcdtui.ui.errors import error_line
+from etcdtui.ui.flows.template import Flow
+from etcdtui.ui.frame.host import Face
+from etcdtui.ui.modals.message import MessageDialog
+from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.text import safe
+
+NAME_LIMIT = 40
+IN_MENU = 24
+
+
+class MemberWriting(Flow):
+    """The flows of members; ``view`` gives the members as they are known now."""
+
+    def __init__(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], ClusterView]) -> None:
+        super().__init__(face, reload)
+        self.view = view
+
+    async def change(self, write: AdminWrite, verb: str) -> Report | None:
+        """One change of members: afterwards they are asked again soon."""
+        report = await self.run(write, verb, lambda _: write.done, tries=False)
+        if report is not None:
+            self.session.monitor.poll_soon()
+        return report
+
+    # --- members -----------------------------------------------------------------------------------------
+
+    async def make_leader(self, row: MemberRow) -> None:
+        await self.change(self.session.admin.move_leader(self.view(), row), "move leader")
+
+    async def remove_member(self, row: MemberRow) -> None:
+        await self.change(self.session.admin.remove_member(self.view(), row), "remove member")
+
+    async def promote(self, row: MemberRow) -> None:
+        await self.change(self.session.admin.promote(row), "promote member")
+
+    async def update_member(self, row: MemberRow, typed: str = "") -> None:
+        """Give a member other peer URLs, asked for where none are given."""
+        present = ",".join(row.member.peer_urls)
+        typed = typed or await self.ask("peer URLs", "separated by commas", value=present)
+        if typed:
+            await self.change(self.session.admin.update_member(row, _urls(typed)), "update member")
+
+    async def add_member(self, name: str = "", typed: str = "") -> None:
+        """Add a learner; its name and peer URLs are asked for where they are not given."""
+        view = self.view()
+        if why := members.why_no_add(view):
+            self.flash(why, "warn")
+            return
+        name = name or await self.ask("add a member", "its name (as its etcd will be started)")
+        if not name:
+            return
+        explain = "like http://10.0.0.4:2380, separated by commas"
+        typed = typed or await self.ask("peer URLs of the new member", explain)
+        if not typed:
+            return
+        urls = _urls(typed)
+        report = await self.change(self.session.admin.add_member(view, name, urls), "add member")
+        if report is not None and report.complete:
+            lines = [Text("Start the new member with these settings:")]
+            lines += [safe(text) for text in members.add_environment(view, name, urls)]
+            await self.face.app.push_screen_wait(MessageDialog(Text("member added"), Text("\n").join(lines)))
+
+    # --- upkeep ------------------------------------------------------------------------------------------
+
+    async def choose(self, row: MemberRow | None) -> None:
+        """The maintenance of the cluster and of the selected member, as a list."""
+        view = self.view()
+        items = [
+            Item("hash", Text("hash check"), Text("do the members agree at one revision"), key="h"),
+            Item("snapshot", Text("snapshot"), Text("save the database to a file, verified"), key="s"),
+            Item("compact", Text("compact"), Text("forget old revisions"), key="c"),
+        ]
+        if row is not None:
+            name = safe(row.name, limit=IN_MENU)
+            items.append(Item("defrag", Text.assemble("defragment ", name), Text("give free space back"), key="D"))
+            if row.member.is_learner:
+                items.append(Item("promote", Text.assemble("promote ", name), Text("let it vote"), key="p"))
+        items += [
+            Item(f"disarm {i}", Text(f"disarm {alarm.type.name}"), Text("clear the alarm"), key=str(i + 1))
+            for i, alarm in enumerate(view.alarms or ())
+        ]
+        choice = await self.face.app.push_screen_wait(PickerDialog(Text("maintenance"), items, typing=False))
+        if choice == "hash":
+            await self.hash_check()
+        elif choice == "snapshot":
+            await self.snapshot(row)
+        elif choice == "compact":
+            await self.compact()
+        elif choice == "defrag" and row is not None:
+            await self.defragment(row)
+        elif choice == "promote" and row is not None:
+            await self.promote(row)
+        elif choice and choice.startswith("disarm "):
+            await self.disarm((view.alarms or ())[int(choice.split()[1])])
+
+    async def defragment(self, row: MemberRow) -> None:
+        self.flash("defragmenting can take seconds for each GB")
+        await self.change(self.session.admin.defragment(self.view(), row), "defrag")
+
+    async def compact(self, typed: str = "") -> None:
+        """Compact to a revision, which is asked for where none is given."""
+        keep = self.session.profile.keep_revisions
+        now = self.session.health.revision
+        typed = typed or await self.ask("compact to revision", f"now at {now}", value=str(max(1, now - keep)))
+        if not typed:
+            return
+        try:
+            revision = int(typed)
+        except ValueError:
+            self.flash("a revision is a whole number", "warn")
+            return
+        await self.change(self.session.admin.compact(self.view(), revision, keep), "compact")
+
+    async def disarm(self, alarm: Alarm) -> None:
+        await self.change(self.session.admin.disarm(self.view(), alarm), "disarm alarm")
+
+    # --- what only reads ---------------------------------------------------------------------------------
+
+    async def hash_check(self) -> None:
+        self.flash("hashing on every member..")
+        check = await self.session.cluster.hashes(self.view())
+        lines = [Text(f"at revision {check.revision}: {check.verdict}")]
+        for row, answer in check.answers:
+            told = (
+                safe(f"{answer.hash:08x}  {_compacted(answer)}") if isinstance(answer, HashKV) else error_line(answer)
+            )
+            lines.append(Text.assemble(safe(row.name, limit=NAME_LIMIT), "  ", told))
+        self.flash(f"hash check: {check.verdict}", "bad" if check.differs else "accent")
+        await self.face.app.push_screen_wait(MessageDialog(Text("do the members agree"), Text("\n").join(lines)))
+
+    async def snapshot(self, row: MemberRow | None, name: str = "") -> None:
+        """Save the database of a member; the file is asked for, ``name`` is proposed."""
+        name = name or f"{self.session.profile.name}-{self.session.health.revision}.db"
+        explain = "the whole database with all secrets; the file is readable by you only"
+        typed = await self.ask("save a snapshot to", explain, value=name)
+        if not typed:
+            return
+        path = await asyncio.to_thread(_new_file, typed)
+        if path is None:
+            self.flash("that file exists; choose another name", "warn")
+            return
+
+        def progress(done: int, total: int) -> None:
+            self.face.set_status(Text(f"snapshot: {format_size(done)} of {format_size(total)}"))
+
+        try:
+            await save_snapshot(self.writes, path, (row.endpoint if row else "") or None, progress)
+        except (EtcdError, OSError) as error:
+            self.failed(error)
+            return
+        self.flash(Text.assemble("snapshot saved and verified: ", safe(str(path.absolute()), limit=200)), "good")
+
+
+def _urls(typed: str) -> tuple[str, ...]:
+    return tuple(url.strip() for url in typed.split(",") if url.strip())
+
+
+def _compacted(answer: HashKV) -> str:
+    """etcd answers -1 for a history that was never compacted."""
+    return f"compacted at {answer.compact_revision}" if answer.compact_revision > 0 else "never compacted"
+
+
+def _new_file(typed: str) -> Path | None:
+    path = typed_path(typed)
+    return None if path.exists() else path
