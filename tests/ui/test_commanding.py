@@ -113,13 +113,13 @@ async def test_every_group_of_etcdctl_opens_its_screen_and_says_how(etcd: Server
 
 
 REVIEWS = (
-    ("etcdctl lease grant 77", "lease grant", "a new lease of 77 seconds"),
+    ("etcdctl lease grant 77", "lease grant", "of 77 seconds, without keys"),
     ("etcdctl lease revoke {lease:x}", "lease revoke", "/leased"),
-    ("etcdctl lease keep-alive --once {lease}", "lease keep-alive", "starts again at 300 s"),
-    ("etcdctl compact {revision} --physical", "compact", "compact to {revision}"),
+    ("etcdctl lease keep-alive --once {lease}", "lease keep-alive", "300 s left"),
+    ("etcdctl compact {revision} --physical", "compact", "name=b'{revision}'"),
     ("etcdctl compaction 999999999", "compact", "the revision must be between"),
     ("etcdctl defrag {member}", "defrag", "{member}"),
-    ("etcdctl move-leader {id:x}", "move leader", "from"),
+    ("etcdctl move-leader {id:x}", "move leader", "leader"),
     ("etcdctl member remove {id:x}", "remove", "voters"),
     ("etcdctl member update {id:x} --peer-urls=http://127.0.0.1:7", "update", "http://127.0.0.1:7"),
     ("etcdctl --endpoints=10.0.0.1:2379 role add app", "role add", "app"),

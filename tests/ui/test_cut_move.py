@@ -62,7 +62,7 @@ async def test_a_cut_move_is_offered_at_the_start_and_finished_or_rolled_back(
         assert await keys_at(etcd, tmp_path) == {SOURCE, TARGET}, "nothing before the review is agreed to"
 
         agree(app, "guarded: sources still as seen")
-        app.wait_for("136 moved" if answer == "r" else "64 moved", timeout=20)
+        app.wait_for("136 keys moved" if answer == "r" else "64 keys moved", timeout=20)
         assert await keys_at(etcd, tmp_path) == {all_at}
         await eventually(lambda: not list((state / "journal").glob("move-*")))
 

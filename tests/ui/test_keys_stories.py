@@ -215,7 +215,7 @@ async def test_own_deletes_come_back_in_production_in_thirteen_keys(
         hands.press("u")
         hands.sees("UNDO", "31", "create again", "every key still as it was left")
         hands.agree_by_name("tmp/")
-        hands.sees("31 put back")
+        hands.sees("31 keys put back")
         assert hands.pressed <= 13
     async with reading(etcd.endpoint) as reads:
         found = {kv.key: (kv.value, kv.lease) for kv in (await reads.client.kv.get(b"/tmp/", prefix=True)).kvs}

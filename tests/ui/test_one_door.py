@@ -180,6 +180,8 @@ OURS: dict[str, tuple[str, ...]] = {
         "f\"{(self.plan.action.upper() if self._typed else 'review: ' + self.plan.action)} \"",
         "f'  to {self._verb()}:'",
         "f'and a second line: {self.confirmation.phrase} N'",
+        'f"not copied: {lines} lines are more than a terminal\'s clipboard takes"',
+        "'copied as etcdctl' + (f', {lines} lines' if lines > 1 else '')",
     ),
     "screens/auth/screen.py": (
         "(f'{what:<11}', tone('good'))",
@@ -187,8 +189,8 @@ OURS: dict[str, tuple[str, ...]] = {
         "f'  {permission.type.name.lower():<10}'",
         "row.kind",
     ),
-    "screens/auth/change.py": ("kind.name.lower()",),
-    "screens/auth/rows.py": (
+    "flows/access.py": ("kind.name.lower()",),
+    "widgets/grants.py": (
         "('' if tight and kind == 'prefix' else '  ' + kind, 'dim')",
         "f'{permission.type.name.lower():<10} '",
     ),
@@ -229,7 +231,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "row.role",
         "str(value)",
     ),
-    "screens/members/maintenance.py": (
+    "flows/members.py": (
         "f'at revision {check.revision}: {check.verdict}'",
         "f'disarm {alarm.type.name}'",
     ),

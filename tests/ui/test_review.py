@@ -11,6 +11,7 @@ from textual.app import App
 from textual.widgets import TextArea
 
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, line
+from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.editing import editable
 from etcdtui.services.writing.guard import Guard, GuardPolicy
 from etcdtui.ui.modals.ask import AskDialog
@@ -18,11 +19,12 @@ from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.command import CommandDialog
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.edit import EditDialog
-from etcdtui.ui.modals.review import DEAF_FOR, RUN, ReviewDialog
+from etcdtui.ui.modals.review import DEAF_FOR, ReviewDialog
 from tests.support import Server, eventually
 from tests.ui.agreeing import agree
 from tests.ui.test_keys import on_screen, profile_of
 
+AGREED = "delete prefix"
 HOSTILE = b"/c/\x1b]52;c;AAAA\x07[/x][@click=app.quit]\xff"
 
 
@@ -41,6 +43,11 @@ class Bench(App[None]):
         super().__init__()
         self.answers: list[object] = []
 
+    def take(self) -> list[object]:
+        """What was answered until now; an agreement is its plan's action."""
+        taken, self.answers[:] = [*self.answers], []
+        return [one.plan.action if isinstance(one, Confirmed) else one for one in taken]
+
 
 def dialog(level: ActionClass, confirm: str, clock: Clock, target: bytes = b"/config/old/") -> ReviewDialog:
     policy = GuardPolicy(profile="prod-eu", environment="x", read_only=False,
@@ -57,7 +64,7 @@ async def test_keys_in_the_first_moment_agree_to_nothing_that_cannot_be_taken_ba
         app.push_screen(dialog(ActionClass.R1, "ask", clock), app.answers.append)
         await pilot.pause()
         await pilot.press("ctrl+s")
-        assert app.answers.pop() == RUN
+        assert app.take() == [AGREED]
         shown = dialog(ActionClass.R2, "ask", clock)
         app.push_screen(shown, app.answers.append)
         await pilot.pause()
@@ -65,7 +72,7 @@ async def test_keys_in_the_first_moment_agree_to_nothing_that_cannot_be_taken_ba
         assert app.answers == []
         clock.now += 2 * DEAF_FOR
         await pilot.press("ctrl+s")
-        assert app.answers == [RUN]
+        assert app.take() == [AGREED]
 
 
 async def test_enter_alone_cancels() -> None:
@@ -93,7 +100,7 @@ async def test_production_wants_the_name_of_what_is_destroyed() -> None:
         await pilot.press("ctrl+s")
         assert app.answers == []
         await pilot.press("o", "l", "d", "slash", "enter")
-        assert app.answers == [RUN]
+        assert app.take() == [AGREED]
 
 
 async def test_letters_act_from_the_empty_field_unless_the_word_begins_with_them() -> None:
@@ -128,7 +135,7 @@ async def test_the_worst_class_wants_a_second_line() -> None:
         assert app.answers == []
         shown.second.value = "I have a snapshot: rev 1204"
         await pilot.press("enter")
-        assert app.answers == [RUN]
+        assert app.take() == [AGREED]
 
 
 async def test_a_locked_profile_offers_no_way_to_agree() -> None:

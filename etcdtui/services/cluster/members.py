@@ -240,7 +240,7 @@ def compact_plan(view: ClusterView, revision: int, keep: int) -> WritePlan:
     current = view.health.revision
     kept = current - revision
     level = ActionClass.R4 if kept < keep else ActionClass.R3
-    facts = [Fact("history", b"", f"up to revision {current}", f"the last {kept} revisions, from {revision} on")]
+    facts = [Fact("compact to", str(revision).encode(), f"now at revision {current}", f"the last {kept} stay")]
     lines = [
         line("history below it and watches from it are gone for ever", tone="warn"),
     ]
