@@ -15,9 +15,10 @@ from etcdtui.core.listing import LEAF
 from etcdtui.services.session.session import Session
 from etcdtui.services.tree import freshness, news
 from etcdtui.services.writing import deleting
-from etcdtui.services.writing.undo import plan_undo, run_undo
+from etcdtui.services.writing.undo import plan_undo
 from tests.services.looking_support import expected
 from tests.services.tree_support import Browsing, browsing, filled, profile_of
+from tests.services.writing_support import carry_out, undone
 from tests.support import Server, eventually
 
 CONFIG = [b"/config/app/%02d" % n for n in range(17)]
@@ -31,15 +32,15 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def delete_prefix(session: Session, prefix: bytes) -> None:
     found = await deleting.preview_prefix(session.writes, prefix)
-    plan = deleting.plan_delete_range(session.writes.guard, found, prefix, None)
-    assert (await deleting.delete_range(session.writes, plan, found)).count == len(found.kvs)
+    write = deleting.plan_delete_range(session.writes.guard, found, prefix)
+    assert (await carry_out(session.writes, write)).count == len(found.kvs)
 
 
 async def undo(session: Session) -> None:
     entry = session.writes.undo.last()
     assert entry is not None
     made = await plan_undo(session.writes, entry)
-    assert (await run_undo(session.writes, made)).complete
+    assert (await undone(session.writes, made)).complete
 
 
 def counts(one: Browsing) -> tuple[int, int, int]:

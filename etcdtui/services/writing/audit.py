@@ -24,8 +24,8 @@ from pathlib import Path
 
 from etcdtui.config.folders import private_folder
 from etcdtui.core.int64 import int64
-from etcdtui.core.tasks import awaited
 from etcdtui.core.plan import Fact
+from etcdtui.core.tasks import awaited
 from etcdtui.core.value import Value, record
 
 MEMORY_LIMIT = 1000
