@@ -69,7 +69,7 @@ def test_who_is_away_is_told_in_good_grammar() -> None:
 def test_members_out_of_sight_are_neither_up_nor_a_lost_quorum() -> None:
     seen_from_one = view(row(1), MemberRow(row(2).member), MemberRow(row(3).member))
     assert seen_from_one.quorum.words() == "QUORUM 2 of 3 needed, 1 up, 2 not seen from here"
-    assert view(row(1), row(2, up=False), row(3, up=False)).quorum.words().startswith("NO QUORUM")
+    assert view(row(1, leader=0), row(2, up=False), row(3, up=False)).quorum.words().startswith("NO QUORUM")
 
 
 def test_rows_come_by_name_with_numbers_by_their_size() -> None:
@@ -134,7 +134,7 @@ async def test_rows_of_a_real_cluster_follow_a_killed_member(cluster3: Server) -
         await eventually(all_known, timeout=15)
         leader = await cluster3.leader()
         now = await shown()
-        assert now.quorum == Quorum(3, 3)
+        assert now.quorum == Quorum(3, 3, leader=True)
         assert sum(r.role == "LEADER" for r in now.rows) == 1
         hashes = await cluster.check_hashes(client, now)
         assert hashes.verdict == "equal"

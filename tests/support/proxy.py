@@ -20,6 +20,7 @@ class TcpProxy:
     ``black_hole()``  connections stay open and new ones are accepted, nothing passes in either direction (kept, and
                       delivered after ``heal``).
     ``delay``         seconds that each chunk waits, both ways.
+    ``lead_to(target)`` new connections go to another server, as behind a balancer.
     ``flip_bytes()``  every further chunk from the server has its last byte inverted.
     ``accepted``      how many connections were made; ``open`` how many there are.
     """
@@ -75,6 +76,10 @@ class TcpProxy:
 
     def black_hole(self) -> None:
         self._flowing.clear()
+
+    def lead_to(self, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        self._target = (host, int(port))
 
     def flip_bytes(self) -> None:
         self._flip = True

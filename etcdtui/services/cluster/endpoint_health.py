@@ -72,6 +72,10 @@ class ClusterHealth(Value):
     members: tuple[Member, ...] = ()
     as_of: float = 0.0
     rtt: float = 0.0
+    unreached: tuple[EndpointHealth, ...] = ()
+    """Members that no endpoint leads to and that do not answer at their own client URLs from here."""
+    proxy: str = ""
+    """Why something between us and the members is believed to answer; empty when nothing tells so."""
 
     @property
     def most_keys(self) -> int:

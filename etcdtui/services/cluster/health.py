@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from etcdtui.core.errors import (
     TlsError,
     Unauthenticated,
 )
-from etcdtui.core.types import EndpointStatus, Member
+from etcdtui.core.types import EndpointStatus, Member, Members
 from etcdtui.services.cluster.endpoint_health import WARN_QUOTA, ClusterHealth, EndpointHealth, State
 from etcdtui.services.cluster.samples import Samples
 
@@ -34,6 +34,8 @@ POLL_WELL = 1.5
 POLL_UNWELL = 1.0
 MEMBERS_EVERY = 10.0
 """Seconds between two readings of the member list while nothing changes."""
+BEYOND_EVERY = 10.0
+"""Seconds between two tries of a member's own client URL that did not answer."""
 LOGIN_EVERY = 5.0
 """Seconds after which a session without a user looks again whether one is wanted."""
 
@@ -73,6 +75,12 @@ class HealthMonitor:
         self._members: tuple[Member, ...] = ()
         self._members_at = float("-inf")
         self._members_error: EtcdError | None = None
+        self._first_members: frozenset[int] = frozenset()
+        self._beyond: dict[int, EndpointHealth] = {}
+        self._beyond_at: dict[int, float] = {}
+        self._met: set[int] = set()
+        """Members that answered at their own client URL once, so that their silence means something."""
+        self._proxy = ""
         self._login_wanted = False
         self._login_at = float("-inf")
         self._lost_at = 0.0
@@ -80,7 +88,10 @@ class HealthMonitor:
 
     async def poll(self) -> ClusterHealth:
         """Ask everybody once; never raises for what the cluster answers or fails to answer."""
-        answers = await asyncio.gather(*(self._ask(endpoint) for endpoint in self._client.endpoints))
+        answers, _ = await asyncio.gather(
+            asyncio.gather(*(self._ask(endpoint) for endpoint in self._client.endpoints)), self._ask_beyond()
+        )
+        self._see_proxy(answers)
         self._seen = {answer.endpoint: answer for answer in answers}
         if any(answer.up for answer in answers):
             statuses = [answer.status for answer in answers if answer.status]
@@ -105,7 +116,9 @@ class HealthMonitor:
         return POLL_WELL if self.health.well else POLL_UNWELL
 
     def poll_soon(self) -> None:
-        """End the pause of ``updates`` now."""
+        """End the pause of ``updates`` now, and read the member list again: somebody changed something."""
+        self._members_at = float("-inf")
+        self._beyond_at.clear()
         self._wake.set()
 
     def saw_revision(self, revision: int) -> None:
@@ -113,8 +126,8 @@ class HealthMonitor:
         if revision > self.health.revision:
             self.health = replace(self.health, revision=revision)
 
-    async def _ask(self, endpoint: str) -> EndpointHealth:
-        known = self._seen.get(endpoint, EndpointHealth(endpoint))
+    async def _ask(self, endpoint: str, known: EndpointHealth | None = None) -> EndpointHealth:
+        known = known or self._seen.get(endpoint, EndpointHealth(endpoint))
         started = time.perf_counter()
         error: EtcdError
         try:
@@ -133,6 +146,42 @@ class HealthMonitor:
             endpoint, up, None, error, time.perf_counter() - started if up else 0.0, since, known.member_id
         )
 
+    async def _ask_beyond(self) -> None:
+        """Learners and members that came while we looked are asked at their own client URLs: no endpoint of the profile
+        leads to them yet. One that does not answer there is not reached from here, which says nothing about it."""
+        led_to = {self._member_of(answer) for answer in self._seen.values()}
+        wanted = {
+            member.id: self._client.options.reached(member.client_urls[0])
+            for member in self._members
+            if member.client_urls and member.id not in led_to and self._is_new(member)
+        }
+        for gone in set(self._beyond) - set(wanted):
+            del self._beyond[gone]
+        now = self._now()
+        due = [
+            (member_id, url)
+            for member_id, url in wanted.items()
+            if member_id in self._met or now - self._beyond_at.get(member_id, float("-inf")) >= BEYOND_EVERY
+        ]
+        self._beyond_at.update({member_id: now for member_id, _ in due})
+        answers = await asyncio.gather(*(self._ask(url, self._beyond.get(member_id)) for member_id, url in due))
+        for (member_id, url), answer in zip(due, answers, strict=True):
+            if answer.status is not None and answer.status.member_id != member_id:
+                answer = EndpointHealth(url, error=EtcdError("another member answers there", endpoint=url))
+            self._beyond[member_id] = replace(answer, member_id=member_id)
+            if answer.up:
+                self._met.add(member_id)
+
+    def _is_new(self, member: Member) -> bool:
+        return member.is_learner or member.id not in self._first_members or member.id in self._beyond
+
+    def _see_proxy(self, answers: Sequence[EndpointHealth]) -> None:
+        """An endpoint at which now this and now that member answers is none of them."""
+        for answer in answers:
+            before = self._seen.get(answer.endpoint)
+            if answer.status and before and before.status and before.status.member_id != answer.status.member_id:
+                self._proxy = f"several members answer at {answer.endpoint}: a proxy or a balancer is between"
+
     async def _read_members(self, statuses: list[EndpointStatus]) -> None:
         """The member list, when it is old or somebody unknown answers or leads; a refusal is kept, not raised."""
         named = {member.id for member in self._members}
@@ -141,12 +190,22 @@ class HealthMonitor:
         if age < MEMBERS_EVERY and (told <= named or self._members_error):
             return
         self._members_at = self._now()
+        linearizable = leader_of(statuses) != 0
         try:
             async with asyncio.timeout(STATUS_DEADLINE):
-                self._members = tuple(await self._client.cluster.members(linearizable=False))
+                try:
+                    members = await self._client.cluster.members(linearizable=linearizable)
+                except EtcdError:
+                    if not linearizable:
+                        raise
+                    members = await self._client.cluster.members(linearizable=False)
+            if any(member.id == 0 for member in members):  # it tells itself, or its like, instead of the members
+                self._proxy, members = "an etcd grpc-proxy is between", Members()
+            self._members = tuple(members)
+            self._first_members = self._first_members or frozenset(m.id for m in members if m.client_urls)
             self._members_error = None
         except TimeoutError:
-            pass
+            self._members_at = float("-inf")
         except EtcdError as error:
             self._members_error = error
 
@@ -177,6 +236,9 @@ class HealthMonitor:
 
     def _judge(self, answers: list[EndpointHealth]) -> ClusterHealth:
         answers = [replace(answer, member_id=self._member_of(answer)) for answer in answers]
+        led_to = {answer.member_id for answer in answers}
+        beyond = [one for member_id, one in self._beyond.items() if member_id not in led_to]
+        answers += [one for one in beyond if one.member_id in self._met]
         statuses = [answer.status for answer in answers if answer.status]
         up = {answer.member_id or answer.endpoint for answer in answers if answer.up}
         everybody = {answer.member_id or answer.endpoint for answer in answers}
@@ -199,9 +261,11 @@ class HealthMonitor:
             cluster_id=next((s.header.cluster_id for s in statuses if s.header), known.cluster_id),
             version=min((status.version for status in statuses), key=version_order, default=known.version),
             endpoints=tuple(answers),
+            unreached=tuple(one for one in beyond if one.member_id not in self._met),
             members=self._members,
             as_of=self._now() if up else known.as_of,
             rtt=min(rtts, default=0.0),
+            proxy=self._proxy,
         )
         state, words = self._describe(answers, statuses, leader)
         return replace(health, state=state, words=words)

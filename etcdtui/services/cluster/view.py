@@ -20,11 +20,13 @@ class Quorum:
     """Voting members only. ``spare`` is how many more may fail; negative means no quorum now.
 
     ``unseen`` members are not asked, because no endpoint of the profile leads to them: they may be up or down.
+    ``leader``: one that answers knows a leader, so there is a majority, whoever does not answer from here.
     """
 
     voters: int
     up: int
     unseen: int = 0
+    leader: bool = False
 
     @property
     def needed(self) -> int:
@@ -36,18 +38,29 @@ class Quorum:
 
     def without(self, *, voting: bool, up: bool, seen: bool = True) -> Quorum:
         """After removing one member."""
-        return Quorum(self.voters - voting, self.up - (voting and up), self.unseen - (voting and not seen))
+        return Quorum(self.voters - voting, self.up - (voting and up), self.unseen - (voting and not seen), self.leader)
+
+    @property
+    def known(self) -> bool:
+        """False while nobody answers: then the way there may be what is down."""
+        return self.up > 0 or self.leader
 
     @property
     def lost(self) -> bool:
-        """True when even all members out of sight would not make a majority."""
-        return self.up + self.unseen < self.needed
+        """True when even all members out of sight would not make a majority, and nobody knows a leader."""
+        return self.known and not self.leader and self.up + self.unseen < self.needed
 
     def words(self) -> str:
+        if not self.voters:
+            return "QUORUM not known: the members are behind a proxy"
+        if not self.known:
+            return f"QUORUM not known: nobody answers, {self.needed} of {self.voters} needed"
         if self.lost:
             return f"NO QUORUM: {self.needed} of {self.voters} needed, {self.up} up"
         if self.unseen:
             return f"QUORUM {self.needed} of {self.voters} needed, {self.up} up, {self.unseen} not seen from here"
+        if self.up < self.needed:
+            return f"QUORUM holds (there is a leader), {self.up} of {self.voters} answer from here"
         return f"QUORUM {self.needed} of {self.voters} needed, {self.up} up: can lose {self.spare} more"
 
 
@@ -95,7 +108,7 @@ class MemberRow:
         if self.up:
             return "not allowed"
         if not self.endpoint:
-            return "no endpoint"
+            return "not reached" if self.problem is not None else "no endpoint"
         return "DOWN"
 
 
@@ -110,8 +123,12 @@ class ClusterView:
 
     @property
     def quorum(self) -> Quorum:
+        if self.health.proxy and not self.health.members:
+            return Quorum(0, 0)
         voters = [row for row in self.rows if not row.member.is_learner]
-        return Quorum(len(voters), sum(row.up for row in voters), sum(not row.seen for row in voters))
+        up = sum(row.up for row in voters)
+        leader = any(row.status is not None and row.status.leader for row in self.rows)
+        return Quorum(len(voters), up, sum(not row.seen for row in voters), leader)
 
     @property
     def leader(self) -> MemberRow | None:
@@ -128,11 +145,20 @@ class ClusterView:
 def view_of(health: ClusterHealth, alarms: tuple[Alarm, ...] | None = None, limited: str = "") -> ClusterView:
     """Rows by name, from what the health monitor already knows: no request is sent for them."""
     by_member = {e.member_id: e for e in health.endpoints if e.member_id}
+    unreached = {e.member_id: e.error for e in health.unreached}
     commits = [e.status.raft_index for e in health.endpoints if e.status]
     newest = max(commits, default=0)
+    if health.proxy and not health.members:
+        rows = tuple(
+            MemberRow(Member(0, f"behind {e.endpoint}", (), (e.endpoint,)), e.endpoint, e.up, e.status, e.rtt, e.since,
+                      e.error)
+            for e in health.endpoints
+        )  # fmt: skip
+        return ClusterView(health, rows, alarms, limited)
     members = health.members or tuple(Member(e.member_id, "", (), (e.endpoint,)) for e in health.endpoints)
     named = sorted(members, key=lambda member: (not member.name, _natural(member.name), member.id))
-    return ClusterView(health, tuple(_row(m, by_member.get(m.id), newest) for m in named), alarms, limited)
+    known = (_row(m, by_member.get(m.id), newest, unreached.get(m.id)) for m in named)
+    return ClusterView(health, tuple(known), alarms, limited)
 
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
@@ -141,9 +167,9 @@ def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
     return tuple((0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts)
 
 
-def _row(member: Member, endpoint: EndpointHealth | None, newest: int) -> MemberRow:
+def _row(member: Member, endpoint: EndpointHealth | None, newest: int, unreached: EtcdError | None = None) -> MemberRow:
     if endpoint is None:
-        return MemberRow(member)
+        return MemberRow(member, problem=unreached)
     lag = max(0, newest - endpoint.status.raft_index) if endpoint.status else None
     return MemberRow(
         member, endpoint.endpoint, endpoint.up, endpoint.status, endpoint.rtt, endpoint.since, endpoint.error, lag

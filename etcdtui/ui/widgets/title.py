@@ -87,6 +87,8 @@ class TitleLine(Toned):
         count = f"{health.members_up}/{health.members_total}"
         all_up = health.members_up == health.members_total
         yield Text(count if short else f"{count} up", self.tone("good" if all_up else "bad"))
+        if health.proxy:
+            yield Text("PROXY", self.tone("warn"))
         if health.members_listed > health.members_total and level < 3:
             words = f"({health.members_listed} members)" if level < 2 else f"({health.members_listed})"
             yield Text(words, self.tone("dim"))

@@ -206,7 +206,7 @@ def _url(inputs: Inputs, endpoint: str) -> str:
 
 def access(inputs: Inputs) -> Verdict:
     """What could not be seen, and why: silence would look like health."""
-    evidence = []
+    evidence = [inputs.view.health.proxy] if inputs.view.health.proxy else []
     for look in inputs.looks:
         if not look.row.endpoint and look.row.state != "not started":
             evidence.append(f"{look.name}: {look.row.state}")

@@ -50,9 +50,12 @@ def quorum(inputs: Inputs) -> Verdict:
     if verdict := nobody(inputs):
         return verdict
     q = inputs.view.quorum
+    if not q.voters:
+        words = inputs.view.health.proxy or "the member list is not told"
+        if inputs.leader_known:
+            return info(f"{words}: there is a leader, how many members may fail is not known")
+        return skip(f"{words}: the members are not seen")
     rows = [look.row for look in inputs.looks if look.voter]
-    if not rows:
-        return skip("the member list is not told")
     evidence = [f"{row.name}: {down_words(row, inputs.at)}" for row in rows if not row.up]
     lines = (STATUS_LINE, "etcdctl endpoint health --cluster")
     if q.up < q.needed and inputs.leader_known:
@@ -94,7 +97,9 @@ def even_voters(inputs: Inputs) -> Verdict:
     if verdict := nobody(inputs):
         return verdict
     voters = inputs.view.quorum.voters
-    if voters and voters % 2 == 0:
+    if not voters:
+        return skip("the members are not seen")
+    if voters % 2 == 0:
         return info(
             f"{voters} voters tolerate no more than {voters - 1}",
             f"the majority of {voters} is {voters // 2 + 1}, of {voters - 1} it is {(voters - 1) // 2 + 1}",

@@ -143,8 +143,9 @@ class Doctor:
     async def _look(self, fresh: bool) -> Report:
         started = time.perf_counter()
         rows = [row for row in self.view.rows if row.endpoint and row.up]
+        direct = [] if self._monitor.health.proxy else rows
         work: list[Coroutine[None, None, None]] = [
-            self._scrape([Target(row.member.id, row.endpoint) for row in rows], fresh)
+            self._scrape([Target(row.member.id, row.endpoint) for row in direct], fresh)
         ]
         if self._is_due(READ, READ_EVERY, fresh):
             work.append(self._read_through([row.endpoint for row in rows]))
@@ -302,6 +303,8 @@ class Doctor:
         return at - self._read_at.get(what, at) > OLD
 
     def _metrics_of(self, endpoint: str, at: float) -> MemberMetrics:
+        if self._monitor.health.proxy:
+            return MemberMetrics(why=self._monitor.health.proxy)
         metrics = self.scraper.of(endpoint)
         if metrics.latest is not None and at - metrics.latest.at > max(OLD, 3 * self.scraper.every):
             return metrics.without("not read lately")
