@@ -10,12 +10,13 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.toned import Toned
 
 FLASH_SECONDS = 6.0
+BETWEEN = "  "
 FLASH_LIMIT = 400
 """Characters of one message."""
 
 
 class StatusLine(Toned):
-    """``parts`` from left to right, behind the trouble; a flash replaces them and comes first, so it is never cut."""
+    """The first part on the left, behind the trouble, the others on the right; a flash replaces all and is never cut."""
 
     DEFAULT_CSS = "StatusLine { height: 1; width: 1fr; }"
 
@@ -27,7 +28,7 @@ class StatusLine(Toned):
         self._timer: Timer | None = None
 
     def set_parts(self, *parts: Text) -> None:
-        """Safe texts, shown with two blanks between them; empty ones are left out."""
+        """Safe texts; empty ones are left out."""
         if parts != self.parts:
             self.parts = parts
             self.refresh()
@@ -56,8 +57,18 @@ class StatusLine(Toned):
             self.refresh()
 
     def render(self) -> Text:
-        shown = (self._flash, self.trouble) if self._flash else (self.trouble, *self.parts)
-        line = Text("  ").join(part for part in shown if part)
+        """Where we are on the left, facts about it on the right, where they stay while the place changes."""
+        if self._flash:
+            left, right = _joined(self._flash, self.trouble), Text()
+        else:
+            left, right = _joined(self.trouble, *self.parts[:1]), _joined(*self.parts[1:])
+        width = max(1, self.size.width - 2)
+        gap = width - left.cell_len - right.cell_len
+        line = Text.assemble(left, " " * gap, right) if gap > len(BETWEEN) else _joined(left, right)
         line.no_wrap = True
-        line.truncate(max(1, self.size.width - 2), overflow="ellipsis")
+        line.truncate(width, overflow="ellipsis")
         return Text.assemble(" ", line, no_wrap=True, end="")
+
+
+def _joined(*parts: Text) -> Text:
+    return Text(BETWEEN).join(part for part in parts if part)

@@ -157,7 +157,7 @@ class Frames:
                 end += 1
             self._go(x, y)
             if blank >= end:
-                self._take_for_blanks(same)
+                self._take_for_blanks(same, inks[blank] if blank < stop else same)
             else:
                 self._take(same)
             self._print(x, y, text[x:end])
@@ -181,7 +181,7 @@ class Frames:
         if self.grid.inks.pen(blank).attributes:
             return False
         self._go(x, y)
-        self._take_for_blanks(blank)
+        self._take_for_blanks(blank, blank)
         self._out.append("\x1b[K" if to_the_end else f"\x1b[{stop - x}X")
         return True
 
@@ -232,16 +232,26 @@ class Frames:
         self._place = (x, y)
 
     def _take(self, ink: str) -> None:
-        pen = self.grid.inks.pen(ink)
+        self._take_pen(self.grid.inks.pen(ink))
+
+    def _take_for_blanks(self, ink: str, next_ink: str) -> None:
+        """Any pen will do that makes blanks look like those of this ink: the present one, or the one wanted next."""
+        blank = self.grid.inks.pen(self.grid.inks.on_blanks(ink))
+        following = self.grid.inks.pen(next_ink)
+        if self._pen is None or blank.attributes:
+            self._take_pen(following if following.on_blanks == blank else blank)
+        elif self._pen.on_blanks != blank:
+            if next_ink != ink and following.on_blanks == blank:
+                self._take_pen(following)
+            elif self._pen.on_blanks is self._pen:
+                self._take_pen(blank)
+            else:  # what cannot be seen on blanks stays
+                self._take_pen(self._pen._replace(back=blank.back))
+
+    def _take_pen(self, pen: Pen) -> None:
         if pen != self._pen:
             self._out.append(change(self._pen, pen))
             self._pen = pen
-
-    def _take_for_blanks(self, ink: str) -> None:
-        """Any pen will do that makes blanks look like those of this ink; attributes must be none for erasing."""
-        blank = self.grid.inks.pen(self.grid.inks.on_blanks(ink))
-        if self._pen is None or self._pen.on_blanks != blank:
-            self._take(self.grid.inks.on_blanks(ink))
 
 
 def _blanks_from(row: Row, x: int, stop: int, inks: Inks) -> int:
