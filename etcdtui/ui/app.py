@@ -91,6 +91,8 @@ class EtcdtuiApp(WiredApp):
         self.launch = launch
         self.opener = opener
         self.crash = crash
+        # Made once: Textual keeps what a filter made of a line, by the filter.
+        self._own_filters: list[LineFilter] = [TerminalNet(), *([AsciiLines()] if launch.ascii else [])]
         self._faults = Faults(self, crash)
         self.screen_types: Mapping[int, Entry] = MAIN
         self.state_files = tuple(state_files)
@@ -117,8 +119,7 @@ class EtcdtuiApp(WiredApp):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own, then the net that lets no foreign control character out, then ASCII lines if wanted."""
-        own: list[LineFilter] = [TerminalNet()]
-        return [*super().get_line_filters(), *own, *([AsciiLines()] if self.launch.ascii else [])]
+        return [*super().get_line_filters(), *self._own_filters]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return DEFAULT_VARIABLES

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -20,7 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from etcdtui.ui.bindings import LIST, bindings_for
-from etcdtui.ui.widgets.strips import FreedLines
+from etcdtui.ui.widgets.strips import FreedLines, FreedStrip
 from etcdtui.ui.widgets.toned import Toned
 
 STRIPS_KEPT = 512
@@ -32,6 +33,23 @@ STATES = ("", CURSOR, CURSOR_BLURRED)
 
 SEARCH_ROWS = 20_000
 """Rows the default ``index_of`` looks through before it gives up; a larger model overrides it."""
+
+
+class _Painted:
+    """A row as it was painted: from which text, on which style, and in which round of the model it was last right."""
+
+    __slots__ = ("base", "round", "strip", "text")
+
+    def __init__(self, in_round: int, text: Text, base: Style, strip: Strip) -> None:
+        self.round = in_round
+        self.text = text
+        self.base = base
+        self.strip = strip
+
+
+def _same(one: Text, other: Text) -> bool:
+    """Whether two texts look the same; Rich's own comparison leaves out the style of the whole."""
+    return one == other and one.style == other.style
 
 
 class LineView(Toned, FreedLines, ScrollView, can_focus=True):
@@ -88,7 +106,10 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._painted: dict[tuple[int, int, str], Strip] = {}
+        self._painted: dict[tuple[int, int, str], _Painted] = {}
+        self._round = 0
+        self._blank: Strip | None = None
+        self._plain: bool | None = None
         self._tones: dict[str, Style] = {}
         self._bases: dict[str, Style] = {}
         self._cursor_identity: Hashable | None = None
@@ -134,7 +155,7 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
             found = self.index_of(self._cursor_identity)
             after = before if found is None else found
         after = max(0, min(after, self.row_count - 1))
-        self._painted.clear()
+        self._round += 1
         self._bases.clear()
         self._measure()
         if after != before:
@@ -148,7 +169,8 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
     def row_changed(self, index: int) -> None:
         """Repaint one row."""
         for state in STATES:
-            self._painted.pop((index, self._line_width, state), None)
+            if (kept := self._painted.get((index, self._line_width, state))) is not None:
+                kept.round = -1
         if self._on_screen(index):
             self.refresh_line(index)
 
@@ -163,26 +185,78 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
 
     # --- painting ----------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a region, each as it was painted before where its text is still the same."""
+        if not self._is_plain():
+            return super().render_lines(crop)
+        start, end = crop.column_span
+        strips = [self.render_line(y) for y in crop.line_range]
+        return [strip if strip.cell_length == end and not start else strip.crop(start, end) for strip in strips]
+
     def render_line(self, y: int) -> Strip:
+        """One line as it goes to the screen; what draws borders round it filters it again, which changes nothing."""
         left, top = self.scroll_offset
-        index = y + top
-        width = self._line_width
+        index, width = y + top, self._line_width
         if index >= self.row_count:
-            return Strip.blank(width, self.base_style())
-        state = ""
-        if self.show_cursor and index == self.cursor:
-            state = CURSOR if self.has_focus else CURSOR_BLURRED
+            if self._blank is None or self._blank.cell_length != width:
+                self._blank = self.strip(Text(), width)
+            return self._blank
+        strip = self._painted_row(index, width, self._state(index))
+        return strip if left == 0 and strip.cell_length == width else self._window(strip, left, width)
+
+    def strip(self, text: Text, width: int, state: str = "") -> Strip:
+        """A text on the base style as a line of at least that many cells, with nothing in it to be obeyed."""
+        base = self.base_style(state)
+        segments = [
+            Segment(part, base if style is None else base + style)
+            for part, style, _ in text.render(self.app.console)
+            if part != "\n"
+        ]
+        if (missing := width - text.cell_len) > 0:
+            segments.append(Segment(" " * missing, base))
+        background = self.background_colors[1]
+        for line_filter in self.get_line_filters():
+            segments = line_filter.apply(segments, background)
+        return FreedStrip(segments, max(width, text.cell_len))
+
+    def _painted_row(self, index: int, width: int, state: str) -> Strip:
+        """A row, kept until the model changes; kept beyond that when its text turns out to be the same."""
         key = (index, width, state)
-        strip = self._painted.get(key)
-        if strip is None:
-            text = self.render_row(index, width)
-            strip = Strip(text.render(self.app.console)).adjust_cell_length(max(width, text.cell_len))
-            if len(self._painted) >= STRIPS_KEPT:
-                self._painted.clear()
-            self._painted[key] = strip = strip.apply_style(self.base_style(state))
-        if left == 0 and strip.cell_length == width:
-            return strip  # a strip that "crops" itself keeps itself alive until the collector comes
-        return strip.crop_extend(left, left + width, self.base_style())
+        kept = self._painted.get(key)
+        if kept is not None and kept.round == self._round:
+            return kept.strip
+        text = self.render_row(index, width)
+        base = self.base_style(state)
+        if kept is not None and _same(kept.text, text) and kept.base == base:
+            kept.round = self._round
+            return kept.strip
+        if len(self._painted) >= STRIPS_KEPT:
+            self._painted.clear()
+        strip = self.strip(text, width, state)
+        self._painted[key] = _Painted(self._round, text, base, strip)
+        return strip
+
+    def _window(self, strip: Strip, left: int, width: int) -> Strip:
+        """The part of a wider line that is in sight."""
+        part = strip.crop(left, left + width) if strip.cell_length > left else None
+        cells = part.cell_length if part is not None else 0
+        if part is not None and cells == width:
+            return part
+        blank = self.strip(Text(), width - cells)
+        return blank if part is None else Strip.join([part, blank])
+
+    def _state(self, index: int) -> str:
+        if not self.show_cursor or index != self.cursor:
+            return ""
+        return CURSOR if self.has_focus else CURSOR_BLURRED
+
+    def _is_plain(self) -> bool:
+        """Whether nothing is laid round or over the lines."""
+        if self._plain is None:
+            styles = self.styles
+            plain = not any(styles.gutter) and self.opacity == 1.0 and styles.text_opacity == 1.0
+            self._plain = plain and not styles.tint.a and not any(edge for edge, _ in styles.outline)
+        return self._plain
 
     @property
     def _line_width(self) -> int:
@@ -197,10 +271,15 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
         return style
 
     def notify_style_update(self) -> None:
-        self._painted.clear()
+        self._forget()
         self._tones.clear()
-        self._bases.clear()
         super().notify_style_update()
+
+    def _forget(self) -> None:
+        self._painted.clear()
+        self._bases.clear()
+        self._blank = None
+        self._plain = None
 
     def on_mount(self) -> None:
         self._measure()
@@ -208,8 +287,7 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
             self._cursor_identity = self.row_key(self.cursor)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._painted.clear()
-        self._bases.clear()
+        self._forget()
         self._measure()
         self._show_row(self.cursor)
 
@@ -220,7 +298,15 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
         self.refresh_line(self.cursor)
 
     def _measure(self) -> None:
-        self.virtual_size = Size(self.content_width or self.scrollable_content_region.width, self.row_count)
+        """Tell how large all rows are. More rows of what is scrolled already only move the thumb of the scrollbar."""
+        size = Size(self.content_width or self.scrollable_content_region.width, self.row_count)
+        rows = self.scrollable_content_region.height
+        is_scrolled = self.show_vertical_scrollbar and min(self.virtual_size.height, size.height) > rows > 0
+        if is_scrolled and size.width == self.virtual_size.width and not self.styles.is_auto_height:
+            self.set_reactive(ScrollView.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+        else:
+            self.virtual_size = size
 
     def _on_screen(self, index: int) -> bool:
         return 0 <= index - self.scroll_offset.y < self.size.height

@@ -16,7 +16,7 @@ FLASH_LIMIT = 400
 
 
 class StatusLine(Toned):
-    """The first part on the left, behind the trouble, the others on the right; a flash replaces all and is never cut."""
+    """The first part on the left, the others on the right, trouble before all; a flash replaces them, never cut."""
 
     DEFAULT_CSS = "StatusLine { height: 1; width: 1fr; }"
 

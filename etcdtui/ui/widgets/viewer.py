@@ -139,8 +139,7 @@ class ValueViewer(LineView):
         width = self.scrollable_content_region.width
         left = self.scroll_offset.x
         text = self._row(index, left, left + width)
-        strip = Strip(text.render(self.app.console)).apply_style(self.base_style())
-        return strip.crop_extend(0, width, self.base_style())
+        return self.strip(text, width).crop(0, width)
 
     def on_resize(self, event: events.Resize) -> None:
         self._refold()
