@@ -7,6 +7,7 @@ A subclass gives ``row_count`` and ``render_row(index, width)``; everything it r
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -35,6 +36,9 @@ SEARCH_ROWS = 20_000
 """Rows the default ``index_of`` looks through before it gives up; a larger model overrides it."""
 
 
+_NOT_DIM = Style(dim=False)
+
+
 class _Painted:
     """A row as it was painted: from which text, on which style, and in which round of the model it was last right."""
 
@@ -50,6 +54,16 @@ class _Painted:
 def _same(one: Text, other: Text) -> bool:
     """Whether two texts look the same; Rich's own comparison leaves out the style of the whole."""
     return one == other and one.style == other.style
+
+
+def _as_it_is(style: Style) -> Style:
+    return style
+
+
+@lru_cache(maxsize=256)
+def _weight(style: Style) -> Style:
+    """What of a style stays in the cursor's row, which has one ink on one paper: lines, slant, weight, reverse."""
+    return style.without_color + _NOT_DIM
 
 
 class LineView(Toned, FreedLines, ScrollView, can_focus=True):
@@ -207,8 +221,9 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
     def strip(self, text: Text, width: int, state: str = "") -> Strip:
         """A text on the base style as a line of at least that many cells, with nothing in it to be obeyed."""
         base = self.base_style(state)
+        over = _weight if state == CURSOR else _as_it_is
         segments = [
-            Segment(part, base if style is None else base + style)
+            Segment(part, base if style is None else base + over(style))
             for part, style, _ in text.render(self.app.console)
             if part != "\n"
         ]

@@ -9,6 +9,10 @@ from etcdtui.ui.wire.cells import BLANK, TAIL, Clusters, is_sure
 from etcdtui.ui.wire.inks import Pen, change
 
 
+ABOUT = 4
+"""Bytes that two colours may differ in, as 9 and 215 do, without either being the nearer one."""
+
+
 class Stroke(NamedTuple):
     """Cells of one row that are printed, or as many blanks that are erased, with one pen.
 
@@ -67,10 +71,10 @@ class Brush:
                 self._make(stroke)
 
     def _nearest(self, strokes: Sequence[Stroke]) -> Pen:
-        """The pen among those wanted that takes least to be taken; that of blanks only when nothing else is left."""
+        """The pen among those wanted that takes least to be taken, about, else the first; that of blanks at the end."""
         held = self._pen
-        pens = {stroke.pen for stroke in strokes if not stroke.is_blank} or {stroke.pen for stroke in strokes}
-        return min(pens, key=lambda pen: (len(change(held, pen)), pen.codes))
+        pens = dict.fromkeys(stroke.pen for stroke in strokes if not stroke.is_blank) or [strokes[0].pen]
+        return min(pens, key=lambda pen: len(change(held, pen)) // ABOUT)
 
     def _make(self, stroke: Stroke) -> None:
         x, y, text, *_ = stroke

@@ -120,7 +120,7 @@ class WireDriver(LinuxDriver):
                 return self._failed()
         if self._owed:
             self._owed = False
-            self._app.call_later(self._app.refresh, layout=True)
+            self._app.refresh(layout=True)
         return ""
 
     def fail(self) -> None:
@@ -130,7 +130,7 @@ class WireDriver(LinuxDriver):
     def _failed(self) -> str:
         logging.getLogger("etcdtui").exception("the frame differ failed; from here on Textual's own output")
         self.differs = False
-        self._app.call_later(self._app.refresh, layout=True)
+        self._app.refresh(layout=True)
         return "\x1b[m\x1b[2J"
 
     def synchronize(self) -> None:

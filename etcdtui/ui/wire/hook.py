@@ -92,7 +92,7 @@ class WiredApp(App[int]):
             if wire.grid.full:
                 wire.grid.clear()
                 wire.frames.forget()
-                self.call_later(self.refresh, layout=True)
+                self.refresh(layout=True)
             paint(wire.grid, update)
             focused = self.focused
             offset = getattr(focused, "cursor_screen_offset", None)
