@@ -318,7 +318,7 @@ class KeyTreeView(LineView):
 class TreeTitles(Toned):
     """The line over the tree; its columns keep to the tree's, whether or not that has a scroll bar."""
 
-    DEFAULT_CSS = "TreeTitles { height: 1; width: 1fr; background: $panel; }"
+    DEFAULT_CSS = "TreeTitles { height: 1; width: 1fr; }"
 
     def __init__(self, below: KeyTreeView) -> None:
         super().__init__()

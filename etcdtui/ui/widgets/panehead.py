@@ -10,7 +10,7 @@ from etcdtui.ui.widgets.toned import Toned
 class PaneHead(Toned):
     """Safe text on the left, cut first, and on the right; drawn as a line of its own."""
 
-    DEFAULT_CSS = "PaneHead { height: 1; width: 1fr; background: $panel; }"
+    DEFAULT_CSS = "PaneHead { height: 1; width: 1fr; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
