@@ -8,7 +8,6 @@ from typing import NamedTuple
 from etcdtui.ui.wire.cells import BLANK, TAIL, Clusters, is_sure
 from etcdtui.ui.wire.inks import Pen, change
 
-
 ABOUT = 4
 """Bytes that two colours may differ in, as 9 and 215 do, without either being the nearer one."""
 
