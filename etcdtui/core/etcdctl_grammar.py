@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from etcdtui.core.etcdctl_args import WATCH, del_op, get_op, put_key, put_op, read_flags, watch_range
+from etcdtui.core.etcdctl_groups import GROUPS, read_group
 from etcdtui.core.go_text import INT64, GoTextError, integer
 from etcdtui.core.shell_words import WordsError, cut_at_operator, split_words
 from etcdtui.core.txn import PLAIN_GET, GetOptions, OpSpec
@@ -37,10 +38,6 @@ SCREENS: Mapping[int, str] = MappingProxyType(
     {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 7: "doctor", 8: "txn", 9: "activity"}
 )
 """The screens there are, by the number that shows them."""
-GROUPS = (
-    "lease", "member", "endpoint", "alarm", "compact", "compaction", "defrag", "move-leader", "snapshot", "user",
-    "role", "auth", "lock", "elect",
-)  # fmt: skip
 VERBS = (
     "get", "put", "del", "txn", "watch", "f", "go", "profile", "rev", "at", "census", "diff", "export", "import",
     "filter", "theme", "w", "q", "q!", "help", "keys", "recover", "undelete",
@@ -94,10 +91,14 @@ class WatchKeys:
 
 @record()
 class Verb:
-    """A verb of ours (``go``, ``profile``, ``rev``, ...) or a group of etcdctl's that a screen answers."""
+    """A verb of ours (``go``, ``profile``, ``rev``, ...) or a group of etcdctl's that a screen answers.
+
+    ``flags`` of a group have their values as texts, ``true`` for a switch.
+    """
 
     name: str
     words: tuple[bytes, ...] = ()
+    flags: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
@@ -158,7 +159,10 @@ def _parse(text: str) -> Parsed:
         return Parsed(notices=notices, error="One line is one command (only txn takes more).")
     if name in _PARSERS:
         return Parsed(_PARSERS[name](line.words[1:]), notices)
-    if name in VERBS or name in GROUPS:
+    if name in GROUPS:
+        found = read_group(name, line.words[1:])
+        return Parsed(Verb(name, found.words, found.flags), notices)
+    if name in VERBS:
         return Parsed(Verb(name, tuple(line.words[1:])), notices)
     return Parsed(notices=notices, error=_unknown(name))
 

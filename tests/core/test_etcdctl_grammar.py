@@ -48,6 +48,16 @@ from etcdtui.core.txn import GetOptions
         ("go members", Verb("go", (b"members",))),
         ("rev live", Verb("rev", (b"live",))),
         ("lease grant 60", Verb("lease", (b"grant", b"60"))),
+        ("lease timetolive 1f --keys", Verb("lease", (b"timetolive", b"1f"), (("keys", "true"),))),
+        (
+            "member add m4 --peer-urls=http://a:2380 --learner",
+            Verb("member", (b"add", b"m4"), (("learner", "true"), ("peer-urls", "http://a:2380"))),
+        ),
+        (
+            "role grant-permission r --prefix=true readwrite /a/",
+            Verb("role", (b"grant-permission", b"r", b"readwrite", b"/a/"), (("prefix", "true"),)),
+        ),
+        ("compact 5", Verb("compact", (b"5",))),
     ],
 )
 def test_lines(text: str, command: object) -> None:
@@ -83,7 +93,9 @@ def test_what_stands_around_a_command_is_told(text: str, command: object, told: 
     [("get a | jq .", "| jq ."), ("get a | head", "| head"), ("get a > /tmp/x", "> /tmp/x"), ("del a; b", "; b"),
      ("put a $(date)", "$(date)"), ("put a `date`", "`date`"), ("get a && del a", "&& del a"),
      ("kubectl get pods", "kubectl"), ("watch a -- sh -c x", "program"), ("put a b c", "quote"), ("gte a", "get"),
-     ("lese grant 60", "lease")],
+     ("lese grant 60", "lease"), ("defrag --cluster", "one after the other"), ("endpoint hashkv --rev 5", "--rev"),
+     ("lease grnat 60", "mean grant?"), ("lease grant 60 61", "one word too many"), ("member add --bogus", "--bogus"),
+     ("snapshot restore x.db", "etcdutl"), ("lock a", "etcdctl lock")],
 )  # fmt: skip
 def test_what_cannot_be_done_here_is_named(text: str, named: str) -> None:
     parsed = parse_line(text)

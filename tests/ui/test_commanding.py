@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from textual.pilot import Pilot
@@ -26,9 +26,11 @@ from etcdtui.ui.modals.prompt import PasswordDialog, PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.activity import ActivityScreen
+from etcdtui.ui.screens.auth.screen import AuthScreen
 from etcdtui.ui.screens.compare.results import ResultsScreen
 from etcdtui.ui.screens.compare.screen import CompareScreen
 from etcdtui.ui.screens.keys.screen import KeysScreen
+from etcdtui.ui.screens.leases import LeasesScreen
 from etcdtui.ui.screens.watch import WatchScreen
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
@@ -127,6 +129,7 @@ REVIEWS = (
     ("etcdctl role delete old", "role delete", "old"),
     ("etcdctl user delete ann", "user delete", "ann"),
     ("etcdctl user grant-role ann old", "grant", "old"),
+    ("etcdctl role grant-permission old readwrite /a/ --prefix", "grant", "/a/"),
 )
 
 
@@ -153,6 +156,24 @@ async def test_a_pasted_line_becomes_its_review_and_sends_nothing_by_itself(
         assert [lease_.id for lease_ in [await app.session.client.lease.time_to_live(lease)]] == [lease]
 
 
+async def test_what_is_asked_about_is_under_the_cursor(etcd: Server, tmp_path: Path) -> None:
+    leases = [int((await etcd.call("lease/grant", TTL=300 + n))["ID"]) for n in range(3)]
+    for name in ("a", "b", "c"):
+        etcd.etcdctl("role", "add", name)
+    async with running(profile("here", "prod", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        for lease in leases[1:]:
+            await run(app, pilot, f"lease timetolive {lease:x}")
+            await eventually(lambda lease=lease: (row := current(app)) is not None and row.id == lease)
+        for name in ("c", "b"):
+            await run(app, pilot, f"role get {name}")
+            await eventually(lambda name=name: (row := current(app)) is not None and row.name == name)
+
+
+def current(app: EtcdtuiApp) -> Any:
+    """The row under the cursor of the list on show."""
+    return app.shown.table.current if isinstance(app.shown, LeasesScreen | AuthScreen) else None
+
+
 async def test_an_argument_that_is_nothing_here_is_told(etcd: Server, tmp_path: Path) -> None:
     lease = int((await etcd.call("lease/grant", TTL=300))["ID"])
     async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
@@ -164,6 +185,8 @@ async def test_an_argument_that_is_nothing_here_is_told(etcd: Server, tmp_path: 
             ("member remove nobody", "there is no member nobody"),
             ("defrag 1234", "there is no member 1234"),
             ("compact x", "whole number"),
+            ("defrag --cluster", "one after the other"),
+            ("role grant-permission nobody admin /a", "a permission is read, write or readwrite"),
             ("user delete nobody", "there is no user nobody"),
             ("alarm disarm", "no alarm is raised"),
         ):

@@ -149,8 +149,13 @@ class AccessWriting(Flow):
         if choice == "grant":
             await self._grant_permission(role)
         elif choice is not None:
-            permission = role.permissions[int(choice.split()[1])]
-            await self.change(self.session.admin.revoke_permission(role, permission), "revoke permission")
+            await self.revoke(role, role.permissions[int(choice.split()[1])])
+
+    async def grant(self, role: Role, permission: Permission) -> None:
+        await self.change(self.session.admin.grant_permission(role, permission), "grant permission")
+
+    async def revoke(self, role: Role, permission: Permission) -> None:
+        await self.change(self.session.admin.revoke_permission(role, permission), "revoke permission")
 
     async def _grant_permission(self, role: Role) -> None:
         typed = await self.ask("grant on", "a key; a prefix as /app/ or /app*; a range as a..m; * is everything")
@@ -165,8 +170,7 @@ class AccessWriting(Flow):
         kinds[2] = Item("READWRITE", Text("read and write"), key="b")
         chosen = await self.pick(Text.assemble("what may be done on ", range_text(key, end)), kinds)
         if chosen is not None:
-            permission = Permission(PermissionType[chosen], key, end)
-            await self.change(self.session.admin.grant_permission(role, permission), "grant permission")
+            await self.grant(role, Permission(PermissionType[chosen], key, end))
 
     # --- delete ------------------------------------------------------------------------------------------
 

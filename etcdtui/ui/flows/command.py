@@ -18,7 +18,7 @@ from etcdtui.services.session.session import Session
 from etcdtui.services.tail.watching import WatchSpec
 from etcdtui.services.writing.drafts import drafts_of
 from etcdtui.ui.errors import error_line
-from etcdtui.ui.flows.command_groups import begin_command, split_flags
+from etcdtui.ui.flows.command_groups import begin_command
 from etcdtui.ui.flows.many import ManyWriting
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Side, VisitCompare, VisitResults
@@ -41,7 +41,7 @@ START_OF = {("lease", "grant"): "new", ("member", "add"): "new", ("user", "add")
             ("auth", "disable"): "maintenance"}  # fmt: skip
 """What begins a command that does not say enough by itself; of the others the key on a row is told."""
 KEY_OF = {("lease", "revoke"): "d revokes the lease", ("lease", "keep-alive"): "t renews the lease",
-          ("lease", "timetolive"): "r reads the time left again", ("member", "remove"): "d removes the member",
+          ("member", "remove"): "d removes the member",
           ("member", "promote"): "M offers to promote", ("member", "update"): "e changes the peer URLs",
           ("move-leader", ""): "m on a member makes it the leader", ("user", "delete"): "d deletes the user",
           ("role", "delete"): "d deletes the role", ("user", "passwd"): "e changes the password",
@@ -184,7 +184,7 @@ class Commander:
         """With all its arguments the command itself, else what comes nearest to it."""
         if begin_command(screen, verb):
             return
-        words = split_flags(verb)[0][1:]
+        words = [word.decode("utf-8", "backslashreplace") for word in verb.words]
         what = next(((verb.name, w) for w in (*words[:1], "") if (verb.name, w) in {**START_OF, **KEY_OF}), None)
         if len(words) > 1:
             screen.show_place(words[1].encode())

@@ -12,6 +12,8 @@ from functools import partial
 from rich.text import Text
 
 from etcdtui.core.etcdctl_grammar import Verb
+from etcdtui.core.ranges import FROM_KEY, prefix_range
+from etcdtui.core.types import Permission, PermissionType, Role
 from etcdtui.services.cluster.leases import LeaseRow, lease_hex
 from etcdtui.services.cluster.view import MemberRow
 from etcdtui.ui.flows.access import AccessWriting
@@ -25,9 +27,9 @@ from etcdtui.ui.screens.members.screen import MembersScreen
 from etcdtui.ui.spawn import Work
 from etcdtui.ui.text import safe
 
-VALUED = frozenset({"peer-urls", "new-user-password", "user"})
-"""Flags of these commands that take a value."""
-READING = frozenset({("snapshot", "save"), ("endpoint", "hashkv")})
+READING = frozenset({
+    ("snapshot", "save"), ("endpoint", "hashkv"), ("lease", "timetolive"), ("user", "get"), ("role", "get"),
+})  # fmt: skip
 """Commands that change nothing, and work while writes are locked."""
 UPKEEP = frozenset({"snapshot", "endpoint", "alarm", "compact", "compaction", "defrag"})
 NAME_LIMIT = 60
@@ -41,7 +43,7 @@ def holds_password(line: str) -> bool:
 
 def begin_command(screen: ClusterScreen, verb: Verb) -> bool:
     """Begin what a command says on its screen, or flash why not; False when the line does not say enough for that."""
-    words, flags = split_flags(verb)
+    words, flags = _words(verb), dict(verb.flags)
     flow = _flow(screen, words, flags)
     if flow is None:
         return False
@@ -55,18 +57,9 @@ def begin_command(screen: ClusterScreen, verb: Verb) -> bool:
     return True
 
 
-def split_flags(verb: Verb) -> tuple[list[str], dict[str, str]]:
-    """The words of a command with its name in front, and its flags without their dashes."""
-    words, flags = [verb.name], dict[str, str]()
-    rest = [word.decode("utf-8", "backslashreplace") for word in verb.words]
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("--"):
-            words.append(word)
-            continue
-        name, equals, value = word[2:].partition("=")
-        flags[name] = rest.pop(0) if name in VALUED and not equals and rest else value
-    return words, flags
+def _words(verb: Verb) -> list[str]:
+    """The words of a command with its name in front."""
+    return [verb.name, *(word.decode("utf-8", "backslashreplace") for word in verb.words)]
 
 
 def _flow(screen: ClusterScreen, words: list[str], flags: dict[str, str]) -> Work | None:
@@ -93,6 +86,8 @@ def _lease_flow(screen: LeasesScreen, words: list[str]) -> Work | None:
             return partial(_on_lease, screen, flows, lease, lambda row: flows.revoke(row, screen.book))
         case ["lease", "keep-alive", lease, *_]:
             return partial(_on_lease, screen, flows, lease, flows.keep_alive)
+        case ["lease", "timetolive", lease, *_]:
+            return partial(_on_lease, screen, flows, lease, _shown)
     return None
 
 
@@ -103,6 +98,10 @@ async def _on_lease(
     if row is not None:
         screen.show_place(lease_hex(row.id).encode())
         await work(row)
+
+
+async def _shown(_: object) -> None:
+    """The row that was named is under the cursor, and its detail beside it: nothing more was asked."""
 
 
 # --- members and upkeep ----------------------------------------------------------------------------------
@@ -182,7 +181,59 @@ def _access_flow(screen: AuthScreen, flows: AccessWriting, words: list[str], fla
             return partial(_on_access, screen, "user", name, lambda row: flows.grant_role(row.name, role))
         case ["user", "revoke-role", name, role, *_]:
             return partial(_on_access, screen, "user", name, lambda row: flows.revoke_role(row.name, role))
+        case ["user" | "role" as kind, "get", name]:
+            return partial(_on_access, screen, kind, name, _shown)
+        case ["role", "grant-permission", name, permission, key, *end]:
+            try:
+                wanted = _permission(permission, key, end, flags)
+            except ValueError as error:
+                return partial(_refuse, screen, str(error))
+            return partial(_on_role, screen, name, partial(_on, flows.grant, wanted))
+        case ["role", "revoke-permission", name, key, *end]:
+            wanted = _permission("readwrite", key, end, flags)
+            return partial(_on_role, screen, name, partial(_revoke, screen, flows, wanted))
     return None
+
+
+def _permission(kind: str, key: str, end: list[str], flags: dict[str, str]) -> Permission:
+    """The words of the line as a permission; raises ``ValueError`` for an unknown type or an end too many."""
+    if kind.upper() not in PermissionType.__members__:
+        raise ValueError(f"a permission is read, write or readwrite, not {kind[:NAME_LIMIT]}")
+    if end and flags.keys() & {"prefix", "from-key"}:
+        raise ValueError("--prefix and --from-key take one key, without a range end")
+    raw = key.encode("utf-8", "surrogateescape")
+    if "prefix" in flags:
+        low, high = prefix_range(raw)
+    elif "from-key" in flags:
+        low, high = raw or b"\0", FROM_KEY
+    else:
+        low, high = raw, end[0].encode("utf-8", "surrogateescape") if end else b""
+    return Permission(PermissionType[kind.upper()], low, high)
+
+
+async def _refuse(screen: ClusterScreen, why: str) -> None:
+    screen.flash(why, "warn")
+
+
+async def _on_role(screen: AuthScreen, name: str, work: Callable[[Role], Awaitable[None]]) -> None:
+    async def role(row: AccessRow) -> None:
+        if row.role is not None:
+            await work(row.role)
+
+    await _on_access(screen, "role", name, role)
+
+
+async def _on(change: Callable[[Role, Permission], Awaitable[None]], wanted: Permission, role: Role) -> None:
+    await change(role, wanted)
+
+
+async def _revoke(screen: AuthScreen, flows: AccessWriting, wanted: Permission, role: Role) -> None:
+    """etcd revokes by the range alone; what the role has on exactly that range is reviewed."""
+    found = next((one for one in role.permissions if (one.key, one.range_end) == (wanted.key, wanted.range_end)), None)
+    if found is None:
+        screen.flash(safe(f"the role {role.name} has no permission on exactly that range", limit=200), "warn")
+    else:
+        await flows.revoke(role, found)
 
 
 async def _delete(flows: AccessWriting, row: AccessRow) -> None:
@@ -197,7 +248,7 @@ async def _add_user(screen: AuthScreen, flows: AccessWriting, typed: str, flags:
     name, _, password = typed.partition(":")
     if password or "new-user-password" in flags:
         screen.flash("the password of the line is not used; type it here", "warn")
-    await flows.add_user(name, with_password="no-password" not in flags or flags["no-password"] == "false")
+    await flows.add_user(name, with_password="no-password" not in flags)
 
 
 async def _on_access(screen: AuthScreen, kind: str, name: str, work: Callable[[AccessRow], Awaitable[object]]) -> None:
