@@ -185,7 +185,6 @@ async def test_an_argument_that_is_nothing_here_is_told(etcd: Server, tmp_path: 
             ("member remove nobody", "there is no member nobody"),
             ("defrag 1234", "there is no member 1234"),
             ("compact x", "whole number"),
-            ("defrag --cluster", "one after the other"),
             ("role grant-permission nobody admin /a", "a permission is read, write or readwrite"),
             ("user delete nobody", "there is no user nobody"),
             ("alarm disarm", "no alarm is raised"),
