@@ -165,6 +165,11 @@ class History:
     faults: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
 
+    @property
+    def loses_a_delete(self) -> bool:
+        """Whether a watch from the revision that was compacted lacks the deletions at it, as before 3.4.34, 3.5.16."""
+        return self.version[2] < {(3, 4): 34, (3, 5): 16}.get(self.version[:2], 0)
+
     def save(self, path: Path) -> None:
         """As JSON, to look at and to show others."""
         path.write_text(json.dumps(asdict(self), indent=0))

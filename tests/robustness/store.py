@@ -36,8 +36,11 @@ class Kept:
 State = dict[str, Kept]
 
 
-def merged(watches: Iterable[Watch]) -> tuple[Log, list[str]]:
-    """Every revision as the watches of everything told it, and where they contradict each other."""
+def merged(watches: Iterable[Watch], *, loses_a_delete: bool = False) -> tuple[Log, list[str]]:
+    """Every revision as the watches of everything told it, and where they contradict each other.
+
+    ``loses_a_delete``: the server is so old that a watch from the revision of the compaction lacks its deletions.
+    """
     log: Log = {}
     complaints: list[str] = []
     for watch in watches:
@@ -49,10 +52,11 @@ def merged(watches: Iterable[Watch]) -> tuple[Log, list[str]]:
         for revision, changes in told.items():
             plain = tuple(replace(c, previous=None) for c in sorted(changes, key=lambda c: c.key))
             known = log.setdefault(revision, plain)
-            if {c.what for c in known} != {c.what for c in plain}:
+            fewer, more = sorted((known, plain), key=len)
+            different = {c.what for c in more} - {c.what for c in fewer}
+            if different and not (loses_a_delete and all(value is None for _, value in different)):
                 complaints.append(f"revision {revision} was told as {known} and as {plain}")
-                if len(plain) > len(known):
-                    log[revision] = plain
+            log[revision] = more
     last = max(log, default=FIRST)
     if missing := [r for r in range(FIRST + 1, last) if r not in log]:
         complaints.append(f"no watch ever told of the revisions {missing[:10]}")
@@ -148,7 +152,7 @@ class Linear:
 
     def __init__(self, history: History) -> None:
         self.history = history
-        log, self.complaints = merged(history.watches)
+        log, self.complaints = merged(history.watches, loses_a_delete=history.loses_a_delete)
         leases = {
             step.value: step.lease
             for call in history.calls
