@@ -5,6 +5,8 @@ Every name that a caller meets is here: what calls take, what they return, what 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from etcdtui.client import errors
 from etcdtui.client._lease.keepalive import KeepAlive
 from etcdtui.client._watch.stream import Link
@@ -32,6 +34,7 @@ from etcdtui.client.options import ClientOptions, TlsOptions
 from etcdtui.client.txn import Compare, Op
 from etcdtui.client.views import NamespacedClient
 from etcdtui.client.watch import Watcher
+from etcdtui.core.late import late
 from etcdtui.core.types import (
     Ack,
     Alarm,
@@ -67,6 +70,30 @@ from etcdtui.core.types import (
     WriteIntent,
 )
 
+if TYPE_CHECKING:
+    from etcdtui.client.cache import Cache as Cache
+    from etcdtui.client.cache import CacheChanges as CacheChanges
+    from etcdtui.client.mirror import Mirror as Mirror
+    from etcdtui.client.mirror import Syncer as Syncer
+    from etcdtui.client.naming import Naming as Naming
+    from etcdtui.client.naming import NamingWatch as NamingWatch
+    from etcdtui.client.naming import Registration as Registration
+    from etcdtui.client.naming import ServiceEndpoint as ServiceEndpoint
+
+__getattr__ = late(
+    __name__,
+    {
+        "Cache": "cache",
+        "CacheChanges": "cache",
+        "Mirror": "mirror",
+        "Syncer": "mirror",
+        "Naming": "naming",
+        "NamingWatch": "naming",
+        "Registration": "naming",
+        "ServiceEndpoint": "naming",
+    },
+)
+
 __all__ = [
     "KV",
     "Ack",
@@ -75,6 +102,8 @@ __all__ = [
     "Alarms",
     "Auth",
     "AuthStatus",
+    "Cache",
+    "CacheChanges",
     "Client",
     "ClientOptions",
     "Cluster",
@@ -107,22 +136,28 @@ __all__ = [
     "Maintenance",
     "Member",
     "Members",
+    "Mirror",
     "Mutex",
     "Names",
     "NamespacedClient",
+    "Naming",
+    "NamingWatch",
     "Op",
     "Permission",
     "PermissionType",
     "PutResult",
     "RangeResult",
+    "Registration",
     "ResponseHeader",
     "Role",
     "SavedSnapshot",
+    "ServiceEndpoint",
     "Session",
     "SnapshotChunk",
     "SortOrder",
     "SortTarget",
     "Stm",
+    "Syncer",
     "TlsOptions",
     "TxnResult",
     "User",

@@ -10,7 +10,7 @@ from etcdtui.client._wire import convert, methods, requests
 from etcdtui.client._wire.convert import KeyLike
 from etcdtui.client._wire.key_lists import KeyLists, KeyRange, read_keys, stream_keys
 from etcdtui.client._wire.ranges import whole
-from etcdtui.client._wire.requests import OrderLike, TargetLike
+from etcdtui.client._wire.requests import OrderLike, SortOrder, TargetLike
 from etcdtui.client._wire.txn_writes import is_read_only
 from etcdtui.client.pages import Pager
 from etcdtui.core.errors import BadArgument
@@ -70,6 +70,65 @@ class KV:
             max_create_revision=max_create_revision,
         )
         return convert.range_result(await self._caller.unary(methods.RANGE, request, timeout=timeout))
+
+    async def first(
+        self,
+        key: KeyLike,
+        *,
+        by: TargetLike = "key",
+        range_end: KeyLike | None = None,
+        prefix: bool = False,
+        from_key: bool = False,
+        revision: int = 0,
+        serializable: bool = False,
+        keys_only: bool = False,
+        timeout: float | None = None,
+    ) -> RangeResult:
+        """The first key of a range: the lowest, or the one created or changed first (``by`` "create", "mod").
+
+        The answer's ``kv`` is the pair, ``None`` when the range is empty. By anything but the key the server sorts all.
+        """
+        return await self.get(
+            key,
+            range_end=range_end,
+            prefix=prefix,
+            from_key=from_key,
+            limit=1,
+            revision=revision,
+            sort_target=by,
+            sort_order=SortOrder.ASCEND,
+            serializable=serializable,
+            keys_only=keys_only,
+            timeout=timeout,
+        )
+
+    async def last(
+        self,
+        key: KeyLike,
+        *,
+        by: TargetLike = "key",
+        range_end: KeyLike | None = None,
+        prefix: bool = False,
+        from_key: bool = False,
+        revision: int = 0,
+        serializable: bool = False,
+        keys_only: bool = False,
+        timeout: float | None = None,
+    ) -> RangeResult:
+        """The last key of a range, as ``first`` is the first; the server sorts all of it."""
+        return await self.get(
+            key,
+            range_end=range_end,
+            prefix=prefix,
+            from_key=from_key,
+            limit=1,
+            revision=revision,
+            sort_target=by,
+            sort_order=SortOrder.DESCEND,
+            serializable=serializable,
+            keys_only=keys_only,
+            timeout=timeout,
+        )
 
     def pages(
         self,

@@ -151,6 +151,10 @@ class NamespacedStream(Generic[Req, Resp]):
     def endpoint(self) -> str:
         return self._inner.endpoint
 
+    @property
+    def hasty(self) -> bool:
+        return self._inner.hasty
+
     async def read(self) -> Resp | None:
         message = await self._inner.read()
         return None if message is None else self._translation.left(self._method, message)

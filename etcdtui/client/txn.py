@@ -33,6 +33,16 @@ class Compare(Value):
     message: rpc_pb2.Compare
 
     @classmethod
+    def exists(cls, key: KeyLike, *, range_end: KeyLike | None = None, prefix: bool = False) -> Compare:
+        """The key is there; of a range, at least one key of it."""
+        return cls.version(key, ">", 0, range_end=range_end, prefix=prefix)
+
+    @classmethod
+    def missing(cls, key: KeyLike, *, range_end: KeyLike | None = None, prefix: bool = False) -> Compare:
+        """The key is not there; of a range, no key of it."""
+        return cls.version(key, "=", 0, range_end=range_end, prefix=prefix)
+
+    @classmethod
     def version(
         cls, key: KeyLike, op: Operator, operand: int, *, range_end: KeyLike | None = None, prefix: bool = False
     ) -> Compare:

@@ -80,6 +80,11 @@ class RangeResult:
     count: int
     header: ResponseHeader | None = None
 
+    @property
+    def kv(self) -> KeyValue | None:
+        """The pair where one key was asked for; the first one of a range."""
+        return self.kvs[0] if self.kvs else None
+
 
 class PutResult(Value):
     prev_kv: KeyValue | None = None

@@ -22,7 +22,8 @@ HEADER = rpc_pb2.ResponseHeader(cluster_id=1, member_id=1, revision=REVISION)
 class WatchServer(grpc.GenericRpcHandler):
     """Takes the requests of one watch stream and sends nothing by itself: ``asked`` is what came, ``say`` answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str = "3.7.1") -> None:
+        self.version = version
         self.asked: list[str] = []
         self._answers: asyncio.Queue[rpc_pb2.WatchResponse] = asyncio.Queue()
 
@@ -34,7 +35,7 @@ class WatchServer(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(self._status)
 
     async def _status(self, request: bytes, context: Any) -> bytes:
-        return rpc_pb2.StatusResponse(header=HEADER, version="3.7.1", leader=1).SerializeToString()
+        return rpc_pb2.StatusResponse(header=HEADER, version=self.version, leader=1).SerializeToString()
 
     async def _watch(self, requests: AsyncIterator[rpc_pb2.WatchRequest], context: Any) -> None:
         async def note() -> None:
@@ -55,9 +56,9 @@ class WatchServer(grpc.GenericRpcHandler):
         return self.asked.count("create_request")
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[tuple[WatchServer, Client]]:
-    told = WatchServer()
+@pytest.fixture(params=["3.7.1"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[tuple[WatchServer, Client]]:
+    told = WatchServer(request.param)
     listening = grpc.aio.server()
     listening.add_generic_rpc_handlers((told,))
     endpoint = f"127.0.0.1:{listening.add_insecure_port('127.0.0.1:0')}"
@@ -116,6 +117,21 @@ async def test_a_watcher_without_events_is_told_of_progress_asked_for_after_its_
     await eventually(lambda: told.asked.count("progress_request") == 2)
     told.say(-1)
     assert await asking == REVISION
+
+
+@pytest.mark.parametrize("server", ["3.5.1", "3.4.23"], indirect=True)
+async def test_an_old_server_is_believed_once_it_is_quiet(server: tuple[WatchServer, Client]) -> None:
+    """It answers before it has sent what it found in the past."""
+    told, client = server
+    past = await entered(told, client.watch("past", start_revision=2), 1)
+    asking = asyncio.create_task(past.progress())
+    await eventually(lambda: "progress_request" in told.asked)
+    told.say(-1)
+    told.say(1, events=[event(2)])
+    assert (await anext(past)).revision == 2 and not asking.done()
+    told.say(1, events=[event(REVISION)])
+    assert await asking == REVISION
+    assert [batch.revision for batch in (await anext(past), await anext(past))] == [REVISION, REVISION]
 
 
 async def test_an_answer_that_cannot_be_decoded_is_told_as_such(server: tuple[WatchServer, Client]) -> None:

@@ -40,7 +40,8 @@ class Abortable(Protocol):
 class Connection:
     """``pending`` holds unary calls in flight and whether each may be repeated; ``evicted`` those that were cancelled
     to be tried elsewhere; ``answers`` counts messages received; ``greeted`` is true once a probe was answered,
-    ``fragile`` once one told a version that must not have read-only transactions broken off."""
+    ``fragile`` once one told a version that must not have read-only transactions broken off, ``hasty`` one that tells
+    the progress of watches too early."""
 
     def __init__(self, endpoint: Endpoint, options: ClientOptions, material: TlsMaterial | None) -> None:
         self.endpoint = endpoint
@@ -53,6 +54,7 @@ class Connection:
         self.member_id = 0
         self.greeted = False
         self.fragile = False
+        self.hasty = False
         self.shelter = Shelter()
         self._options = options
         self._channel: grpc.aio.Channel | None = None

@@ -17,6 +17,7 @@ from etcdtui.client._transport.shelter import breaks_off_badly
 from etcdtui.client._transport.tls import TlsMaterial, load_material
 from etcdtui.client._transport.tls_probe import explain_plain, explain_tls
 from etcdtui.client._wire import methods
+from etcdtui.client._wire.versions import tells_progress_early
 from etcdtui.client.options import ClientOptions
 from etcdtui.core import errors as e
 from etcdtui.core.tasks import background
@@ -268,6 +269,7 @@ class Pool:
         connection.greeted = True
         connection.member_id = status.header.member_id
         connection.fragile = breaks_off_badly(status.version)
+        connection.hasty = tells_progress_early(status.version)
         self.check_cluster(status.header.cluster_id, connection.name)
         if status.isLearner:
             return Tier.LEARNER

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+from etcdtui.client._wire.versions import before
 from etcdtui.core import errors as e
 from etcdtui.core.tasks import background
 
@@ -19,13 +20,12 @@ CLOSE_GRACE = 2.0
 """Seconds that closing waits for those that still run."""
 
 
+_MENDED = {(3, 4): 23, (3, 5): 7}
+
+
 def breaks_off_badly(version: str) -> bool:
     """Whether a server of this version ends when a read-only transaction is broken off; single ranges are safe."""
-    numbers = version.split("-")[0].split(".")
-    if len(numbers) != 3 or not all(number.isdigit() for number in numbers):
-        return False
-    major, minor, patch = map(int, numbers)
-    return ((major, minor) == (3, 4) and patch < 23) or ((major, minor) == (3, 5) and patch < 7)
+    return before(version, _MENDED)
 
 
 class Shelter:

@@ -42,6 +42,11 @@ class Stream(Generic[Req, Resp]):
         connection.streams.add(self)
         call.add_done_callback(self._done)
 
+    @property
+    def hasty(self) -> bool:
+        """Whether the server tells the progress of watches too early."""
+        return self._connection.hasty
+
     async def read(self) -> Resp | None:
         """The next message; ``None`` when the server ended the stream well."""
         try:

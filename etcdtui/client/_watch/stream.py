@@ -21,6 +21,10 @@ from etcdtui.pb import rpc_pb2
 ANSWER_TIMEOUT = 6.0
 """Seconds a server may take to answer a create before the stream is opened elsewhere."""
 
+SETTLED = 0.3
+"""Seconds without an event after which an old server's word about progress is believed; it looks after watchers that
+begin in the past every 0.1 s."""
+
 STEADY_AFTER = 1.0
 """Seconds a stream must have lived before its next failure is retried without a growing pause."""
 
@@ -152,6 +156,7 @@ class WatchStream:
         self._backoff = Backoff()
         self._worked = False
         self._stalled = False
+        self._doubted: set[Subscription] = set()
         self._watchdog: asyncio.TimerHandle | None = None
         self._error: errors.EtcdError | None = None
         self._attempt = 0
@@ -165,6 +170,11 @@ class WatchStream:
     def link(self, up: bool) -> Link:
         """How a watcher of this stream is connected."""
         return Link(True, self.endpoint) if up else Link(False, "", self._error, self._attempt, self._retry_at)
+
+    @property
+    def hasty(self) -> bool:
+        """Whether the server answers requests for progress at once, and too early."""
+        return self._stream is not None and self._stream.hasty
 
     # ------------------------------------------------------------------ watchers come and go
 
@@ -328,9 +338,34 @@ class WatchStream:
             told = [ledger.live[response.watch_id]] if response.watch_id in ledger.live else []
         else:
             told = ledger.told()
+        hasty = not own and self.hasty
         for subscription in told:
-            if not subscription.progress(response, own=own):
+            if hasty:
+                self._doubt(subscription, response)
+            elif not subscription.progress(response, own=own):
                 self.detach(subscription)
+
+    def _doubt(self, subscription: Subscription, response: rpc_pb2.WatchResponse) -> None:
+        """Believe an answer of an old server once no event has come for a while: it does not wait for them itself."""
+        if subscription not in self._doubted:
+            self._doubted.add(subscription)
+            ledger, known = self._ledger, subscription.cursor.next
+            asyncio.get_running_loop().call_later(SETTLED, self._settle, subscription, response, ledger, known)
+
+    def _settle(
+        self,
+        subscription: Subscription,
+        response: rpc_pb2.WatchResponse,
+        ledger: Ledger[Subscription],
+        known: int,
+    ) -> None:
+        self._doubted.discard(subscription)
+        if ledger is not self._ledger or subscription not in self.subscriptions:
+            return
+        if known != subscription.cursor.next <= response.header.revision:
+            self._doubt(subscription, response)
+        elif not subscription.progress(response, own=False):
+            self.detach(subscription)
 
     # ------------------------------------------------------------------ failures
 

@@ -14,8 +14,9 @@ from etcdtui.client._wire.convert import KeyLike
 from etcdtui.client.concurrency.election import Election
 from etcdtui.client.concurrency.mutex import Mutex
 from etcdtui.client.concurrency.rpc import ElectionService, LeaderKey, LockService
-from etcdtui.client.concurrency.session import DEFAULT_TTL, EtcdClient, Session
+from etcdtui.client.concurrency.session import DEFAULT_TTL, Session
 from etcdtui.client.concurrency.stm import Isolation, Stm, transact
+from etcdtui.client.shape import EtcdClient
 
 __all__ = [
     "Concurrency",

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from etcdtui.client._transport.stream_policy import Backoff
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.concurrency.queue import CLEANUP_TIMEOUT, Contender, first_created, wait_for_turn
-from etcdtui.client.concurrency.session import EtcdClient, Session
+from etcdtui.client.concurrency.session import Session
+from etcdtui.client.shape import EtcdClient
 from etcdtui.client.txn import Compare, Op
 from etcdtui.core import errors
 from etcdtui.core.types import EventType, KeyValue, RangeResult

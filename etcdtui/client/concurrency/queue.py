@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Coroutine
 
 from etcdtui.client._wire.convert import KeyLike, to_bytes
-from etcdtui.client.concurrency.session import EtcdClient, Session
+from etcdtui.client.concurrency.session import Session
+from etcdtui.client.shape import EtcdClient
 from etcdtui.client.txn import Compare
 from etcdtui.core import errors
 from etcdtui.core.tasks import awaited

@@ -5,42 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from types import TracebackType
-from typing import Protocol
 
-from etcdtui.client.kv import KV
-from etcdtui.client.lease import LeaseClient
-from etcdtui.client.watch import Watcher
+from etcdtui.client.shape import EtcdClient
 from etcdtui.core import errors
 from etcdtui.core.tasks import background
 
 DEFAULT_TTL = 60
-
-
-class WatchCall(Protocol):
-    """The part of ``client.watch`` that the recipes need."""
-
-    def __call__(
-        self,
-        key: bytes,
-        *,
-        prefix: bool = False,
-        start_revision: int = 0,
-        no_put: bool = False,
-        no_delete: bool = False,
-    ) -> Watcher: ...
-
-
-class EtcdClient(Protocol):
-    """What a recipe needs of a client; a namespaced one will do."""
-
-    @property
-    def kv(self) -> KV: ...
-
-    @property
-    def lease(self) -> LeaseClient: ...
-
-    @property
-    def watch(self) -> WatchCall: ...
 
 
 class Session:

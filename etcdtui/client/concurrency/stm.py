@@ -9,7 +9,7 @@ from typing import TypeVar
 from etcdtui.client._transport.deadline import Deadline
 from etcdtui.client._wire.choices import choice
 from etcdtui.client._wire.convert import KeyLike, to_bytes
-from etcdtui.client.concurrency.session import EtcdClient
+from etcdtui.client.shape import EtcdClient
 from etcdtui.client.txn import Compare, Op
 from etcdtui.core import errors
 from etcdtui.core.types import KeyValue, RangeResult
