@@ -30,6 +30,7 @@ from etcdtui.client.concurrency import (
 from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.maintenance import DowngradeAction, Maintenance
+from etcdtui.client.observing import CallReport, Observer
 from etcdtui.client.options import ClientOptions, TlsOptions
 from etcdtui.client.txn import Compare, Op
 from etcdtui.client.views import NamespacedClient
@@ -104,6 +105,7 @@ __all__ = [
     "AuthStatus",
     "Cache",
     "CacheChanges",
+    "CallReport",
     "Client",
     "ClientOptions",
     "Cluster",
@@ -142,6 +144,7 @@ __all__ = [
     "NamespacedClient",
     "Naming",
     "NamingWatch",
+    "Observer",
     "Op",
     "Permission",
     "PermissionType",

@@ -18,6 +18,7 @@ from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.maintenance import Maintenance
 from etcdtui.client.namespace import NamespacedCalls
+from etcdtui.client.observing import Observer
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.ordering import OrderedCalls
 from etcdtui.client.views import NamespacedClient
@@ -28,9 +29,11 @@ from etcdtui.core.types import WriteGate
 class Client:
     """All of etcd v3 behind one set of connections. Use it from the event loop it was opened on."""
 
-    def __init__(self, options: ClientOptions, write_gate: WriteGate | None = None) -> None:
+    def __init__(
+        self, options: ClientOptions, write_gate: WriteGate | None = None, observer: Observer | None = None
+    ) -> None:
         self.options = options
-        self.caller = Caller(options, write_gate)
+        self.caller = Caller(options, write_gate, observer)
         calls: Calls = NamespacedCalls(self.caller, options.namespace) if options.namespace else self.caller
         self._calls = calls
         self.kv = KV(calls)
@@ -45,9 +48,18 @@ class Client:
         self._autosync = AutoSync(self.caller, self.cluster, self.maintenance, self.caller.endpoints)
 
     @classmethod
-    async def open(cls, options: ClientOptions | None = None, *, write_gate: WriteGate | None = None) -> Client:
-        """Checks the options and logs in if there are credentials; without them nothing is sent yet."""
-        client = cls(options or ClientOptions(), write_gate)
+    async def open(
+        cls,
+        options: ClientOptions | None = None,
+        *,
+        write_gate: WriteGate | None = None,
+        observer: Observer | None = None,
+    ) -> Client:
+        """Checks the options and logs in if there are credentials; without them nothing is sent yet.
+
+        ``write_gate`` is asked before every write, ``observer`` is told of every request that was sent.
+        """
+        client = cls(options or ClientOptions(), write_gate, observer)
         try:
             await client.caller.login(client.options.dial_timeout)
             if client.options.reject_old_cluster:
@@ -120,10 +132,10 @@ class Client:
 
 @asynccontextmanager
 async def connect(
-    options: ClientOptions | None = None, *, write_gate: WriteGate | None = None
+    options: ClientOptions | None = None, *, write_gate: WriteGate | None = None, observer: Observer | None = None
 ) -> AsyncIterator[Client]:
     """``async with connect(options) as client``: opened, and closed at the end."""
-    client = await Client.open(options, write_gate=write_gate)
+    client = await Client.open(options, write_gate=write_gate, observer=observer)
     try:
         yield client
     finally:

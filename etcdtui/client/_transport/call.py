@@ -21,6 +21,7 @@ from etcdtui.client._transport.token import TokenSource
 from etcdtui.client._wire import methods
 from etcdtui.client._wire.grpc_errors import Failure
 from etcdtui.client._wire.methods import Effect, Kind, Method
+from etcdtui.client.observing import CallReport, Observer
 from etcdtui.client.options import ClientOptions
 from etcdtui.core import errors as e
 from etcdtui.core.safe_text import safe_text
@@ -49,8 +50,9 @@ class _Failed(Exception):
 class Caller:
     """Sends requests. Every failure comes out as a class of ``core.errors``; times are seconds, 0 means no limit."""
 
-    def __init__(self, options: ClientOptions, gate: WriteGate | None = None) -> None:
+    def __init__(self, options: ClientOptions, gate: WriteGate | None = None, observer: Observer | None = None) -> None:
         self.options = options
+        self._observer = observer
         self.revision = 0
         self.tokens = TokenSource(options.username, options.password, options.token, self._authenticate)
         self.pool = Pool(options, self._probe_metadata)
@@ -133,7 +135,17 @@ class Caller:
         metadata = self._metadata(require_leader)
         call = start(metadata=metadata) if request is None else start(request, metadata=metadata)
         check = partial(self._border.request, method, endpoint=endpoint)
-        return Stream(call, connection, check, lambda: self._closed, lambda: self._lost(slot))
+        started = self._loop.time()
+
+        def ended(code: str, error: e.EtcdError | None, sent: int, received: int) -> None:
+            took = self._loop.time() - started
+            self._observe(CallReport(method.name, connection.name, took, code, error, True, sent, received))
+
+        opened: Stream[Req, Resp] = Stream(
+            call, connection, check, lambda: self._closed, lambda: self._lost(slot), ended
+        )
+        opened.sent = int(request is not None)
+        return opened
 
     async def login(self, timeout: float) -> None:
         """Fetches the first token, if there are credentials."""
@@ -185,21 +197,22 @@ class Caller:
         try:
             response: Any = await call
         except asyncio.CancelledError:
+            self._note(method, connection, started, None, cancelled=True)
             raise self._interrupted(call, connection, read) from None
         except Exception as error:  # noqa: BLE001 - failure_of re-raises what is not gRPC's
             failure = failure_of(error, connection.name)
             if failure.from_server:
                 connection.answers += 1
-            self._log(method.name, connection.name, started, str(failure.error))
+            self._note(method, connection, started, failure.error)
             raise _Failed(failure) from None
         finally:
             connection.ended(call)
         connection.answers += 1
         if response is None:  # how grpc.aio hands over what it could not decode
             garbled = e.ServerError("the answer cannot be decoded", endpoint=connection.name, applied="maybe")
-            self._log(method.name, connection.name, started, str(garbled))
+            self._note(method, connection, started, garbled)
             raise _Failed(Failure(garbled, from_server=True))
-        self._log(method.name, connection.name, started, "ok")
+        self._note(method, connection, started, None)
         header = response.header
         if header.revision > self.revision:
             self.revision = header.revision
@@ -213,10 +226,34 @@ class Caller:
                 raise
         return response  # type: ignore[no-any-return]  # gRPC's stubs leave the message type open
 
-    def _log(self, method: str, endpoint: str, started: float, words: str) -> None:
+    def _note(
+        self,
+        method: Method[Any, Any],
+        connection: Connection,
+        started: float,
+        error: e.EtcdError | None,
+        *,
+        cancelled: bool = False,
+    ) -> None:
+        """One attempt is over: for the log, and for whoever observes."""
+        if self._observer is None and not LOG.isEnabledFor(logging.DEBUG):
+            return
+        took = self._loop.time() - started
+        code = "CANCELLED" if cancelled else "OK" if error is None else error.code or "UNKNOWN"
+        self._observe(
+            CallReport(method.name, connection.name, took, code, error, received=int(error is None and not cancelled))
+        )
+
+    def _observe(self, report: CallReport) -> None:
         if LOG.isEnabledFor(logging.DEBUG):
-            took = (self._loop.time() - started) * 1000
-            LOG.debug("%s %s %.1f ms %s", method, endpoint, took, safe_text(words, limit=300).text)
+            words = safe_text(str(report.error or report.code), limit=300).text
+            LOG.debug("%s %s %.1f ms %s", report.method, report.endpoint, report.seconds * 1000, words)
+        if self._observer is None:
+            return
+        try:
+            self._observer(report)
+        except Exception as error:  # noqa: BLE001 - a fault of the observer's must not become one of the call
+            self._loop.call_exception_handler({"message": "the observer of calls failed", "exception": error})
 
     def _attempts(self, effect: Effect, until: float | None) -> Attempts:
         return Attempts(self.options, self.pool, self.tokens, effect, until)

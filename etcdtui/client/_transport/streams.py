@@ -21,7 +21,8 @@ Resp = TypeVar("Resp")
 class Stream(Generic[Req, Resp]):
     """``read`` gives ``None`` at a clean end. Cancelling a pending ``read`` ends the whole stream, as gRPC does.
 
-    ``check`` sees each message before it is sent, and raises to stop it.
+    ``check`` sees each message before it is sent, and raises to stop it. ``ended`` is told once how the stream ended:
+    code, error, messages sent and received.
     """
 
     def __init__(
@@ -31,12 +32,16 @@ class Stream(Generic[Req, Resp]):
         check: Callable[[Req], None],
         closing: Callable[[], bool],
         lost: Callable[[], None],
+        ended: Callable[[str, e.EtcdError | None, int, int], None],
     ) -> None:
         self._call = call
         self._check = check
         self._connection = connection
         self._closing = closing
         self._lost = lost
+        self._report: Callable[[str, e.EtcdError | None, int, int], None] | None = ended
+        self.sent = 0
+        self.received = 0
         self._aborted = False
         self.endpoint = connection.name
         connection.streams.add(self)
@@ -56,8 +61,10 @@ class Stream(Generic[Req, Resp]):
         except Exception as error:  # noqa: BLE001 - failure_of re-raises what is not gRPC's
             raise await self._mapped(error) from None
         if message is grpc.aio.EOF:
+            self._over("OK")
             return None
         self._connection.answers += 1
+        self.received += 1
         return message  # type: ignore[no-any-return]  # gRPC's stubs leave the message type open
 
     async def write(self, request: Req) -> None:
@@ -70,6 +77,7 @@ class Stream(Generic[Req, Resp]):
             raise await self._ended() from None
         except Exception as error:  # noqa: BLE001 - failure_of re-raises what is not gRPC's
             raise await self._mapped(error) from None
+        self.sent += 1
 
     async def done_writing(self) -> None:
         try:
@@ -83,6 +91,7 @@ class Stream(Generic[Req, Resp]):
 
     def cancel(self) -> None:
         """Ends the stream at once, without waiting."""
+        self._over("CANCELLED")
         self._connection.streams.discard(self)
         self._call.cancel()
 
@@ -90,6 +99,11 @@ class Stream(Generic[Req, Resp]):
         """Ends the stream because its member is gone; a pending ``read`` raises ``Unavailable``."""
         self._aborted = True
         self.cancel()
+
+    def _over(self, code: str, error: e.EtcdError | None = None) -> None:
+        report, self._report = self._report, None
+        if report is not None:
+            report(code, error, self.sent, self.received)
 
     def _done(self, _: object) -> None:
         self._connection.streams.discard(self)
@@ -108,6 +122,7 @@ class Stream(Generic[Req, Resp]):
             return self._cancelled()
         code, details = await self._call.code(), await self._call.details()
         if code is grpc.StatusCode.OK:
+            self._over("OK")
             return e.Unavailable("the server ended the stream", endpoint=self.endpoint, code="OK")
         return await self._mapped(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details))
 
@@ -116,4 +131,5 @@ class Stream(Generic[Req, Resp]):
         failure.error.applied = "no"  # nothing is written by what etcd streams
         if isinstance(failure.error, e.Unavailable) and not failure.from_server:
             self._lost()
+        self._over(failure.error.code or "UNKNOWN", failure.error)
         return failure.error
