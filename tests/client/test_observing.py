@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from etcdtui.client import CallReport, ClientOptions, connect, errors
+from tests.conformance.support import rev
 from tests.support.poll import eventually
 from tests.support.server import Server
 
@@ -20,12 +21,12 @@ def of(reports: list[CallReport], method: str) -> list[CallReport]:
 async def test_every_request_is_reported_once_with_what_came_of_it(etcd: Server) -> None:
     reports: list[CallReport] = []
     async with connect(ClientOptions(endpoints=etcd.endpoints), observer=reports.append) as client:
-        await client.kv.put("k", "v")
+        written = await client.kv.put("k", "v")
         await client.kv.get("k")
         with pytest.raises(errors.FutureRevision):
             await client.kv.get("k", revision=10**9)
         chunks = [chunk async for chunk in client.maintenance.snapshot()]
-        async with client.watch("k", start_revision=1) as watcher:
+        async with client.watch("k", start_revision=rev(written)) as watcher:
             await anext(watcher)
         await eventually(lambda: of(reports, "Watch/Watch"))
     counted = Counter((report.method, report.code) for report in reports)
