@@ -20,11 +20,19 @@ from etcdtui.services.writing.writes import Writes
 
 @asynccontextmanager
 async def writes_on(
-    endpoint: str, state: Path, *, policy: GuardPolicy | None = None, command_timeout: float = 5.0
+    endpoint: str,
+    state: Path,
+    *,
+    policy: GuardPolicy | None = None,
+    command_timeout: float = 5.0,
+    user: tuple[str, str] | None = None,
 ) -> AsyncIterator[Writes]:
-    """A client behind a guard that is open for writes."""
+    """A client behind a guard that is open for writes; ``endpoint`` may be several, parted by commas."""
     guard = Guard(policy or GuardPolicy(profile="test", environment="dev", read_only=False, confirm="ask-danger"))
-    options = ClientOptions(endpoints=(endpoint,), command_timeout=command_timeout)
+    name, password = user or (None, None)
+    options = ClientOptions(
+        endpoints=tuple(endpoint.split(",")), command_timeout=command_timeout, username=name, password=password
+    )
     client = await Client.open(options, write_gate=guard.gate)
     try:
         found = await client.kv.get(b"\0", count_only=True)

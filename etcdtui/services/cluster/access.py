@@ -323,13 +323,14 @@ def role_add(name: str) -> WritePlan:
 
 def role_delete(role: Role, view: AccessView) -> WritePlan:
     users = view.users_of(role.name)
-    used_by = line("used by: ", (", ".join(users) or "nobody").encode(), tone="warn" if users else "plain")
+    lines = [] if users else [line("used by: nobody")]
     facts = [Fact("role", role.name.encode(), f"with {counted(len(role.permissions), 'permission')}", "deleted")]
     facts += [_permission(role.name, permission, has=True) for permission in role.permissions]
+    facts += [Fact("user", user.encode(), f"has the role {role.name}".encode(), "without it", "warn") for user in users]
     blocked = "the role root cannot be deleted while authentication is on" if role.name == ROOT and view.enabled else ""
     return _plan(
         "role delete", role.name, "RoleDelete", f"role delete {shell_quote(role.name.encode())}",
-        facts, [used_by], blocked=blocked, undo="etcd keeps no history of users and roles",
+        facts, lines, blocked=blocked, undo="etcd keeps no history of users and roles",
     )  # fmt: skip
 
 

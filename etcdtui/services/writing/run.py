@@ -184,11 +184,11 @@ class WriteRun:
             after = f", after {len(report.changes)} of {report.total}" if report.total > 1 else ""
             await self._record(report, how + after, started)
             raise
-        await self._record(report, report.result, started)
+        await self._record(report, report.result, started, back=self.write.back if report.complete else None)
         await self.write.finish(self.writes, report)
         return report
 
-    async def _record(self, report: Report, words: str, started: float) -> None:
+    async def _record(self, report: Report, words: str, started: float, *, back: Back | None = None) -> None:
         """The audit line, and what an undo needs of what is known to be written."""
         line = await self.writes.record(
             self.plan,
@@ -201,7 +201,6 @@ class WriteRun:
             undo_of=self.write.undo_of,
             facts=report.facts,
         )
-        back = self.write.back if report.complete else None
         if report.changes or back is not None:
             self.writes.remember(
                 self.plan,
