@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from etcdtui.core.int64 import is_int64
 from etcdtui.core.ranges import holds
 from etcdtui.core.value import record
 
@@ -92,6 +93,9 @@ class TxnSpec:
         """
         if any(not c.key for c in self.compares):
             return "a condition has an empty key"
+        numbers = [c.operand for c in self.compares if isinstance(c.operand, int)]
+        if (wide := next((number for number in numbers if not is_int64(number)), None)) is not None:
+            return f"a condition compares with {wide}, which is no 64-bit number"
         for name, branch in (("THEN", self.success), ("ELSE", self.failure)):
             if found := _branch_problem(branch):
                 return f"{name}: {found}"
@@ -102,6 +106,8 @@ def _branch_problem(branch: tuple[OpSpec, ...]) -> str:
     if any(not o.key for o in branch):
         return "a request has an empty key"
     puts = [o for o in branch if o.kind == "put"]
+    if any(not is_int64(o.lease) for o in puts):
+        return "the ID of a lease is a 64-bit number"
     if any(o.ignore_lease and o.lease for o in puts):
         return "--ignore-lease and --lease exclude each other"
     if any(o.ignore_value and o.value for o in puts):

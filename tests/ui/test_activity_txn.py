@@ -17,6 +17,7 @@ from etcdtui.services.writing.audit import OLDER_PAGE, Audit
 from etcdtui.services.writing.editing import plan_edit
 from etcdtui.ui.flows.host import FlowHost
 from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.modals.command import TextDialog
 from etcdtui.ui.screens.activity import ActivityScreen
 from etcdtui.ui.screens.txn import TxnScreen
 from etcdtui.ui.widgets.field import Field
@@ -119,3 +120,33 @@ async def test_pasted_text_is_evaluated_and_run(etcd: Server, tmp_path: Path, mo
         await eventually(there)
         screen.load_text("nonsense")
         assert len(screen.spec.success) == 1
+
+
+async def test_a_transaction_that_overlaps_is_told_in_the_status_the_dry_run_and_before_the_review(
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was a dialog that closed without a word, and "may be written" in Activity."""
+    told = [""]
+    async with shown(TxnScreen, etcd, tmp_path, monkeypatch) as (screen, pilot):
+        monkeypatch.setattr(screen, "flash", lambda words, tone="": told.append(str(words)))
+        for text, why in (("\nput /a 1\nput /a 2\n", "put twice"), ("\nput /a 1\ndel --prefix /\n", "put and deleted")):
+            screen.load_text(text)
+            await eventually(lambda why=why: why in screen.status_line.render().plain)
+            for key in ("D", "ctrl+x"):
+                await pilot.press(key)
+                await eventually(lambda why=why: why in told[-1:][0])
+                await eventually(lambda: not screen.is_writing())
+                assert pilot.app.screen is screen
+                told.append("")
+        assert [record.result for record in screen.session.audit.records if not record.dry] == []
+
+
+async def test_a_text_that_is_no_transaction_is_given_back_to_be_mended(
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shown(TxnScreen, etcd, tmp_path, monkeypatch) as (screen, pilot):
+        screen.load_text("\nput /a\n")
+        await eventually(lambda: isinstance(pilot.app.screen, TextDialog))
+        dialog = pilot.app.screen
+        assert isinstance(dialog, TextDialog) and dialog.area.text == "\nput /a\n"
+        assert screen.spec.ops == 0

@@ -92,6 +92,23 @@ async def test_get_lists_what_was_asked_for_and_one_can_act_on_it(etcd: Server, 
         assert f"revision {revision}" in older.why_not("edit")
 
 
+@pytest.mark.parametrize("same_value", [False, True])
+async def test_put_with_a_lease_on_an_existing_key_sets_it_and_does_not_drop_it(
+    etcd: Server, tmp_path: Path, same_value: bool
+) -> None:
+    lease = int((await etcd.call("lease/grant", TTL=300))["ID"])
+    await etcd.put(b"foo", b"v" if same_value else b"before")
+    async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        await run(app, pilot, f"put foo v --lease={lease:x}")
+        review = await shows(app, ReviewDialog)
+        facts = [(fact.what, fact.before, fact.after) for fact in review.plan.facts]
+        assert any(what == "lease" and before == "none" and f"{lease:x}" in str(after) for what, before, after in facts)
+        await agree(pilot)
+        await eventually(lambda: flashed(app, "saved foo"))
+    found = (await etcd.call("kv/range", key=b"foo"))["kvs"][0]
+    assert int(found["lease"]) == lease
+
+
 GROUPS = (
     ("lease revoke", "leases", "d revokes the lease"),
     ("lease list", "leases", "this is where it is seen"),

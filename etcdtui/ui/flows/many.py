@@ -251,6 +251,9 @@ class ManyWriting(KeyWriting):
 
     async def try_transaction(self, spec: TxnSpec) -> Evaluated | None:
         """Evaluate a free transaction by reads, on record as a dry run."""
+        if why := spec.problem():
+            self.flash(why, "warn")
+            return None
         try:
             write = plan_txn(spec, await evaluate(self.writes, spec), namespace=self.writes.guard.policy.namespace)
             await WriteRun(self.writes, write).dry_run()
@@ -259,6 +262,7 @@ class ManyWriting(KeyWriting):
             return None
         if why := write.plan.blocked:
             self.flash(why, "warn")
+            return None
         return write.seen
 
     async def copy(self, rows: Sequence[DiffRow], prefix: bytes) -> None:
