@@ -22,14 +22,16 @@ from etcdtui.config.launch import Launch
 from etcdtui.services.cluster.endpoint_health import ClusterHealth, State
 from etcdtui.ui import flows
 from etcdtui.ui.bindings import APP, bindings_for
+from etcdtui.ui.collector import collect_what_is_owed, owe_collection
 from etcdtui.ui.faults import Faults
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.mending import let_closed_widgets_go
 from etcdtui.ui.resizing import follow_terminal_size
 from etcdtui.ui.screens import MAIN, Entry
 from etcdtui.ui.screens.profiles.connect import ConnectScreen
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened
-from etcdtui.ui.spawn import later, listen, painted, spawn
+from etcdtui.ui.spawn import every, later, listen, painted, spawn
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
 from etcdtui.ui.typeahead import KeyDone, Typeahead
@@ -45,6 +47,8 @@ if TYPE_CHECKING:  # only named here, and importing these must wait for the firs
 
 DOCTOR_AFTER = 3
 """Health polls after which findings are counted for the tab: what that needs is imported when the start is over."""
+IDLE = 5.0
+"""Seconds without a key after which nobody minds if the screen is held for a moment."""
 QUIT_SECONDS = 2.0
 """How soon the second q, or ctrl+c, must follow the first."""
 APP_ACTIONS = frozenset(
@@ -87,13 +91,13 @@ class EtcdtuiApp(WiredApp):
         themes: Mapping[str, ThemeSpec] | None = None,
         state_files: Sequence[str] = (),
     ) -> None:
+        let_closed_widgets_go()
         super().__init__()
         self.launch = launch
         self.opener = opener
         self.crash = crash
-        # Made once: Textual keeps what a filter made of a line, by the filter.
-        self._own_filters: list[LineFilter] = [TerminalNet(), *([AsciiLines()] if launch.ascii else [])]
         self._faults = Faults(self, crash)
+        self._own_filters: tuple[LineFilter, ...] = (TerminalNet(), *((AsciiLines(),) if launch.ascii else ()))
         self.screen_types: Mapping[int, Entry] = MAIN
         self.state_files = tuple(state_files)
         self.session: Session | None = None
@@ -103,6 +107,7 @@ class EtcdtuiApp(WiredApp):
         self._last_number = 0
         self._asked_to_quit = float("-inf")
         self._interrupted = float("-inf")
+        self._last_key = float("-inf")
         self.user_keys = dict(launch.config.keymap)
         self._dialogs: AppDialogs | None = None
         self._typeahead = Typeahead(self, super().on_event)
@@ -118,7 +123,10 @@ class EtcdtuiApp(WiredApp):
     # --- the look ----------------------------------------------------------------------------------------
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Textual's own, then the net that lets no foreign control character out, then ASCII lines if wanted."""
+        """Textual's own, then the net that lets no foreign control character out, then ASCII lines if wanted.
+
+        Always the same objects: each line that was painted remembers what every filter made of it.
+        """
         return [*super().get_line_filters(), *self._own_filters]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -158,6 +166,11 @@ class EtcdtuiApp(WiredApp):
     def on_mount(self) -> None:
         follow_terminal_size(self)
         listen(self, self.app_resume_signal, self._resumed)
+        every(self, IDLE, self._tidy)
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._last_key > IDLE:
+            collect_what_is_owed()
 
     def _resumed(self, _: object) -> None:
         follow_terminal_size(self)
@@ -199,6 +212,7 @@ class EtcdtuiApp(WiredApp):
                     await self.remove_mode(mode)
         finally:
             if old_session is not None:
+                owe_collection()
                 await old_session.aclose()
 
     def _mode(self, number: int, generation: int | None = None) -> str:
@@ -388,6 +402,7 @@ class EtcdtuiApp(WiredApp):
         if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
             await super().on_event(event)
             return
+        self._last_key = time.monotonic()
         if self.session is not None:
             self.session.guard.touch()
         await self._typeahead.take(event)

@@ -149,7 +149,7 @@ class ValueMixin(LevelsMixin):
         else:
             self.pane.next_view()
 
-    def hide_secrets(self) -> None:
+    def hide_secrets(self, _: object) -> None:
         """Nothing revealed stays on a screen that nobody looks at."""
         if self.pane.revealed:
             self.pane.revealed = False

@@ -32,6 +32,7 @@ from etcdtui.ui.screens.keys.live import LiveMixin
 from etcdtui.ui.screens.keys.pane import ValuePane
 from etcdtui.ui.screens.keys.reading import ValueMixin
 from etcdtui.ui.screens.keys.write import KeysWriteMixin
+from etcdtui.ui.spawn import listen
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import KeyTreeView, TreeTitles
@@ -108,7 +109,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         if self.session.profile.refresh > 0:
             self.set_interval(self.session.profile.refresh, self.poll)
         self._fit(self.size.width)
-        self.app.app_suspend_signal.subscribe(self, lambda _: self.hide_secrets())
+        listen(self, self.app.app_suspend_signal, self.hide_secrets)
 
     @on(events.Mount)
     async def start(self) -> None:
