@@ -116,6 +116,12 @@ def _tell_listeners(listeners: _Listeners, data: object) -> None:
                 owner.call_next(_told(owner, callback, data))
 
 
+def tell(owner: DOMNode, work: str, error: Exception) -> None:
+    """Tell a fault that was caught where the program has another way to go on."""
+    if isinstance(owner.app, TellsFaults):
+        owner.app.tell_fault(owner, work, error)
+
+
 def read_again(owner: DOMNode) -> None:
     """All that the owner's screen shows is read again: what was told of faults there is over."""
     if isinstance(owner.app, TellsFaults):

@@ -65,6 +65,8 @@ class Typeahead:
         closed = self._screen is not None and not self._screen.is_active
         for _ in range(TURNS):
             await asyncio.sleep(GRACE / TURNS if closed and self._held else 0)
+            if not self._app.screen_stack:  # the program ends, and takes its screens away
+                return
             if self._app.screen is not self._screen and not closed:
                 break
         screen = self._app.screen
@@ -76,6 +78,8 @@ class Typeahead:
             await self._next()
 
     async def _handle(self, event: events.Key | events.Paste) -> None:
+        if not self._app.screen_stack:
+            return
         self._under_way = True
         self._number += 1
         self._screen = self._app.screen

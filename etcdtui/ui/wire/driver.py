@@ -21,6 +21,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
 from textual.message import Message
 
+from etcdtui.ui.spawn import tell
 from etcdtui.ui.wire.cells import Clusters
 from etcdtui.ui.wire.frames import Abilities, Frames
 from etcdtui.ui.wire.grid import Grid
@@ -116,20 +117,21 @@ class WireDriver(LinuxDriver):
         if self.differs:
             try:
                 return self.frames.next(self.cursor)
-            except Exception:  # noqa: BLE001 - whatever it is, it must not cost the screen
-                return self._failed()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the screen
+                return self._failed(error)
         if self._owed:
             self._owed = False
             self._app.refresh(layout=True)
         return ""
 
-    def fail(self) -> None:
-        """After a fault of the differ: tell it to the log, and go on with Textual's own output."""
-        self.write(self._failed())
+    def fail(self, error: Exception) -> None:
+        """After a fault of the differ: tell it, and go on with Textual's own output."""
+        self.write(self._failed(error))
 
-    def _failed(self) -> str:
-        logging.getLogger("etcdtui").exception("the frame differ failed; from here on Textual's own output")
+    def _failed(self, error: Exception) -> str:
+        logging.getLogger("etcdtui").error("the frame differ failed; from here on Textual's own output", exc_info=error)
         self.differs = False
+        tell(self._app, "frame differ", error)
         self._app.refresh(layout=True)
         return "\x1b[m\x1b[2J"
 

@@ -98,8 +98,8 @@ class WiredApp(App[int]):
             offset = getattr(focused, "cursor_screen_offset", None)
             wire.cursor = None if offset is None else self.screen.outer_size.clamp_offset(offset)
             wire.show()
-        except Exception:  # noqa: BLE001 - whatever it is, it must cost bytes only, not the screen
-            wire.fail()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must cost bytes only, not the screen
+            wire.fail(error)
 
     async def on_event(self, event: events.Event) -> None:
         """What a terminal with another size shows is not known: it is painted whole, also at its old size again."""
