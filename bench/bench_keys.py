@@ -23,7 +23,7 @@ from bench.delay import DelayProxy
 from bench.keyspace import load
 from bench.report import Result, milliseconds
 from etcdtui.client import Client, ClientOptions, SortOrder, SortTarget
-from etcdtui.client._wire.key_lists import KeyRange
+from etcdtui.client.key_lists import KeyRange
 from etcdtui.core import ranges
 from etcdtui.demo.binary import find_binary
 from etcdtui.demo.cluster import Cluster

@@ -11,7 +11,6 @@ from etcdtui.client import errors
 from etcdtui.client._lease.keepalive import KeepAlive
 from etcdtui.client._watch.stream import Link
 from etcdtui.client._wire.convert import KeyLike
-from etcdtui.client._wire.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.client._wire.requests import SortOrder, SortTarget
 from etcdtui.client.auth import Auth
 from etcdtui.client.client import Client, connect
@@ -27,6 +26,7 @@ from etcdtui.client.concurrency import (
     Session,
     Stm,
 )
+from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.client.kv import KV
 from etcdtui.client.lease import LeaseClient
 from etcdtui.client.maintenance import DowngradeAction, Maintenance

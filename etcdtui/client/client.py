@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 
-from etcdtui.client._transport.autosync import AutoSync
+from etcdtui.client._self.autosync import AutoSync
+from etcdtui.client._self.version_check import check_versions
 from etcdtui.client._transport.call import Caller
 from etcdtui.client._transport.calls import Calls
-from etcdtui.client._transport.version_check import check_versions
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.auth import Auth
 from etcdtui.client.cluster import Cluster

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from etcdtui.client._transport.calls import Calls
-from etcdtui.client._transport.endpoints import parse_endpoint
 from etcdtui.client._wire import convert, methods
+from etcdtui.client._wire.endpoints import parse_endpoint
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.types import Members
 from etcdtui.pb import rpc_pb2

@@ -12,22 +12,16 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from datetime import datetime
-from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from etcdtui.client._transport.endpoints import Endpoint, parse_endpoint
+from etcdtui.client import _certificates, _http
 from etcdtui.client._transport.tls import TlsMaterial, file_signature, load_material
 from etcdtui.client._transport.tls_pin import fetch_pin
 from etcdtui.client._transport.tls_probe import client_context, explain_plain, explain_tls, open_tls
+from etcdtui.client._wire.endpoints import Endpoint, parse_endpoint
 from etcdtui.client.options import ClientOptions
 from etcdtui.core.errors import ClosedError, EtcdError, TlsError, Unavailable
 from etcdtui.core.value import Value
-
-if TYPE_CHECKING:  # imported only when something is asked over HTTP
-    import httpcore
-    from cryptography import x509
 
 BODY_LIMIT = 8 * 1024 * 1024
 """Bytes of one answer, unpacked; etcd's own metrics are below 200 kB."""
@@ -68,7 +62,7 @@ class HttpSide:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
-        self._pools: dict[tuple[str, object], tuple[httpcore.AsyncConnectionPool, str]] = {}
+        self._pools: dict[tuple[str, object], tuple[_http.AsyncConnectionPool, str]] = {}
         self._closed = False
 
     async def get(self, where: str, path: str, *, timeout: float) -> HttpAnswer:
@@ -77,22 +71,15 @@ class HttpSide:
         ``timeout`` in seconds counts for all of it. Raises ``Unavailable``, ``TlsError`` or ``ConfigError``.
         """
         endpoint = parse_endpoint(where)
-        httpcore: object = None
+        await asyncio.to_thread(getattr, _http, "FAILURES")  # the first time this imports the library
         try:
-            httpcore = await asyncio.to_thread(import_module, "httpcore")
             async with asyncio.timeout(timeout):
                 return await self._get(endpoint, path, timeout)
         except (EtcdError, asyncio.CancelledError):
             raise
-        except TimeoutError:
+        except (TimeoutError, _http.TimeoutException):
             raise Unavailable(f"no answer over HTTP within {timeout:g} s", endpoint=endpoint.text) from None
-        except Exception as error:
-            known = getattr(httpcore, "NetworkError", OSError), getattr(httpcore, "ProtocolError", OSError), OSError
-            late = getattr(httpcore, "TimeoutException", OSError)
-            if isinstance(error, late):
-                raise Unavailable(f"no answer over HTTP within {timeout:g} s", endpoint=endpoint.text) from None
-            if not isinstance(error, known):
-                raise
+        except _http.FAILURES as error:
             raise await self._explained(endpoint, error, timeout) from None
 
     async def certificate(self, where: str, *, timeout: float) -> Certificate | None:
@@ -113,18 +100,14 @@ class HttpSide:
             writer.transport.abort()
         if not der:
             raise TlsError("the member shows no certificate", endpoint=endpoint.text)
-        from cryptography import x509  # takes a tenth of a start, and plaintext needs none of it
-
-        return _facts(x509.load_der_x509_certificate(der))
+        return Certificate(*_certificates.subject_and_end(der))
 
     def own_certificate(self) -> Certificate | None:
         """The client certificate in use; ``None`` when there is none. Reads the files again."""
         material = load_material(self._options.tls) if self._options.tls is not None else None
         if material is None or not material.cert:
             return None
-        from cryptography import x509
-
-        return _facts(x509.load_pem_x509_certificate(material.cert))
+        return Certificate(*_certificates.subject_and_end(material.cert))
 
     async def aclose(self) -> None:
         """End all connections; safe to repeat."""
@@ -154,10 +137,8 @@ class HttpSide:
                     raise Unavailable(f"the answer is longer than {BODY_LIMIT} bytes", endpoint=endpoint.text)
         return HttpAnswer(response.status, MappingProxyType(told), bytes(body), began, time.time())
 
-    async def _pool(self, endpoint: Endpoint, timeout: float) -> tuple[httpcore.AsyncConnectionPool, str]:
+    async def _pool(self, endpoint: Endpoint, timeout: float) -> tuple[_http.AsyncConnectionPool, str]:
         """Connections to one endpoint, and the name its certificate must have; new ones when TLS files changed."""
-        import httpcore
-
         if self._closed:
             raise ClosedError()
         secure = endpoint.uses_tls(self._options.tls is not None)
@@ -167,7 +148,7 @@ class HttpSide:
         context, name = await self._trust(endpoint, timeout) if secure else (None, "")
         for old in [known for known in self._pools if known[0] == endpoint.text]:
             await self._pools.pop(old)[0].aclose()
-        pool = httpcore.AsyncConnectionPool(
+        pool = _http.AsyncConnectionPool(
             ssl_context=context,
             max_connections=CONNECTIONS,
             max_keepalive_connections=1,
@@ -196,7 +177,7 @@ class HttpSide:
                 reason = None
             if reason:
                 return TlsError(reason, endpoint=endpoint.text)
-        if type(error).__name__ == "RemoteProtocolError":
+        if isinstance(error, _http.RemoteProtocolError):
             reason = None
             if not endpoint.uses_tls(self._options.tls is not None):
                 reason = await explain_plain(endpoint, timeout)
@@ -212,8 +193,3 @@ def _words(error: Exception) -> str:
     if isinstance(seen, OSError) and seen.errno and not isinstance(seen, ssl.SSLError):
         return os.strerror(seen.errno).lower()
     return str(error) or "the connection was closed"
-
-
-def _facts(certificate: x509.Certificate) -> Certificate:
-    ends: datetime = certificate.not_valid_after_utc
-    return Certificate(certificate.subject.rfc4514_string(), ends.timestamp())

@@ -8,10 +8,10 @@ from etcdtui.client import txn
 from etcdtui.client._transport.calls import Calls
 from etcdtui.client._wire import convert, methods, requests
 from etcdtui.client._wire.convert import KeyLike
-from etcdtui.client._wire.key_lists import KeyLists, KeyRange, read_keys, stream_keys
 from etcdtui.client._wire.ranges import whole
 from etcdtui.client._wire.requests import OrderLike, SortOrder, TargetLike
 from etcdtui.client._wire.txn_writes import is_read_only
+from etcdtui.client.key_lists import KeyLists, KeyRange, read_keys, stream_keys
 from etcdtui.client.pages import Pager
 from etcdtui.core.errors import BadArgument
 from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult

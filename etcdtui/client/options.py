@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 
-from etcdtui.client._transport.endpoints import parse_endpoint, parse_endpoints
-from etcdtui.client.option_sources import Source, read_env, read_yaml
+from etcdtui.client import _sources
+from etcdtui.client._wire.endpoints import parse_endpoint, parse_endpoints
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.value import record
 
@@ -140,14 +140,14 @@ class ClientOptions:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> ClientOptions:
         """Options from etcdctl's ``ETCDCTL_*`` variables, as in ``os.environ``; others of that prefix are ignored."""
-        return cls._made(read_env(environ))
+        return cls._made(_sources.read_env(environ))
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> ClientOptions:
         """Options from a file in the form of etcd's own YAML client configuration."""
-        return cls._made(read_yaml(path))
+        return cls._made(_sources.read_yaml(path))
 
     @classmethod
-    def _made(cls, source: Source) -> ClientOptions:
+    def _made(cls, source: _sources.Source) -> ClientOptions:
         tls = None if source.tls is None else TlsOptions(**source.tls)
         return cls(**source.options, tls=tls)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etcdtui.client._transport.endpoints import TlsUse, parse_endpoint, parse_endpoints
+from etcdtui.client._wire.endpoints import TlsUse, parse_endpoint, parse_endpoints
 from etcdtui.core.errors import ConfigError
 
 

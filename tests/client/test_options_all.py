@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from etcdtui.client import ClientOptions, TlsOptions, errors
+from etcdtui.client._sources.source import duration
 from etcdtui.client._transport.channels import channel_options
-from etcdtui.client.option_sources import duration
 
 
 def test_defaults() -> None:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from etcdtui.client._wire.key_lists import KeyLists, KeyRange
+from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted
 from etcdtui.core.keytree import Level, State

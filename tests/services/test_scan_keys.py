@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from etcdtui.client import errors
-from etcdtui.client._wire.key_lists import KeyLists, KeyRange
+from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
 from etcdtui.services.reads import browse
 from etcdtui.services.reads.reading import SPREAD, Reads

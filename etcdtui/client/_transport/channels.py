@@ -8,7 +8,7 @@ from __future__ import annotations
 import grpc
 import grpc.aio
 
-from etcdtui.client._transport.endpoints import Endpoint
+from etcdtui.client._wire.endpoints import Endpoint
 from etcdtui.client.options import MAX_MESSAGE, ClientOptions
 
 __all__ = ["channel_options", "insecure_channel", "secure_channel"]

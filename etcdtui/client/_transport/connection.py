@@ -9,10 +9,10 @@ import grpc
 import grpc.aio
 
 from etcdtui.client._transport.channels import insecure_channel, secure_channel
-from etcdtui.client._transport.endpoints import Endpoint
 from etcdtui.client._transport.shelter import Shelter
 from etcdtui.client._transport.tls import TlsMaterial, file_signature, load_material
 from etcdtui.client._transport.tls_pin import fetch_pin
+from etcdtui.client._wire.endpoints import Endpoint
 from etcdtui.client._wire.methods import TXN, Kind, Method
 from etcdtui.client._wire.txn_writes import is_read_only
 from etcdtui.client.options import ClientOptions

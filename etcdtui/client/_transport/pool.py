@@ -11,12 +11,12 @@ from collections.abc import Callable, Container
 
 from etcdtui.client._transport.balancer import Balancer, Slot, Tier
 from etcdtui.client._transport.connection import Cancellable, Connection, Metadata
-from etcdtui.client._transport.endpoints import Endpoint, parse_endpoint, parse_endpoints
 from etcdtui.client._transport.failures import failure_of
 from etcdtui.client._transport.shelter import breaks_off_badly
 from etcdtui.client._transport.tls import TlsMaterial, load_material
 from etcdtui.client._transport.tls_probe import explain_plain, explain_tls
 from etcdtui.client._wire import methods
+from etcdtui.client._wire.endpoints import Endpoint, parse_endpoint, parse_endpoints
 from etcdtui.client._wire.versions import tells_progress_early
 from etcdtui.client.options import ClientOptions
 from etcdtui.core import errors as e

@@ -5,18 +5,14 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from etcdtui.client import _certificates
 from etcdtui.client.options import TlsOptions
 from etcdtui.core.errors import ConfigError, TlsError
 from etcdtui.core.value import Value
 
-if TYPE_CHECKING:  # the library takes a tenth of a start, and plaintext needs none of it
-    from cryptography import x509
-
 MAX_FILE = 8 * 1024 * 1024
 """Bytes; nobody's CA bundle is larger."""
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 class TlsMaterial(Value):
@@ -41,9 +37,9 @@ def load_material(options: TlsOptions | None) -> TlsMaterial:
     cert = options.cert if options.cert is not None else _read(options.cert_file, "certificate")
     key = options.key if options.key is not None else _read(options.key_file, "key")
     if ca is not None:
-        _check_certificates(ca, "CA", options.ca_file)
+        _certificates.check_certificates(ca, "CA", options.ca_file)
     if cert is not None and key is not None:
-        _check_pair(cert, key, options)
+        _certificates.check_pair(cert, key, options.cert_file, options.key_file)
     roots = b"" if options.insecure_skip_verify else ca if ca is not None else system_roots()
     return TlsMaterial(roots, cert, key, options.server_name or "", options.insecure_skip_verify, signature)
 
@@ -87,46 +83,3 @@ def _read(file: str | Path | None, what: str) -> bytes | None:
     if len(data) > MAX_FILE:
         raise ConfigError(f"tls: the {what} file {str(file)!r} is larger than {MAX_FILE} bytes")
     return data
-
-
-def _named(what: str, file: str | Path | None) -> str:
-    return f"the {what} file {str(file)!r}" if file is not None else f"the {what}"
-
-
-def _check_form(data: bytes, what: str, file: str | Path | None) -> None:
-    name = _named(what, file)
-    if not data.strip():
-        raise TlsError(f"{name} is empty")
-    if data.startswith(_BOMS):
-        raise TlsError(f"{name} starts with a byte order mark; save it as plain ASCII")
-    if data[:1] == b"\x30":
-        raise TlsError(f"{name} is in DER form; convert it to PEM")
-    if b"-----BEGIN " not in data:
-        raise TlsError(f"{name} is not PEM (it has no BEGIN line)")
-
-
-def _check_certificates(data: bytes, what: str, file: str | Path | None) -> list[x509.Certificate]:
-    from cryptography import x509
-
-    _check_form(data, what, file)
-    try:
-        return x509.load_pem_x509_certificates(data)
-    except ValueError:
-        raise TlsError(f"{_named(what, file)} holds no readable certificate") from None
-
-
-def _check_pair(cert: bytes, key: bytes, options: TlsOptions) -> None:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-
-    leaf = _check_certificates(cert, "certificate", options.cert_file)[0]
-    _check_form(key, "key", options.key_file)
-    name = _named("key", options.key_file)
-    try:
-        private = load_pem_private_key(key, password=None)
-    except TypeError:
-        raise TlsError(f"{name} is encrypted; decrypt it first (openssl pkey)") from None
-    except Exception:  # noqa: BLE001 - the library raises many kinds; the key's content must not reach a traceback
-        raise TlsError(f"{name} is not a readable private key") from None
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if private.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
-        raise TlsError(f"{name} does not belong to {_named('certificate', options.cert_file)}")

@@ -6,8 +6,8 @@ import asyncio
 import ssl
 import tempfile
 
-from etcdtui.client._transport.endpoints import Endpoint
 from etcdtui.client._transport.tls import TlsMaterial
+from etcdtui.client._wire.endpoints import Endpoint
 
 _LATE_ALERT_WAIT = 0.5
 """Seconds; TLS 1.3 servers refuse a client certificate only after the handshake."""

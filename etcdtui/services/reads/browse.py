@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from etcdtui.client._wire.key_lists import KeyLists, KeyRange
+from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import gaps, ranges
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.flow import Flow

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from etcdtui.client import Client, Op
 from etcdtui.client._transport.shelter import breaks_off_badly
-from etcdtui.client._wire.key_lists import KeyList, KeyLists, KeyRange
+from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
 from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps, Unavailable
 from etcdtui.core.tasks import awaited
 from etcdtui.core.types import RangeResult

@@ -7,7 +7,7 @@ from bisect import insort
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from etcdtui.client._wire.key_lists import KeyLists, KeyRange
+from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.listing import UNKNOWN, Span, Survey

@@ -1,92 +1,18 @@
-"""Reads client settings where etcd's own tools keep them: ``ETCDCTL_*`` variables and the YAML client configuration."""
+"""The YAML file of etcd's own client configuration."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from etcdtui.client._sources.source import Source, duration
 from etcdtui.core.errors import ConfigError
-from etcdtui.core.value import record
 
 MAX_FILE = 1024 * 1024
 """Bytes of a configuration file."""
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
-_TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
-
-
-@record(frozen=False)
-class Source:
-    """Keyword arguments for ``ClientOptions``, and for ``TlsOptions`` when TLS was asked for."""
-
-    options: dict[str, Any] = field(default_factory=dict)
-    tls: dict[str, Any] | None = None
-
-
-def duration(text: str, name: str) -> float:
-    """Seconds of a Go duration such as ``"2s"``, ``"1m30s"``, ``"250ms"`` or ``"0"``."""
-    bare = text.strip()
-    if bare == "0":
-        return 0.0
-    total, position = 0.0, 0
-    while match := _PART.match(bare, position):
-        total += float(match.group(1)) * _UNITS[match.group(2)]
-        position = match.end()
-    if not bare or position != len(bare):
-        raise ConfigError(f'{name}: "{text}" is not a duration such as 2s or 500ms')
-    return total
-
-
-def read_env(environ: Mapping[str, str]) -> Source:
-    """Settings from etcdctl's variables. An unset or empty one keeps the default."""
-    given = {key.removeprefix("ETCDCTL_"): value for key, value in environ.items() if key.startswith("ETCDCTL_")}
-    if given.get("DISCOVERY_SRV"):
-        raise ConfigError("ETCDCTL_DISCOVERY_SRV is not supported; list the endpoints")
-    source = Source()
-    if given.get("ENDPOINTS"):
-        source.options["endpoints"] = tuple(part.strip() for part in given["ENDPOINTS"].split(",") if part.strip())
-    for variable, option in (
-        ("DIAL_TIMEOUT", "dial_timeout"),
-        ("COMMAND_TIMEOUT", "command_timeout"),
-        ("KEEPALIVE_TIME", "keepalive_time"),
-        ("KEEPALIVE_TIMEOUT", "keepalive_timeout"),
-    ):
-        if given.get(variable):
-            source.options[option] = duration(given[variable], f"ETCDCTL_{variable}")
-    for variable, option in (("MAX_REQUEST_BYTES", "max_request_bytes"), ("MAX_RECV_BYTES", "max_recv_bytes")):
-        if given.get(variable, "0") not in ("", "0"):
-            source.options[option] = _number(given[variable], f"ETCDCTL_{variable}")
-    _env_login(given, source.options)
-    source.tls = _env_tls(given)
-    return source
-
-
-def _env_login(given: Mapping[str, str], options: dict[str, Any]) -> None:
-    user, password = given.get("USER", ""), given.get("PASSWORD", "")
-    if given.get("AUTH_JWT_TOKEN"):
-        options["token"] = given["AUTH_JWT_TOKEN"]
-    elif user:
-        name, colon, rest = user.partition(":")
-        if password:
-            name, rest, colon = user, password, ":"
-        options["username"] = name
-        if colon:
-            options["password"] = rest
-    elif password:
-        raise ConfigError("ETCDCTL_PASSWORD is set without ETCDCTL_USER")
-
-
-def _env_tls(given: Mapping[str, str]) -> dict[str, Any] | None:
-    files = (("ca_file", "CACERT"), ("cert_file", "CERT"), ("key_file", "KEY"))
-    tls: dict[str, Any] = {option: given[variable] for option, variable in files if given.get(variable)}
-    skip = _flag(given.get("INSECURE_SKIP_TLS_VERIFY", "") or "false", "ETCDCTL_INSECURE_SKIP_TLS_VERIFY")
-    plain = _flag(given.get("INSECURE_TRANSPORT", "") or "true", "ETCDCTL_INSECURE_TRANSPORT")
-    if skip:
-        tls["insecure_skip_verify"] = True
-    return tls if tls or not plain else None
 
 
 def read_yaml(path: str | Path) -> Source:
@@ -94,8 +20,6 @@ def read_yaml(path: str | Path) -> Source:
 
     Unless ``insecure-transport`` is true TLS is used for every endpoint that does not say ``http://``.
     """
-    import yaml
-
     try:
         with Path(path).open("rb") as handle:
             data = handle.read(MAX_FILE + 1)
@@ -181,19 +105,6 @@ def _fraction(value: Any, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ConfigError(f"{name} must be a number")
     return float(value)
-
-
-def _number(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise ConfigError(f'{name}: "{text}" is not a whole number')
-    return int(text)
-
-
-def _flag(text: str, name: str) -> bool:
-    lowered = text.strip().lower()
-    if lowered not in _TRUE | _FALSE:
-        raise ConfigError(f'{name}: "{text}" is neither true nor false')
-    return lowered in _TRUE
 
 
 _YAML_OPTIONS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {

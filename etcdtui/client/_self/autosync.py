@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from etcdtui.client._transport.call import Caller
-from etcdtui.client._transport.endpoints import Endpoint, TlsUse, parse_endpoint
+from etcdtui.client._wire.endpoints import Endpoint, TlsUse, parse_endpoint
 from etcdtui.client.cluster import Cluster
 from etcdtui.client.maintenance import Maintenance
 from etcdtui.core import errors as e
