@@ -80,6 +80,7 @@ class Run:
             talkers = [await self._talker(e) for e in (*each, endpoints, endpoints, endpoints)]
             watchers = [await self._onlooker(e) for e in (*each, endpoints)]
             short = [await self._onlooker(e) for e in (*each, endpoints)]
+            cached = [await self._onlooker(e) for e in (each[0], endpoints)] if notes.progress else []
             reader, compactor = await self._talker(endpoints), await self._talker(endpoints)
             async with asyncio.TaskGroup() as group:
                 for place, watcher in enumerate(watchers):
@@ -90,6 +91,8 @@ class Run:
                     for onlooker in short:
                         busy.create_task(onlooker.some(stop))
                         busy.create_task(onlooker.some(stop))
+                    for onlooker in cached:
+                        busy.create_task(onlooker.cached(stop))
                     busy.create_task(reader.read_in_order(stop))
                     busy.create_task(compactor.compact(stop))
                     try:

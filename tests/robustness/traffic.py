@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from etcdtui.client import Client, Compare, Event, EventType, KeyValue, Op, RangeResult, TxnResult, errors
+from etcdtui.client import Cache, Client, Compare, Event, EventType, KeyValue, Op, RangeResult, TxnResult, errors
 from etcdtui.client.kv import KV
 from tests.robustness.history import (
     Answer,
@@ -265,7 +265,7 @@ class Talker:
 
 
 class Onlooker:
-    """One client that watches."""
+    """One client that watches, or reads from a cache."""
 
     def __init__(self, notes: Notes, number: int, client: Client) -> None:
         self.notes, self.number, self.client = notes, number, client
@@ -307,6 +307,27 @@ class Onlooker:
                 asks=draw.choice((0.0, 0.0, 0.3)),
             )
             await asyncio.sleep(draw.uniform(0, 0.2))
+
+    async def cached(self, stop: asyncio.Event) -> None:
+        """Reads from a cache that was made current: as true as reads of the store, whatever happens meanwhile."""
+        notes = self.notes
+        async with Cache(self.client, PREFIX, prefix=True, timeout=0) as cache:
+            while not stop.is_set():
+                request, began = Request("read", then=(Get(PREFIX, prefix=True),)), time.monotonic_ns()
+                fate: Fate = "no"
+                answer, error = None, ""
+                try:
+                    await cache.current(notes.timeout())
+                    pairs = tuple(_pair(kv, False) for kv in cache.items())
+                    fate, answer = "done", Answer(cache.revision, True, (Result(pairs, len(pairs)),))
+                except errors.EtcdError as failure:
+                    error = type(failure).__name__
+                    if cache.error is not None:
+                        notes.complaints.append(f"the cache ended: {cache.error!r}")
+                        return
+                notes.counts[f"cache {error or 'done'} {fate}"] += 1
+                notes.calls.append(Call(self.number, began, time.monotonic_ns(), request, fate, answer, error))
+                await asyncio.sleep(notes.random.uniform(0, 0.2))
 
     async def watch(
         self,
