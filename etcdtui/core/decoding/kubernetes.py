@@ -1,4 +1,4 @@
-"""Values of the kube-apiserver: the exact protobuf envelope with a body read without schema, and encrypted values.
+"""Values of the kube-apiserver: the protobuf envelope, its body by the shipped schema, and encrypted values.
 
 View only: nothing here can be written back.
 """
@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 from functools import cache
 
-from etcdtui.core.decoding.kube_names import ANY_KIND, KINDS
-from etcdtui.core.decoding.result import Decoded, Fact, Lines, Request, View
+from etcdtui.core.decoding import kube_object
+from etcdtui.core.decoding.kube_names import ANY_KIND
+from etcdtui.core.decoding.result import HIDDEN, Decoded, Fact, Lines, Request, View
 from etcdtui.core.decoding.text_view import hex_view
 from etcdtui.core.decoding.wire import FieldValue, Message, NotProtobufError, parse
 from etcdtui.core.decoding.wire_render import Renderer, mentions, time_of
+from etcdtui.core.decoding.yaml_lines import Data, yaml_lines
 
 MAGIC = b"k8s\0"
 ENCRYPTED = b"k8s:enc:"
 OWNER = "kube-apiserver"
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def detect(request: Request) -> Decoded | None:
@@ -62,32 +65,114 @@ def _envelope(request: Request) -> Decoded | None:
     version, kind = type_meta.value.text(1), type_meta.value.text(2)
     body = raw.raw if raw else b""
     try:
+        known = kube_object.read(version, kind, body)
+        if known is not None:
+            return _known(request, kind, version, known)
         message = raw.value if raw and isinstance(raw.value, Message) else parse(body)
     except NotProtobufError:
-        facts = (Fact("kind", kind), Fact("apiVersion", version))
+        named = (Fact("kind", kind), Fact("apiVersion", version))
         problem = "the body does not parse as a message"
         return Decoded(
-            f"Kubernetes {kind}", "envelope", (hex_view(request.value),), facts=facts, managed_by=OWNER, problem=problem
+            f"Kubernetes {kind}", "envelope", (hex_view(request.value),), facts=named, managed_by=OWNER, problem=problem
         )
-    schema = KINDS.get(kind, ANY_KIND)
-    masked = not request.reveal and bool(schema.secret) and any(message.first(n) for n in schema.secret)
-    renderer = Renderer(request.hidden_fields, hide_secrets=not request.reveal)
+    renderer = Renderer(request.hidden_fields)
 
     @cache
     def lines() -> Lines:
         head = ["# decoded without schema; #n is field number n", f"apiVersion: {version}", f"kind: {kind}"]
-        return head + list(renderer.lines(message, schema))
+        return head + list(renderer.lines(message, ANY_KIND))
 
-    hidden = masked or mentions(message, request.hidden_fields)
+    hidden = mentions(message, request.hidden_fields)
     views = (View("Kubernetes", lines, "yaml"), hex_view(request.value, hidden=hidden))
+    facts = (Fact("kind", kind), Fact("apiVersion", version), *_metadata(message))
+    return Decoded(
+        f"Kubernetes {kind}", "envelope; body without schema", views, facts=facts, masked=hidden, managed_by=OWNER
+    )
+
+
+def _known(request: Request, kind: str, version: str, known: kube_object.Read) -> Decoded:
+    """An object whose kind the shipped table has, as YAML; what is secret in it is hidden until revealed."""
+    data = known.data
+    secret = kind == "Secret" and not request.reveal
+    hidden = request.hidden_fields
+
+    def replaced(name: str) -> str | None:
+        return HIDDEN if name.lower() in hidden else None
+
+    @cache
+    def short() -> Lines:
+        return list(yaml_lines(_folded(shown), replaced))
+
+    @cache
+    def whole() -> Lines:
+        return list(yaml_lines(shown, replaced))
+
+    shown = _without_secrets(data) if secret else data
+    masked = (secret and shown != data) or _mentions(data, hidden)
+    views = [View("Kubernetes", short, "yaml")]
+    if _folded(data) is not data:
+        views.append(View("with managedFields", whole, "yaml"))
+    hints = [] if known.exact else [f"{version} is not in the schema: read as the nearest version of {kind}"]
+    if known.unknown:
+        fields = "1 field is" if known.unknown == 1 else f"{known.unknown} fields are"
+        hints.append(f"{fields} newer than the schema and shown as #number")
+    meta = data.get("metadata")
     return Decoded(
         f"Kubernetes {kind}",
-        "envelope; body without schema",
-        views,
-        facts=(Fact("kind", kind), Fact("apiVersion", version), *_metadata(message)),
-        masked=hidden,
+        "envelope; the Kubernetes API's schema",
+        (*views, hex_view(request.value, hidden=masked)),
+        hints=tuple(hints),
+        facts=(Fact("kind", kind), Fact("apiVersion", version), *(_named(meta) if isinstance(meta, dict) else ())),
+        masked=masked,
         managed_by=OWNER,
     )
+
+
+def _without_secrets(data: dict[str, Data]) -> dict[str, Data]:
+    """A Secret without its content, and without the copy of it that kubectl apply leaves in an annotation."""
+    out = dict(data)
+    for name in ("data", "stringData"):
+        if isinstance(content := out.get(name), dict):
+            out[name] = dict.fromkeys(content, HIDDEN)
+    meta = out.get("metadata")
+    if isinstance(meta, dict) and isinstance(notes := meta.get("annotations"), dict) and APPLIED in notes:
+        out["metadata"] = {**meta, "annotations": {**notes, APPLIED: HIDDEN}}
+    return out
+
+
+def _folded(data: dict[str, Data]) -> dict[str, Data]:
+    """With ``managedFields`` as one line that names the managers; the same object where there are none."""
+    meta = data.get("metadata")
+    entries = meta.get("managedFields") if isinstance(meta, dict) else None
+    if not isinstance(meta, dict) or not isinstance(entries, list) or not entries:
+        return data
+    named = [f"{entry.get('manager')} {entry.get('operation')}" for entry in entries if isinstance(entry, dict)]
+    words = f"({len(entries)} folded: {', '.join(dict.fromkeys(named))}; v shows them)"
+    return {**data, "metadata": {**meta, "managedFields": words}}
+
+
+def _mentions(data: Data, names: frozenset[str]) -> bool:
+    """Whether one of ``names`` (lower case) is a key anywhere."""
+    stack = [data] if names else []
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            if any(key.lower() in names for key in one):
+                return True
+            stack += one.values()
+        elif isinstance(one, list):
+            stack += one
+    return False
+
+
+def _named(meta: dict[str, Data]) -> tuple[Fact, ...]:
+    """What an operator asks first: name, namespace, whether it is going, what holds it, whose it is."""
+    facts = [Fact(n, str(meta[n])) for n in ("name", "namespace", "deletionTimestamp") if isinstance(meta.get(n), str)]
+    finalizers, owners = meta.get("finalizers"), meta.get("ownerReferences")
+    if isinstance(finalizers, list) and finalizers:
+        facts.append(Fact("finalizers", ", ".join(str(name) for name in finalizers)))
+    named = [owner for owner in owners if isinstance(owner, dict)] if isinstance(owners, list) else []
+    return (*facts, *(Fact("owner", f"{owner.get('kind')}/{owner.get('name')}") for owner in named))
 
 
 def _metadata(message: Message) -> list[Fact]:
@@ -116,12 +201,7 @@ def json_facts(value: bytes) -> tuple[Fact, ...]:
         return ()
     meta = stored["metadata"]
     facts = [Fact(n, str(stored[n])) for n in ("kind", "apiVersion") if isinstance(stored.get(n), str)]
-    facts += [Fact(n, str(meta[n])) for n in ("name", "namespace", "deletionTimestamp") if isinstance(meta.get(n), str)]
-    finalizers, owners = meta.get("finalizers"), meta.get("ownerReferences")
-    if isinstance(finalizers, list) and finalizers:
-        facts.append(Fact("finalizers", ", ".join(str(name) for name in finalizers)))
-    named = (owner for owner in owners if isinstance(owner, dict)) if isinstance(owners, list) else ()
-    return (*facts, *(Fact("owner", f"{owner.get('kind')}/{owner.get('name')}") for owner in named))
+    return (*facts, *_named(meta))
 
 
 def _text(field: FieldValue) -> str:

@@ -20,11 +20,10 @@ _QUANTITY = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[numkMGTPE]|[KMGTPE]i|e\d+)?")
 
 @record()
 class Schema:
-    """Names of fields by number, what their messages are, and the numbers whose content is secret."""
+    """Names of fields by number, and what their messages are."""
 
     names: Mapping[int, str]
     nested: Mapping[int, Schema] = field(default_factory=dict)
-    secret: frozenset[int] = frozenset()
 
 
 EMPTY = Schema({})
@@ -32,10 +31,9 @@ EMPTY = Schema({})
 
 @record()
 class Renderer:
-    """``hidden`` are field names (lower case) that show no content; ``hide_secrets`` does so for the schema's own."""
+    """``hidden`` are field names (lower case) that show no content."""
 
     hidden: frozenset[str] = frozenset()
-    hide_secrets: bool = False
 
     def lines(self, message: Message, schema: Schema = EMPTY, indent: str = "") -> Iterator[str]:
         for number, fields in grouped(message.fields).items():
@@ -43,20 +41,17 @@ class Renderer:
             if name.lower() in self.hidden:
                 yield f"{indent}{name}: {HIDDEN}"
                 continue
-            secret = self.hide_secrets and number in schema.secret
-            yield from self._field(name, fields, schema.nested.get(number, EMPTY), indent, secret)
+            yield from self._field(name, fields, schema.nested.get(number, EMPTY), indent)
 
-    def _field(self, name: str, fields: list[FieldValue], schema: Schema, indent: str, secret: bool) -> Iterator[str]:
+    def _field(self, name: str, fields: list[FieldValue], schema: Schema, indent: str) -> Iterator[str]:
         pairs = _as_map(fields) if schema is EMPTY else None
-        if pairs is not None and (len(pairs) > 1 or name[0] != "#" or secret):
+        if pairs is not None and (len(pairs) > 1 or name[0] != "#"):
             yield f"{indent}{name}:"
             for key, value in pairs:
-                if secret or key.lower() in self.hidden:
+                if key.lower() in self.hidden:
                     yield f"{indent}  {quote(key)}: {HIDDEN}"
                 else:
                     yield from self._value(f"{indent}  {quote(key)}:", value, EMPTY, indent + "  ")
-        elif secret:
-            yield f"{indent}{name}: {HIDDEN}"
         elif len(fields) == 1:
             yield from self._value(f"{indent}{name}:", fields[0], schema, indent)
         else:
