@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from etcdtui.demo.binary import Binary
 from etcdtui.demo.cluster import Cluster, ServerTls
@@ -14,6 +15,11 @@ from tests.support.proxy import TcpProxy
 from tests.support.server import Server, running_server
 from tests.support.tls import TlsMaterial
 from tests.support.versions import default_binary, matches, matrix_binaries
+
+
+# How long one example takes depends on what else the machine does: no test fails by that.
+settings.register_profile("etcdtui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("etcdtui")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -182,10 +182,10 @@ def test_messagepack_is_read_as_it_was_written(item: object) -> None:
     ],
 )
 def test_hostile_values_are_decoded_quickly(bomb: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # other programs on the machine are not the decoder's fault
     for view in DECODERS.decode(b"key", bomb).views:
         view.lines()
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_large_documents_are_not_parsed_until_forced() -> None:
