@@ -16,7 +16,6 @@ from tests.support.server import Server, running_server
 from tests.support.tls import TlsMaterial
 from tests.support.versions import default_binary, matches, matrix_binaries
 
-
 # How long one example takes depends on what else the machine does: no test fails by that.
 settings.register_profile("etcdtui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("etcdtui")
