@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
-from etcdtui.client import Client
+from etcdtui.client import Client, connect
 from etcdtui.core import ranges
 from etcdtui.core.errors import AuthManagement, EtcdError, NotSupported, PermissionDenied, Unauthenticated
 from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, WritePlan, line
@@ -81,9 +82,32 @@ async def _status(client: Client) -> tuple[bool | None, int]:
         status = await client.auth.status()
     except PermissionDenied:
         return True, 0
-    except (NotSupported, EtcdError):
+    except NotSupported:
+        return await _by_a_read(client), 0
+    except EtcdError:
         return None, 0
     return status.enabled, status.revision
+
+
+async def auth_is_on(client: Client) -> bool | None:
+    """Whether authentication is on; ``None`` when that cannot be found out."""
+    return (await _status(client))[0]
+
+
+async def _by_a_read(client: Client) -> bool | None:
+    """Servers before etcd 3.5 do not tell; but with authentication on they answer nobody without a name."""
+    options = client.options
+    if options.tls is not None and (options.tls.cert_file or options.tls.cert):
+        return None  # a certificate can be the name
+    nobody = replace(options, username=None, password=None, token=None)
+    try:
+        async with connect(nobody) as stranger:
+            await stranger.kv.get(b"\0", serializable=True, count_only=True)
+    except Unauthenticated:
+        return True
+    except EtcdError:
+        return None
+    return False
 
 
 async def _own(client: Client, me: str, enabled: bool | None, revision: int, error: EtcdError) -> AccessView:

@@ -360,7 +360,7 @@ class Admin:
         return AdminWrite(access.auth_disable(), self._client.auth.disable, "auth is off", is_so=is_so)
 
     async def _auth_is(self, wanted: bool) -> bool:
-        return (await self._client.auth.status()).enabled is wanted
+        return await access.auth_is_on(self._client) is wanted
 
 
 def _with_urls(plan: WritePlan, urls: Sequence[str]) -> WritePlan:
