@@ -28,6 +28,7 @@ from etcdtui.core.safe_text import safe_text
 
 if TYPE_CHECKING:  # only named here: a start must not wait for it
     from etcdtui.services.cluster.doctor.report import Report
+    from etcdtui.services.tail.headless import Printed
 
 OK, FAILED, USAGE, BAD_CONFIG, NO_TERMINAL = 0, 1, 2, 3, 4
 EPILOG = (
@@ -104,6 +105,8 @@ def _start(words: Sequence[str]) -> int:
         return _check(launch)
     if args.doctor:
         return _doctor(launch, as_json=args.write_out == "json")
+    if args.watch is not None:
+        return _watch(launch, os.fsencode(args.watch), as_json=args.write_out == "json", fail_on_gap=args.fail_on_gap)
     if problem := terminal_problem(os.environ):
         return _fail(problem, NO_TERMINAL)
     return _load_ui()(launch)
@@ -156,9 +159,11 @@ def _parser() -> argparse.ArgumentParser:
     tools.add_argument(
         "--doctor", action="store_true", help="examine the cluster: 0 ok, 1 warnings, 2 critical, 3 unknown"
     )
+    tools.add_argument("--watch", metavar="PREFIX", help="print every change below PREFIX, from --rev or now on")
     tools.add_argument("--list-profiles", action="store_true", help="list the profiles")
     tools.add_argument("--print-config", action="store_true", help="the configuration as understood, without secrets")
     tools.add_argument("--version", action="version", version=f"etcdtui {__version__}")
+    parser.add_argument("--fail-on-gap", action="store_true", help="--watch ends with 1 where something is missing")
     parser.add_argument("-w", "--write-out", choices=("text", "json"), default="text", help="form of what is printed")
     etcdctl = parser.add_argument_group("as in etcdctl")
     for name, text in ETCDCTL_HELP.items():
@@ -313,6 +318,41 @@ async def _examined(profile: Profile, launch: Launch) -> Report:
 
     password = _asked_password(profile)
     return await run_doctor(profile, Overrides(read_only=True, dry_run=launch.dry_run, password=password))
+
+
+def _watch(launch: Launch, prefix: bytes, *, as_json: bool, fail_on_gap: bool) -> int:
+    """Print every change below a prefix until the reader goes away."""
+    if launch.profile is None:
+        return _fail("several profiles could be meant; name one with -p", BAD_CONFIG)
+    for notice in (*launch.notices, *launch.profile.notices):
+        print(f"etcdtui: {safe_text(notice, limit=1000).text}", file=sys.stderr)
+    try:
+        printed = asyncio.run(_printed(launch.profile, launch, prefix, as_json, fail_on_gap))
+    except ConfigError as error:
+        return _fail(safe_text(str(error), limit=1000).text, BAD_CONFIG)
+    except EtcdError as error:
+        return _fail(safe_text(str(error), limit=1000).text, FAILED)
+    return _fail(printed.words, printed.code) if printed.words else printed.code
+
+
+async def _printed(profile: Profile, launch: Launch, prefix: bytes, as_json: bool, fail_on_gap: bool) -> Printed:
+    from etcdtui.services.session.session import Overrides, Session
+    from etcdtui.services.tail.headless import print_tail
+
+    overrides = Overrides(read_only=True, password=_asked_password(profile))
+    session = await Session.open(profile, overrides)
+    try:
+        return await print_tail(
+            session,
+            prefix,
+            launch.rev,
+            as_json=as_json,
+            fail_on_gap=fail_on_gap,
+            out=sys.stdout.fileno(),
+            note=lambda words: print(f"etcdtui: {words}", file=sys.stderr, flush=True),
+        )
+    finally:
+        await session.aclose()
 
 
 def _asked_password(profile: Profile) -> Secret | None:

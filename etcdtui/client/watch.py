@@ -93,6 +93,10 @@ class Watcher:
         self._subscription.end(None, discard=True)
         self._hub.leave(self._subscription)
 
+    def ask_progress(self) -> None:
+        """Ask once how far the server is; the answer, if one comes, is a batch for those with ``progress_notify``."""
+        self._hub.ask_progress(self._subscription, alone=False)
+
     async def progress(self, timeout: float = PROGRESS_TIMEOUT) -> int:
         """The revision up to which everything was received; also comes as a batch with ``progress`` set.
 

@@ -134,6 +134,22 @@ class DecoderRule(Value):
     timeout: float = opt(Kind.DURATION, 2.0, "How long the command may run.")
 
 
+class WatchTrigger(Value):
+    """What happens when an event of a watch passes a filter; no values are handed on unless ``values`` asks for it."""
+
+    name: str = opt(Kind.NAME, "", "What it is called where it is told.")
+    watch: str = opt(Kind.TEXT, "", "Only in watches of this name or range; empty = in all.")
+    filter: str = opt(Kind.TEXT, "", "As on the Watch screen: op:DEL key:leader; empty = every event.")
+    bell: bool = opt(Kind.BOOL, False, "Ring the terminal's bell.")
+    notify: bool = opt(Kind.BOOL, False, "Have the terminal show a notification (OSC 9).")
+    pause: bool = opt(Kind.BOOL, False, "Pause the watch there.")
+    run: tuple[str, ...] = opt(
+        Kind.COMMAND, (), "Command, a list without a shell; the event is in ETCDTUI_* variables."
+    )
+    values: bool = opt(Kind.BOOL, False, "Give the command the whole event on its standard input, values too.")
+    every: float = opt(Kind.DURATION, 10.0, "Not again before this time has passed.")
+
+
 class Environment(Value):
     """Colour and strictness shared by profiles. ``name`` is empty for a profile that names none."""
 
@@ -173,6 +189,7 @@ class Common(Value):
     audit: str = opt(Kind.PATH, "", "Audit log; empty = audit.jsonl in the state folder.")
     audit_command: tuple[str, ...] = opt(Kind.COMMAND, (), "Command that gets every audit line on stdin.")
     trash: bool = opt(Kind.SWITCH, True, "Keep before-images of deletes of more than one key for 7 days.")
+    watch_spill: int = opt(Kind.SIZE, 0, "Older events of a watch kept in a private file, up to this size; 0 = none.")
     quota_bytes: int | None = opt(Kind.SIZE, None, "Backend quota, for servers that do not tell it.")
     keep_revisions: int = opt(Kind.COUNT, 1000, "Revisions a compaction plan keeps.")
 
@@ -210,6 +227,9 @@ class Profile(Common):
     limits: Limits = opt(Kind.SECTION, Limits(), "Safety limits.", section=Limits)
     metrics: Metrics = opt(Kind.SECTION, Metrics(), "Measuring over HTTP.", section=Metrics)
     bookmarks: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Name to key or prefix.")
+    watches: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Name to what is watched: a key, /prefix/, prefix*, * or a..b.")
+    triggers: tuple[WatchTrigger, ...] = opt(Kind.SECTIONS, (), "What happens on events of watches.",
+                                             section=WatchTrigger)  # fmt: skip
     decoders: tuple[DecoderRule, ...] = opt(Kind.SECTIONS, (), "Decoders by key pattern; first match wins.",
                                             section=DecoderRule)  # fmt: skip
     env: Environment = field(default_factory=Environment)

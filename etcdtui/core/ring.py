@@ -1,4 +1,4 @@
-"""A bounded list of events that counts what it dropped and keeps a mark for every gap."""
+"""A bounded list of entries that counts what it dropped."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ DEFAULT_BYTES = 32 * 1024 * 1024
 
 
 @record()
-class Gap:
-    """A place where events are missing, or may be; ``lost`` is how many when that is known."""
-
-    reason: str
-    lost: int | None = None
-
-
-@record()
 class Slice(Generic[T]):
     """``items`` start at sequence number ``start``; ``missed`` were asked for and are no longer held."""
 
     start: int
-    items: tuple[T | Gap, ...]
+    items: tuple[T, ...]
     missed: int
 
 
 class Ring(Generic[T]):
     """The newest entries, within a number of entries and a number of bytes; the newest one always stays.
 
-    Entries have sequence numbers that never repeat, so a reader that kept one can see what it missed.
+    Entries have sequence numbers that never repeat, so a reader that kept one can see what it missed. ``dropped``
+    counts those that had to go, ``added`` the bytes of all that ever came. ``let_go`` gets each dropped entry.
     """
 
     def __init__(
-        self, size_of: Callable[[T], int], *, max_items: int = DEFAULT_ITEMS, max_bytes: int = DEFAULT_BYTES
+        self,
+        size_of: Callable[[T], int],
+        *,
+        max_items: int = DEFAULT_ITEMS,
+        max_bytes: int = DEFAULT_BYTES,
+        let_go: Callable[[T], None] | None = None,
     ) -> None:
-        self._size_of = size_of
-        self._max_items = max_items
-        self._max_bytes = max_bytes
-        self._entries: deque[tuple[int, T | Gap]] = deque()
+        self.max_items = max_items
+        self.max_bytes = max_bytes
         self.bytes = 0
+        self.added = 0
         self.dropped = 0
         self.first = 0
+        self.let_go = let_go
+        self._size_of = size_of
+        self._entries: deque[tuple[int, T]] = deque()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[T | Gap]:
+    def __iter__(self) -> Iterator[T]:
         return (item for _, item in self._entries)
 
     @property
@@ -61,14 +61,23 @@ class Ring(Generic[T]):
         return self.first + len(self._entries)
 
     def append(self, item: T) -> int:
-        """Add one event; its sequence number."""
-        return self._add(item, self._size_of(item))
+        """Add one entry; its sequence number."""
+        sequence = self.next
+        size = self._size_of(item)
+        entries = self._entries
+        entries.append((size, item))
+        self.bytes += size
+        self.added += size
+        while len(entries) > 1 and (len(entries) > self.max_items or self.bytes > self.max_bytes):
+            gone_size, gone = entries.popleft()
+            self.bytes -= gone_size
+            self.first += 1
+            self.dropped += 1
+            if self.let_go is not None:
+                self.let_go(gone)
+        return sequence
 
-    def mark_gap(self, reason: str, lost: int | None = None) -> int:
-        """Add a gap; its sequence number."""
-        return self._add(Gap(reason, lost), len(reason))
-
-    def get(self, sequence: int) -> T | Gap | None:
+    def get(self, sequence: int) -> T | None:
         """The entry of that number, ``None`` when it was dropped or never was."""
         at = sequence - self.first
         return self._entries[at][1] if 0 <= at < len(self._entries) else None
@@ -85,14 +94,3 @@ class Ring(Generic[T]):
         self.first = self.next
         self._entries.clear()
         self.bytes = 0
-
-    def _add(self, item: T | Gap, size: int) -> int:
-        sequence = self.next
-        self._entries.append((size, item))
-        self.bytes += size
-        while len(self._entries) > 1 and (len(self._entries) > self._max_items or self.bytes > self._max_bytes):
-            gone_size, gone = self._entries.popleft()
-            self.bytes -= gone_size
-            self.first += 1
-            self.dropped += not isinstance(gone, Gap)
-        return sequence

@@ -123,7 +123,7 @@ _KEYS = (
         "watch", "w", "watch", "Watch this key or prefix.", (KEYS, LEASES), "do", "watch --prefix PREFIX", footer=40
     ),
     Action("history", "H", "history", "Older versions of this key.", (KEYS,), "do", "get KEY --rev N", footer=45),
-    Action("diff", "D", "diff", "Compare.", (KEYS, WATCH), "do"),
+    Action("diff", "D", "diff", "Compare.", (KEYS,), "do"),
     Action("ttl", "t", "lease", "The lease of this key.", (KEYS,), "do", "lease timetolive ID --keys"),
     Action("next_view", "v", "next view", "Show the value another way.", (KEYS, WATCH), "view"),
     Action("reveal", "x", "reveal", "Show what is masked.", (KEYS, WATCH), "view"),
@@ -178,7 +178,21 @@ _WATCH = (
     Action("new", "n", "new", "A new watch.", (WATCH,), "do", "watch KEY", footer=20),
     Action("delete", "d", "stop", "End this watch.", (WATCH,), "do", footer=30),
     Action("move", "m", "mark", "Put a line with the time into the tail.", (WATCH,), "do", footer=10),
-    Action("pause", "p", "pause", "Stop drawing news; nothing is lost.", (WATCH,), "view", footer=5),
+    Action("pause", "p", "pause", "Pause this watch, or let it go on; nothing is lost.", (WATCH,), "view", footer=5),
+    Action("save", "ctrl+s", "save", "Save this watch to a file, and go on saving; again: end.", (WATCH,), footer=40),
+    Action("edit", "e", "name", "Give this watch a name.", (WATCH,), "do"),
+    Action("bookmark", "b", "keep", "Save this watch under a name, or forget it.", (WATCH,), "do"),
+    Action("saved_watches", "W", "saved", "Open a saved watch; those of the profile are always there.", (WATCH,), "do"),
+    Action("find", "f", "to the key", "Go to the key of this event.", (WATCH,), "do", "get KEY"),
+    Action("ttl", "t", "lease", "Go to the lease of the key.", (WATCH,), "do", "lease timetolive ID --keys"),
+    Action("history", "H", "history", "Older versions of the key.", (WATCH,), "do", "get KEY --rev N"),
+    Action("trigger", "A", "alarm", "Ring the bell and notify when an event matches.", (WATCH,), "do"),
+    Action("census", "C", "churn", "Events a second by prefix, the busiest keys, a graph.", (WATCH,), "view"),
+    Action("find_text", "F", "search", "Go to the event that matches, without hiding others.", (WATCH,), "view"),
+    Action("previous_hit", "<", "match before", "The match, or the mark or gap, before this.", (WATCH,), "view"),
+    Action("next_hit", ">", "match after", "The match, or the mark or gap, after this.", (WATCH,), "view"),
+    Action("refresh", "r,ctrl+r", "again", "Try again now; when far behind, skip ahead.", (WATCH,), "view"),
+    Action("copy", "y", "copy", "Copy: key, value, line of the recording, as etcdctl.", (WATCH,), "do", footer=50),
 )
 
 _LEASES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etcdtui.core.ring import Gap, Ring
+from etcdtui.core.ring import Ring
 
 
 def test_old_events_go_and_are_counted() -> None:
@@ -33,16 +33,14 @@ def test_a_reader_learns_what_it_missed() -> None:
     assert ring.get(1) is None and ring.get(3) == b"3"
 
 
-def test_gaps_are_entries_but_no_dropped_events() -> None:
-    ring: Ring[bytes] = Ring(len, max_items=2, max_bytes=100)
-    ring.mark_gap("compacted at 7", 3)
-    ring.append(b"a")
-    ring.append(b"b")
-    assert ring.dropped == 0
-    ring.mark_gap("again")
-    assert list(ring) == [b"b", Gap("again")]
+def test_what_goes_is_handed_over_and_numbers_go_on() -> None:
+    gone: list[bytes] = []
+    ring: Ring[bytes] = Ring(len, max_items=2, max_bytes=100, let_go=gone.append)
+    for i in range(3):
+        ring.append(b"%d" % i)
+    assert gone == [b"0"] and (ring.dropped, ring.added) == (1, 3)
     ring.clear()
-    assert len(ring) == 0 and ring.next == 4
+    assert len(ring) == 0 and ring.next == 3 and gone == [b"0"]
 
 
 @given(st.lists(st.integers(0, 30)), st.integers(1, 8), st.integers(1, 60))

@@ -18,6 +18,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core.plan import ConfirmKind
 from etcdtui.core.types import TxnResult
 from etcdtui.services.session.session import Overrides, Session
+from etcdtui.services.tail.source import WatchSpec
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.modals.command import CommandDialog
 from etcdtui.ui.modals.edit import EditDialog
@@ -31,7 +32,7 @@ from etcdtui.ui.screens.compare.results import ResultsScreen
 from etcdtui.ui.screens.compare.screen import CompareScreen
 from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.leases import LeasesScreen
-from etcdtui.ui.screens.watch import WatchScreen
+from etcdtui.ui.screens.watch.screen import WatchScreen
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
 from tests.ui.agreeing import agree
@@ -225,7 +226,7 @@ async def test_watch_put_and_help_do_what_they_say(etcd: Server, tmp_path: Path)
     async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
         await run(app, pilot, "watch /a --prefix")
         screen = await shows(app, WatchScreen)
-        await eventually(lambda: [(f.spec.key, f.spec.range_end) for _, f in screen.list.feeds] == [(b"/a", b"/b")])
+        await eventually(lambda: [one.feed.spec for one in screen.watches] == [WatchSpec(b"/a", b"/b")])
         await run(app, pilot, "put /new value")
         await agree(pilot)
 

@@ -249,12 +249,26 @@ OURS: dict[str, tuple[str, ...]] = {
         "f'{part}: {example}'",
         "words",
     ),
-    "screens/watch.py": (
-        "f'  {origin}  '",
-        "f' #{number} '",
-        "f'lag {lag} rev'",
-        "f'paused ({self.tail.waiting})'",
-        "f'watch #{number}  buffer {format_count(len(ring))}/10,000'",
+    "screens/watch/change.py": ("f'  rev {entry.revision}  {self.view}'",),
+    "screens/watch/churn.py": (
+        "(sparkline(row.graph, graph_width), self.tone('accent'))",
+        "head",
+    ),
+    "screens/watch/saving.py": (
+        "f' {recording.words}'",
+        "f', {recording.words}'",
+    ),
+    "screens/watch/screen.py": (
+        "f' from rev {spec.start_revision}'",
+        "f'#{current.number} {kept}' if narrow else f'watch #{current.number}  buffer {kept}'",
+        "lag_words(feed)",
+    ),
+    "screens/watch/watches.py": (
+        "f'#{one.number} '",
+        "f'from {start}' if start else 'from now'",
+        "f'{feed.watchers} watchers'",
+        "line",
+        "stands.lag",
     ),
     "text.py": ("made.text",),
     "widgets/keytree.py": (
@@ -273,8 +287,9 @@ OURS: dict[str, tuple[str, ...]] = {
         "title",
     ),
     "widgets/tail.py": (
-        "(f'{op:<5}', self.tone(_OP_TONES.get(op, 'muted')))",
-        "f' {clock} '",
+        "(f'{entry.op:<4} ', self.tone(_OP_TONES.get(entry.op, 'muted')))",
+        "(f'{revision:<{self._rev_width(width)}} ', self.tone('muted'))",
+        "f'{clock} '",
         "line",
     ),
     "widgets/title.py": (

@@ -9,14 +9,14 @@ import pytest
 from rich.text import Text
 from textual.widget import Widget
 
-from etcdtui.services.tail.watching import FeedState
+from etcdtui.services.tail.feed import FeedState
 from etcdtui.ui.modals.dialog import Dialog, Hints
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import ItemLines, PickerDialog
 from etcdtui.ui.screens.auth.screen import AuthScreen
 from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.leases import LeasesScreen
-from etcdtui.ui.screens.watch import WatchScreen
+from etcdtui.ui.screens.watch.screen import WatchScreen
 from etcdtui.ui.widgets.table import Column, fit_columns
 from tests.support import Server, eventually
 from tests.ui.conftest import Start
@@ -154,7 +154,7 @@ async def test_the_titles_of_a_tail_stand_over_its_columns(etcd: Server, tmp_pat
         screen = app.shown
         assert isinstance(screen, WatchScreen)
         screen.show_place(b"/w/")
-        await eventually(lambda: screen.list.feeds[0][1].state is FeedState.LIVE)
+        await eventually(lambda: screen.list.watches[0].feed.state is FeedState.LIVE)
         await etcd.put("/w/name", "1")
         await eventually(lambda: screen.tail.row_count == 1)
         width = screen.tail.scrollable_content_region.width

@@ -6,6 +6,7 @@ A ``Cursor`` is one watcher: where it resumes, and what it holds back of a respo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -37,6 +38,10 @@ def cancel_error(response: rpc_pb2.WatchResponse, *, endpoint: str = "") -> erro
     if isinstance(error, errors.ServerError):
         return errors.WatchCancelled(error.message, endpoint=endpoint, code=error.code)
     return error
+
+
+def _revision(event: kv_pb2.Event) -> int:
+    return event.kv.mod_revision
 
 
 class WatchSpec(Value):
@@ -117,7 +122,7 @@ class Cursor:
         if (raw[0].kv.mod_revision if len(raw) > 1 else last) < self.next:
             if last < self.next:
                 return None
-            raw = [event for event in raw if event.kv.mod_revision >= self.next]
+            raw = raw[bisect_left(raw, self.next, key=_revision) :]
         self.next = last + 1
         return batch_of(raw, last, response, prev_kv=self.spec.prev_kv, whole=raw is arrived)
 

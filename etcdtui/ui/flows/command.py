@@ -15,7 +15,7 @@ from etcdtui.core.keypath import KeySyntaxError, parse_key
 from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.core.txn import PLAIN_GET
 from etcdtui.services.session.session import Session
-from etcdtui.services.tail.watching import WatchSpec
+from etcdtui.services.tail.source import WatchSpec
 from etcdtui.services.writing.drafts import drafts_of
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.command_groups import begin_command
@@ -25,7 +25,7 @@ from etcdtui.ui.frame.host import Side, VisitCompare, VisitResults
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.txn import TxnScreen
-from etcdtui.ui.screens.watch import WatchScreen
+from etcdtui.ui.screens.watch.screen import WatchScreen
 from etcdtui.ui.spawn import Work, later, painted, spawn
 from etcdtui.ui.text import safe
 

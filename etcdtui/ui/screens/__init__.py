@@ -45,7 +45,7 @@ class Above(Value):
 
 MAIN: Mapping[int, Entry] = {
     1: Entry("keys", "Keys", "keys.screen", "KeysScreen"),
-    2: Entry("watch", "Watch", "watch", "WatchScreen"),
+    2: Entry("watch", "Watch", "watch.screen", "WatchScreen"),
     3: Entry("leases", "Leases", "leases", "LeasesScreen"),
     4: Entry("members", "Members", "members.screen", "MembersScreen"),
     5: Entry("auth", "Auth", "auth.screen", "AuthScreen"),

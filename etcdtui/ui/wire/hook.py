@@ -18,6 +18,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.screen import Screen
 
+from etcdtui.core.safe_text import safe_text
 from etcdtui.ui.wire.driver import WireDriver
 from etcdtui.ui.wire.grid import Grid
 
@@ -31,6 +32,7 @@ FITTING = (
     "putty", "st", "ghostty", "contour", "mintty", "iterm", "vt1", "vt2", "vt3", "vt4", "vt5", "ansi", "cygwin",
 )  # fmt: skip
 """How the names of terminals begin that move the cursor and scroll as ECMA-48 and the VT100 say."""
+NOTICE_CHARS = 200
 VARIABLE = "ETCDTUI_OUTPUT"
 STOCK = "stock"
 
@@ -62,6 +64,11 @@ class WiredApp(App[int]):
     def is_wired(self) -> bool:
         """Whether input and output are our driver's; else they are Textual's own."""
         return self.driver_class is WireDriver
+
+    def notify_terminal(self, words: str) -> None:
+        """Have the terminal show a notification (OSC 9); those without any ignore it."""
+        if not self.is_headless and self._driver is not None:
+            self._driver.write(f"\x1b]9;{safe_text(words, limit=NOTICE_CHARS).text}\x07")
 
     def _wire(self) -> WireDriver | None:
         driver: Driver | None = self._driver
