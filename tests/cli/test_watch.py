@@ -114,7 +114,7 @@ def _in_the_pipe(process: Process) -> int:
 
 
 async def test_a_refusal_names_what_would_be_allowed(etcd_server: ServerFactory, tmp_path: Path) -> None:
-    server = await etcd_server()
+    server = await etcd_server(flags=["--bcrypt-cost=4"])
     for words in (
         ("user", "add", "root:r"),
         ("role", "add", "root"),

@@ -205,7 +205,7 @@ async def test_how_far_it_is_is_a_fact_for_a_quiet_prefix_too(etcd_server: Serve
 async def test_a_refused_watch_names_what_would_be_allowed_and_begins_when_it_is_granted(
     etcd_server: ServerFactory,
 ) -> None:
-    server = await etcd_server()
+    server = await etcd_server(flags=["--bcrypt-cost=4"])
     for words in (
         ("user", "add", "root:r"),
         ("role", "add", "root"),
