@@ -10,24 +10,32 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etcdtui import __version__
+from etcdtui import __version__, demo, ui
+from etcdtui import config as configuration
 from etcdtui.config.choose import Choice, ChoiceRefused, choose
 from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
-from etcdtui.config.launch import SCREENS, Launch
+from etcdtui.config.folders import config_path
+from etcdtui.config.launch import Launch
 from etcdtui.config.load import load
 from etcdtui.config.schema import Config, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
 from etcdtui.core.errors import ConfigError, EtcdError
 from etcdtui.core.safe_text import safe_text
+from etcdtui.services import session as sessions
+from etcdtui.services import tail
+from etcdtui.services.cluster import doctor
+from etcdtui.ui.screens import NAMES as SCREENS
 
 if TYPE_CHECKING:  # only named here: a start must not wait for it
     from etcdtui.services.cluster.doctor.report import Report
+    from etcdtui.services.session.session import Session
     from etcdtui.services.tail.headless import Printed
 
 OK, FAILED, USAGE, BAD_CONFIG, NO_TERMINAL = 0, 1, 2, 3, 4
@@ -84,14 +92,10 @@ def _start(words: Sequence[str]) -> int:
     if config.file_problems or (args.check and config.problems and not args.profile):
         return _fail("\n".join(str(problem) for problem in config.problems), BAD_CONFIG)
     if args.list_profiles:
-        from etcdtui.config.describe import profile_lines
-
-        print("\n".join(profile_lines(config)))
+        print("\n".join(configuration.describe.profile_lines(config)))
         return BAD_CONFIG if config.problems else OK
     if args.print_config:
-        from etcdtui.config.describe import config_text
-
-        print(config_text(config), end="")
+        print(configuration.describe.config_text(config), end="")
         return BAD_CONFIG if config.problems else OK
     flags = {name: value for name in NAMES if (value := getattr(args, name.replace("-", "_"))) is not None}
     try:
@@ -123,16 +127,14 @@ def _demo(words: Sequence[str]) -> int:
     if config.file_problems:
         config = Config(notices=tuple(str(problem) for problem in config.file_problems[:3]))
     launch = _look(Launch(config=config, notices=config.notices), args)
-    from etcdtui.demo.run import run
-
-    return run(launch, _load_ui, members=args.members)
+    code: int = demo.run.run(launch, _load_ui, members=args.members)
+    return code
 
 
 def _load_ui() -> Callable[[Launch], int]:
     """The user interface; nothing of it, of Textual or of gRPC is imported before this is called."""
-    from etcdtui.ui.run import run_app
-
-    return run_app
+    run: Callable[[Launch], int] = ui.run.run_app
+    return run
 
 
 def _members(text: str) -> int:
@@ -242,13 +244,9 @@ def _look(launch: Launch, args: argparse.Namespace) -> Launch:
 
 def _check(launch: Launch) -> int:
     """Say what a start would do, connect once, and leave nothing behind."""
-    from etcdtui.config.describe import login_words, mode
-    from etcdtui.config.folders import config_path
-    from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
-    from etcdtui.ui.bindings import keymap_problems
-
-    themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
-    if problems := keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
+    looks = configuration.themes
+    themes = looks.load_themes(looks.packaged_folder(), config_path(os.environ).parent / "themes")
+    if problems := ui.bindings.keymap_problems(launch.config.keymap) or looks.unknown_theme(launch.theme, themes):
         return _fail("\n".join(problems), BAD_CONFIG)
     _say("config", launch.config.file or "none")
     for notice in (*launch.notices, *(launch.profile.notices if launch.profile else ())):
@@ -259,13 +257,13 @@ def _check(launch: Launch) -> int:
         _say("profile", f"you would pick one of: {names}; name one with -p to check its connection")
         return OK
     sources = dict(launch.provenance)
-    begins = f"starts {mode(profile)}{_modes(launch)}"
+    begins = f"starts {configuration.describe.mode(profile)}{_modes(launch)}"
     _say("profile", f"{profile.name}, environment {profile.environment or 'none'}, {begins}")
     if profile.namespace:
         _say("namespace", f"{profile.namespace} before every key; nothing outside of it is reached")
     _say("endpoints", ", ".join(profile.endpoints) or f"DNS SRV of {profile.discovery_srv}")
     _say("transport", _transport(profile))
-    _say("login", login_words(profile.auth))
+    _say("login", configuration.describe.login_words(profile.auth))
     for setting, source in sources.items():
         _say("from", f"{setting}: {source}")
     try:
@@ -296,10 +294,6 @@ def _say(word: str, text: str) -> None:
 
 def _doctor(launch: Launch, *, as_json: bool) -> int:
     """Examine the cluster and print the report; what keeps it from being looked at is a report too."""
-    import time
-
-    from etcdtui.services.cluster.doctor.report import failed_report, report_json, report_text
-
     report: Report
     name = launch.profile.name if launch.profile else ""
     try:
@@ -307,17 +301,17 @@ def _doctor(launch: Launch, *, as_json: bool) -> int:
             raise ConfigError("several profiles could be meant; name one with -p")
         report = asyncio.run(_examined(launch.profile, launch))
     except EtcdError as error:
-        report = failed_report(str(error), time.time(), name)
-    print(report_json(report) if as_json else report_text(report), end="\n" if as_json else "")
+        report = doctor.report.failed_report(str(error), time.time(), name)
+    written = doctor.report.report_json if as_json else doctor.report.report_text
+    print(written(report), end="\n" if as_json else "")
     return report.exit_status
 
 
 async def _examined(profile: Profile, launch: Launch) -> Report:
-    from etcdtui.services.cluster.doctor.headless import run_doctor
-    from etcdtui.services.session.session import Overrides
-
     password = _asked_password(profile)
-    return await run_doctor(profile, Overrides(read_only=True, dry_run=launch.dry_run, password=password))
+    overrides = sessions.session.Overrides(read_only=True, dry_run=launch.dry_run, password=password)
+    report: Report = await sessions.examining.run_doctor(profile, overrides)
+    return report
 
 
 def _watch(launch: Launch, prefix: bytes, *, as_json: bool, fail_on_gap: bool) -> int:
@@ -336,13 +330,10 @@ def _watch(launch: Launch, prefix: bytes, *, as_json: bool, fail_on_gap: bool) -
 
 
 async def _printed(profile: Profile, launch: Launch, prefix: bytes, as_json: bool, fail_on_gap: bool) -> Printed:
-    from etcdtui.services.session.session import Overrides, Session
-    from etcdtui.services.tail.headless import print_tail
-
-    overrides = Overrides(read_only=True, password=_asked_password(profile))
-    session = await Session.open(profile, overrides)
+    overrides = sessions.session.Overrides(read_only=True, password=_asked_password(profile))
+    session: Session = await sessions.session.Session.open(profile, overrides)
     try:
-        return await print_tail(
+        done: Printed = await tail.headless.print_tail(
             session,
             prefix,
             launch.rev,
@@ -351,6 +342,7 @@ async def _printed(profile: Profile, launch: Launch, prefix: bytes, as_json: boo
             out=sys.stdout.fileno(),
             note=lambda words: print(f"etcdtui: {words}", file=sys.stderr, flush=True),
         )
+        return done
     finally:
         await session.aclose()
 
@@ -367,10 +359,9 @@ def _asked_password(profile: Profile) -> Secret | None:
 
 
 async def _connect(profile: Profile, launch: Launch) -> str:
-    from etcdtui.services.session.session import Overrides, Session
-
     password = _asked_password(profile)
-    session = await Session.open(profile, Overrides(read_only=True, dry_run=launch.dry_run, password=password))
+    overrides = sessions.session.Overrides(read_only=True, dry_run=launch.dry_run, password=password)
+    session: Session = await sessions.session.Session.open(profile, overrides)
     try:
         health = session.health
         leader = safe_text(health.leader_name or "unknown", limit=60).text

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from etcdtui.config.endpoints import endpoint_problem
+from etcdtui.config.nodes import Items, Node, Scalar, Section
 from etcdtui.config.report import Report, shown
 from etcdtui.config.schema import COLORS, Kind
 from etcdtui.config.secrets import Secret
-from etcdtui.config.strict_yaml import Items, Node, Scalar, Section
 from etcdtui.config.units import parse_duration, parse_size
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.value import record

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
-from types import MappingProxyType
 
 from etcdtui.config.schema import Config, Profile
 from etcdtui.core.value import Value
-
-SCREENS: Mapping[int, str] = MappingProxyType(
-    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 7: "doctor", 8: "txn", 9: "activity"}
-)
-"""The screens there are, by the number that shows them."""
 
 
 class Launch(Value):
@@ -21,7 +14,7 @@ class Launch(Value):
     ``profile`` is the one to open, flags applied; ``None`` means: let the user pick from ``config``. ``provenance``
     says for each setting that did not come from a default where it came from (``("endpoints", "--endpoints")``).
     ``notices`` are sentences to show once after start. ``prefix`` is the key or prefix to open on, ``rev`` 0 = now,
-    ``screen`` one of ``SCREENS``, ``theme`` a theme name or ``auto``, ``log_file`` empty = the state folder's.
+    ``screen`` the name of one, ``theme`` a theme name or ``auto``, ``log_file`` empty = the state folder's.
     """
 
     config: Config = field(default_factory=Config)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from etcdtui import config as parts
 from etcdtui.config.environ import SettingRefused, given_in
 from etcdtui.config.folders import config_path
 from etcdtui.config.presets import installed_here, unreadable_notice
@@ -27,10 +28,8 @@ def load(
     named = path is not None or bool(environ.get("ETCDTUI_CONFIG"))
     file = (path or config_path(environ)).absolute()
     config = Config()
-    if named or _is_there(file):
-        from etcdtui.config.loader import read_config  # YAML and all that checks: not needed without a file
-
-        config = read_config(file, environ, required=named)
+    if named or _is_there(file):  # YAML and all that checks: not needed without a file
+        config = parts.loader.read_config(file, environ, required=named)
     found, notices = _found(config, environ, root)
     return replace(config, found=found, notices=(*config.notices, *notices))
 

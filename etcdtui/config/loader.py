@@ -15,6 +15,7 @@ from types import MappingProxyType
 from etcdtui.config.convert import Reader, Refused, expand_path
 from etcdtui.config.environ import SettingRefused
 from etcdtui.config.files import FileRefused, chmod_hint, read_owned, readable_by_others
+from etcdtui.config.nodes import Items, Node, Scalar, Section, YamlRefused
 from etcdtui.config.presets import apply_preset
 from etcdtui.config.profile import finish
 from etcdtui.config.report import Report, shown
@@ -29,7 +30,7 @@ from etcdtui.config.schema import (
     Problem,
     Profile,
 )
-from etcdtui.config.strict_yaml import MAX_BYTES, Items, Node, Scalar, Section, YamlRefused, read
+from etcdtui.config.strict_yaml import MAX_BYTES, read
 from etcdtui.core.value import record
 
 MAX_INCLUDED = 64

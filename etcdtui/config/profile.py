@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from etcdtui.config.endpoints import endpoint_problem, is_loopback
 from etcdtui.config.files import private_key_problem
+from etcdtui.config.nodes import Node, Scalar, Section
 from etcdtui.config.presets import apply_preset
 from etcdtui.config.report import Report
 from etcdtui.config.schema import DEFAULT_ENDPOINT, Common, Defaults, Environment, Profile
-from etcdtui.config.strict_yaml import Node, Scalar, Section
 
 LOCAL = "local"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

@@ -8,76 +8,16 @@ alias can multiply. Messages name line and column and never quote the file: a li
 from __future__ import annotations
 
 import re
-from dataclasses import field
 
-from etcdtui.core.value import Value
+from etcdtui import config
+from etcdtui.config.nodes import Document, Node, Scalar, Section, YamlRefused
 
 MAX_BYTES = 256 * 1024
-MAX_DEPTH = 12
-MAX_NODES = 20_000
 FLAT_LINES = 500
 FLAT_LINE = re.compile(
     r"""([a-z_]{1,64}):[ ]+(?: "([^"\\]*)" | '([^']*)' | ([A-Za-z][\w-]*(?:[ ][\w-]+)*|[0-9]+) )[ ]*([ ]\#.*)?""",
     re.ASCII | re.VERBOSE,
 )
-NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-SYNTAX = (
-    "this is not YAML as it is read here: indent with spaces, and quote a text that starts with one of"
-    " @ ` & * ! | > % { [ or that holds ': ' or ' #'"
-)
-
-
-class _Quiet(Value):
-    """Does not show its content: it may be a password."""
-
-    __repr__ = object.__repr__
-
-
-class Scalar(_Quiet):
-    """A text; ``plain`` when written without quotes, ``comment`` when a comment follows it on its line."""
-
-    text: str
-    line: int
-    plain: bool = True
-    comment: bool = False
-
-    @property
-    def is_null(self) -> bool:
-        return self.plain and self.text in NULLS
-
-
-class Items(_Quiet):
-    """A list."""
-
-    items: tuple[Node, ...]
-    line: int
-
-
-class Section(_Quiet):
-    """A mapping; ``lines`` holds the line of each key."""
-
-    entries: dict[str, Node]
-    lines: dict[str, int]
-    line: int
-
-
-Node = Scalar | Items | Section
-
-
-class YamlRefused(Exception):
-    """The text cannot be read any further; ``line`` is 1-based, the message quotes nothing."""
-
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(text)
-        self.line = line
-        self.text = text
-
-
-class Document(_Quiet):
-    """``root`` is ``None`` for an empty file; ``problems`` are (line, sentence) that did not stop the reading."""
-
-    root: Node | None
-    problems: list[tuple[int, str]] = field(default_factory=list)
 
 
 def read(data: bytes) -> Document:
@@ -91,9 +31,8 @@ def read(data: bytes) -> Document:
         raise YamlRefused(line, f"byte {error.start} of the file is not UTF-8") from None
     if (flat := _flat(text)) is not None:
         return Document(flat)
-    from etcdtui.config.yaml_parser import parse  # PyYAML: most starts have nothing to read that needs it
-
-    return parse(text)
+    document: Document = config.yaml_parser.parse(text)  # PyYAML: most starts have nothing to read that needs it
+    return document
 
 
 def _flat(text: str) -> Section | None:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from etcdtui.config.nodes import Node, Scalar, Section, YamlRefused
 from etcdtui.config.report import Report, shown
 from etcdtui.config.schema import Problem
-from etcdtui.config.strict_yaml import MAX_BYTES, Node, Scalar, Section, YamlRefused, read
+from etcdtui.config.strict_yaml import MAX_BYTES, read
 from etcdtui.core.value import Value
 
 ANSI_NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")

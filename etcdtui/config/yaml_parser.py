@@ -6,16 +6,13 @@ from collections.abc import Iterator
 
 import yaml
 
-from etcdtui.config.strict_yaml import (
-    MAX_DEPTH,
-    MAX_NODES,
-    SYNTAX,
-    Document,
-    Items,
-    Node,
-    Scalar,
-    Section,
-    YamlRefused,
+from etcdtui.config.nodes import Document, Items, Node, Scalar, Section, YamlRefused
+
+MAX_DEPTH = 12
+MAX_NODES = 20_000
+SYNTAX = (
+    "this is not YAML as it is read here: indent with spaces, and quote a text that starts with one of"
+    " @ ` & * ! | > % { [ or that holds ': ' or ' #'"
 )
 
 

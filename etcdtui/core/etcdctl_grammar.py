@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import field
-from types import MappingProxyType
 from typing import TypeAlias
 
 from etcdtui.core.etcdctl_args import WATCH, del_op, get_op, put_key, put_op, read_flags, watch_range
@@ -34,10 +33,6 @@ WRAPPERS = frozenset({b"$", b"#", b"%", b"sudo", b"env", b"time", b"command"})
 """Words before a command that mean nothing here."""
 EXECUTORS = frozenset({b"kubectl", b"oc", b"k3s", b"docker", b"podman", b"nerdctl", b"crictl", b"ssh"})
 """Programs that run etcdctl elsewhere; what they connect to is what the profile is for."""
-SCREENS: Mapping[int, str] = MappingProxyType(
-    {1: "keys", 2: "watch", 3: "leases", 4: "members", 5: "auth", 7: "doctor", 8: "txn", 9: "activity"}
-)
-"""The screens there are, by the number that shows them."""
 VERBS = (
     "get", "put", "del", "txn", "watch", "f", "go", "profile", "rev", "at", "census", "diff", "export", "import",
     "filter", "theme", "w", "q", "q!", "help", "keys", "recover", "undelete",
@@ -332,13 +327,13 @@ _PARSERS: dict[str, Callable[[list[bytes]], Command]] = {
 }
 
 
-def complete(text: str, history: tuple[str, ...] = ()) -> str:
-    """The rest of the line as a ghost: from history (newest last), else from the verbs and screen names."""
+def complete(text: str, history: tuple[str, ...] = (), screens: tuple[str, ...] = ()) -> str:
+    """The rest of the line as a ghost: from history (newest last), else from the verbs and the names of screens."""
     if not text:
         return ""
     for old in reversed(history):
         if old.startswith(text) and old != text:
             return old[len(text) :]
     head, _, tail = text.rpartition(" ")
-    pool: tuple[str, ...] = tuple(SCREENS.values()) if head == "go" else (*VERBS, *GROUPS) if not head else ()
+    pool: tuple[str, ...] = screens if head == "go" else (*VERBS, *GROUPS) if not head else ()
     return next((word[len(tail) :] for word in pool if tail and word.startswith(tail) and word != tail), "")

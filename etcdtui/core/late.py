@@ -1,10 +1,12 @@
-"""The one way to import late: a package whose names are imported when they are first asked for.
+"""The one way to import late: a package whose modules and names are imported when they are first asked for.
 
 ::
 
-    __getattr__ = late(__name__, {"KeyWriting": "key"})
+    __getattr__ = late(__name__, {"describe": "describe", "KeyWriting": "key"})
 
-What is named only in a type is imported under ``TYPE_CHECKING`` beside it, so that the checker knows the class.
+says that ``describe`` is a module of the package, and ``KeyWriting`` a name in its module ``key``. Only what a start
+must not wait for is imported so. A package names nothing but its own modules, so that who may import what is seen from
+the imports of packages; whoever needs the class for a type imports it under ``TYPE_CHECKING``.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ from typing import Any
 
 
 def late(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A module's ``__getattr__``: each name of ``homes`` from the module of ``package`` that is said to define it."""
+    """A package's ``__getattr__``: each name of ``homes`` from the module that is said to hold it."""
 
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        module = import_module(f"{package}.{homes[name]}")
+        return module if homes[name] == name else getattr(module, name)
 
     return get

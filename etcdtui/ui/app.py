@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from rich.text import Text
@@ -17,6 +17,7 @@ from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from etcdtui import ui
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
 from etcdtui.services.cluster.endpoint_health import ClusterHealth, State
@@ -42,7 +43,7 @@ from etcdtui.ui.wire.hook import WiredApp
 if TYPE_CHECKING:  # only named here, and importing these must wait for the first paint
     from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session.session import Session
-    from etcdtui.ui.dialogs import AppDialogs
+    from etcdtui.ui.dialogs import CommandLine, Menus, Profiles
     from etcdtui.ui.screens.profiles.screen import ConfigReloaded
 
 DOCTOR_AFTER = 3
@@ -109,7 +110,6 @@ class EtcdtuiApp(WiredApp):
         self._interrupted = float("-inf")
         self._last_key = float("-inf")
         self.user_keys = dict(launch.config.keymap)
-        self._dialogs: AppDialogs | None = None
         self._typeahead = Typeahead(self, super().on_event)
         specs = dict(themes or {})
         for spec in specs.values():
@@ -160,7 +160,7 @@ class EtcdtuiApp(WiredApp):
     def _first_screen(self) -> Screen[None]:
         profile = self.launch.profile
         if profile is None:
-            return self.dialogs.profiles_screen()
+            return self._profiles.screen()
         return ConnectScreen(profile, self.opener)
 
     def on_mount(self) -> None:
@@ -357,43 +357,51 @@ class EtcdtuiApp(WiredApp):
 
     # --- dialogs of everywhere ---------------------------------------------------------------------------
 
-    @property
-    def dialogs(self) -> AppDialogs:
-        """Imported with the first dialog, which is after the first paint."""
-        if self._dialogs is None:
-            from etcdtui.ui.dialogs import AppDialogs
+    @cached_property
+    def _profiles(self) -> Profiles:
+        profiles: Profiles = ui.dialogs.Profiles(self, self, self.opener, lambda: self.launch, lambda: self.session)
+        return profiles
 
-            self._dialogs = AppDialogs(self)
-        return self._dialogs
+    @cached_property
+    def _menus(self) -> Menus:
+        menus: Menus = ui.dialogs.Menus(
+            self, self, self._profiles, self.user_keys, self.own_themes, lambda: self.launch, self.state_files
+        )
+        return menus
+
+    @cached_property
+    def _command_line(self) -> CommandLine:
+        line: CommandLine = ui.dialogs.CommandLine(self, self, self._profiles)
+        return line
 
     def action_help(self) -> None:
         if (screen := self.shown) is not None:
-            self.dialogs.help(screen)
+            self._menus.help(screen)
 
     def action_menu(self) -> None:
         if (screen := self.shown) is not None:
-            self.dialogs.menu(screen)
+            self._menus.menu(screen)
 
     def action_palette(self) -> None:
         screen = self.shown
         if screen is not None and self.screen is screen:
-            self.dialogs.palette(screen)
+            self._menus.palette(screen)
 
     def action_theme(self) -> None:
-        self.dialogs.theme()
+        self._menus.theme()
 
     def action_command(self) -> None:
         """Ask for a command line and run it."""
         screen = self.shown
         if screen is not None and self.screen is screen:
-            spawn(self, partial(self.dialogs.command, screen), "command", exclusive=True)
+            spawn(self, partial(self._command_line.ask, screen), "command", exclusive=True)
 
     def action_profiles(self) -> None:
-        self.dialogs.profiles()
+        self._profiles.show()
 
     def action_unlock(self) -> None:
         if (screen := self.shown) is not None:
-            self.dialogs.unlock(screen)
+            ui.dialogs.Unlocking(self.push_screen).ask(screen)
 
     # --- keys --------------------------------------------------------------------------------------------
 

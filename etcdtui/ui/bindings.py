@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from textual.binding import Binding
 
+from etcdtui import config
 from etcdtui.core.value import Value
 
 KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
@@ -386,9 +387,7 @@ def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
     """Every mistake in a user's keymap as one sentence each: unknown action, unknown key, two actions on one key."""
     if not keymap:
         return []
-    from etcdtui.config.keymap import check_keymap
-
-    checked = check_keymap(keymap, {action.id for action in ACTIONS})
+    checked = config.keymap.check_keymap(keymap, {action.id for action in ACTIONS})
     problems = list(checked.problems)
     for place in (KEYS, WATCH, LEASES, MEMBERS, AUTH, DOCTOR, PROFILES):
         problems.extend(_clashes(actions_for(place, LIST, APP), checked.keys, place))

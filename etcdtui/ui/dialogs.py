@@ -1,16 +1,22 @@
-"""What the application asks and offers everywhere: help, menu, palette, colours, command line, profiles, unlock.
+"""What the application asks and offers everywhere, each part made of what it needs; imported with the first dialog.
 
-Imported when the first of them is wanted: none is on the way to the first paint.
+``Menus`` are help, menu, palette and colours; ``Profiles`` opens others; ``CommandLine`` runs a line; ``Unlocking``
+locks and unlocks writes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.text import Text
+from textual.app import App
+from textual.screen import Screen
 
 from etcdtui import __version__
+from etcdtui.config.launch import Launch
+from etcdtui.ui import flows
 from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
@@ -18,46 +24,114 @@ from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
-from etcdtui.ui.screens.profiles.opening import log_in
+from etcdtui.ui.screens import NAMES
+from etcdtui.ui.screens.profiles.opening import Opener, log_in
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # only named here
+    from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session.session import Session
-    from etcdtui.ui.app import EtcdtuiApp
+    from etcdtui.ui.flows.command import Commander
 
 FACT_LIMIT = 200
 
 
-class AppDialogs:
-    """The dialogs of one application; remembers its command lines."""
+class Deck(Protocol):
+    """The screens of the application: which is on show, and how another one comes to be."""
 
-    def __init__(self, app: EtcdtuiApp) -> None:
+    @property
+    def shown(self) -> ClusterScreen | None: ...
+
+    def action_go(self, number: int) -> None: ...
+
+    async def show_main(self, name: str) -> ClusterScreen | None: ...
+
+
+class Profiles:
+    """Opens the list of profiles, or one of them; ``launch`` and ``session`` tell what is known and open now."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        deck: Deck,
+        opener: Opener,
+        launch: Callable[[], Launch],
+        session: Callable[[], Session | None],
+    ) -> None:
         self._app = app
-        self._commands: list[str] = []
+        self._deck = deck
+        self._opener = opener
+        self._launch = launch
+        self._session = session
+
+    def screen(self) -> ProfilesScreen:
+        """The list, built."""
+        session = self._session()
+        return ProfilesScreen(self._launch().config, self._opener, session.profile.name if session else "")
+
+    def show(self) -> None:
+        if not any(isinstance(screen, ProfilesScreen) for screen in self._app.screen_stack):
+            self._app.push_screen(self.screen())
+
+    async def connect_to(self, name: str) -> None:
+        """Switch to a profile, seen in the list."""
+        screen = self.screen()
+        await self._app.push_screen(screen)
+        screen.connect_to(name)
+
+    async def open_beside(self, name: str) -> Session | None:
+        """Another profile, opened beside the one in use; whoever asked closes it."""
+        config, screen = self._launch().config, self._deck.shown
+        profile = next((one for one in (*config.profiles, *config.found) if one.name == name), None)
+        if profile is None or screen is None:
+            return None
+        return await log_in(screen, profile, self._opener, shown=False)
+
+
+class Menus:
+    """Help, menu, palette and colours. ``facts`` are words about this start for the help."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        deck: Deck,
+        profiles: Profiles,
+        keymap: Mapping[str, str],
+        themes: Mapping[str, ThemeSpec],
+        launch: Callable[[], Launch],
+        facts: Sequence[str] = (),
+    ) -> None:
+        self._app = app
+        self._deck = deck
+        self._profiles = profiles
+        self._keymap = keymap
+        self._themes = themes
+        self._launch = launch
+        self._facts = tuple(facts)
 
     def help(self, screen: ClusterScreen) -> None:
-        title, facts = Text(f"{screen.label} help"), self._facts(screen.session)
+        title, facts = Text(f"{screen.label} help"), self._known(screen.session)
         actions = screen.available_actions()
-        self._app.push_screen(HelpDialog(title, Text(screen.about), actions, self._app.user_keys, facts))
+        self._app.push_screen(HelpDialog(title, Text(screen.about), actions, self._keymap, facts))
 
-    def _facts(self, session: Session) -> Text:
-        config = self._app.launch.config.file or "no config file"
+    def _known(self, session: Session) -> Text:
+        config = self._launch().config.file or "no config file"
         server = f"etcd {session.health.version}" if session.health.version else "etcd version unknown"
-        words = [f"etcdtui {__version__}", server, config, *self._app.state_files]
+        words = [f"etcdtui {__version__}", server, config, *self._facts]
         return Text("  ").join(safe(word, limit=FACT_LIMIT) for word in words)
 
     def menu(self, screen: ClusterScreen) -> None:
         actions = screen.available_actions()
-        dialog = MenuDialog(Text("What can be done here"), actions, self._app.user_keys, screen.why_not)
+        dialog = MenuDialog(Text("What can be done here"), actions, self._keymap, screen.why_not)
         self._app.push_screen(dialog, self._do)
 
     def palette(self, screen: ClusterScreen) -> None:
         items = palette_items(
             screen.tab_line.tabs,
             screen.available_actions(),
-            self._app.launch.config.profiles,
-            self._app.user_keys,
+            self._launch().config.profiles,
+            self._keymap,
             screen.why_not,
         )
         self._app.push_screen(PickerDialog(Text("Palette"), items), self._picked)
@@ -66,15 +140,15 @@ class AppDialogs:
         if value is None:
             return
         if value.startswith(GO):
-            self._app.action_go(int(value.removeprefix(GO)))
+            self._deck.action_go(int(value.removeprefix(GO)))
         elif value.startswith(DO):
             await self._do(value.removeprefix(DO))
         elif value.startswith(PROFILE):
-            await self._connect_to(value.removeprefix(PROFILE))
+            await self._profiles.connect_to(value.removeprefix(PROFILE))
 
     async def _do(self, action_id: str | None) -> None:
         """Run an action by its id, wherever it lives: the screen, the focused widget, or the application."""
-        screen = self._app.shown
+        screen = self._deck.shown
         if action_id is None or screen is None:
             return
         if hasattr(screen, f"action_{action_id}"):
@@ -88,7 +162,7 @@ class AppDialogs:
     def theme(self) -> None:
         items = [
             Item(spec.name, safe(spec.label or spec.name, limit=40), Text("dark" if spec.dark else "light"))
-            for spec in self._app.own_themes.values()
+            for spec in self._themes.values()
         ]
         self._app.push_screen(PickerDialog(Text("Colours"), items, current=self._app.theme), self._use_theme)
 
@@ -96,42 +170,37 @@ class AppDialogs:
         if name is not None:
             self._app.theme = name
 
-    async def command(self, screen: ClusterScreen) -> None:
+
+class CommandLine:
+    """Asks for command lines, remembers them and runs them."""
+
+    def __init__(self, app: App[Any], deck: Deck, profiles: Profiles) -> None:
+        self._app = app
+        self._deck = deck
+        self._profiles = profiles
+        self._past: list[str] = []
+
+    async def ask(self, screen: ClusterScreen) -> None:
         """Ask for a command line and run it; call it in a worker."""
-        from etcdtui.ui.flows.command import Commander  # all that needs a session; the first screen may be the profiles
-        from etcdtui.ui.flows.command_groups import holds_password
+        text = await self._app.push_screen_wait(CommandDialog(self._past, screens=tuple(NAMES.values())))
+        if not text:
+            return
+        if not flows.command_groups.holds_password(text):
+            self._past = [*(old for old in self._past if old != text), text][-HISTORY_LIMIT:]
+        profiles = self._profiles
+        commander: Commander = flows.command.Commander(
+            screen, self._deck.show_main, self._app.run_action, profiles.connect_to, profiles.open_beside
+        )
+        await commander.run(text)
 
-        text = await self._app.push_screen_wait(CommandDialog(self._commands))
-        if text:
-            if not holds_password(text):
-                self._commands = [*(old for old in self._commands if old != text), text][-HISTORY_LIMIT:]
-            app = self._app
-            commander = Commander(screen, app.show_main, app.run_action, self._connect_to, self._open_beside)
-            await commander.run(text)
 
-    async def _open_beside(self, name: str) -> Session | None:
-        """Another profile, opened beside the one in use; whoever asked closes it."""
-        config, screen = self._app.launch.config, self._app.shown
-        profile = next((one for one in (*config.profiles, *config.found) if one.name == name), None)
-        if profile is None or screen is None:
-            return None
-        return await log_in(screen, profile, self._app.opener, shown=False)
+class Unlocking:
+    """Locks the writes, or does what unlocking them wants."""
 
-    async def _connect_to(self, name: str) -> None:
-        screen = self.profiles_screen()
-        await self._app.push_screen(screen)
-        screen.connect_to(name)
+    def __init__(self, show: Callable[[Screen[str], Callable[[str | None], None]], object]) -> None:
+        self._show = show
 
-    def profiles(self) -> None:
-        if not any(isinstance(screen, ProfilesScreen) for screen in self._app.screen_stack):
-            self._app.push_screen(self.profiles_screen())
-
-    def profiles_screen(self) -> ProfilesScreen:
-        session = self._app.session
-        return ProfilesScreen(self._app.launch.config, self._app.opener, session.profile.name if session else "")
-
-    def unlock(self, screen: ClusterScreen) -> None:
-        """Lock the writes, or do what unlocking them wants."""
+    def ask(self, screen: ClusterScreen) -> None:
         guard = screen.session.guard
         if guard.writable:
             guard.lock()
@@ -142,11 +211,12 @@ class AppDialogs:
         if wanted.reason:
             screen.flash(f"writes stay locked: {wanted.reason}", "warn")
         elif wanted.word:
-            self._app.push_screen(UnlockDialog(wanted.word, guard.policy.relock_after), partial(self._unlock, screen))
+            self._show(UnlockDialog(wanted.word, guard.policy.relock_after), partial(self._answered, screen))
         else:
-            self._unlock(screen, "")
+            self._answered(screen, "")
 
-    def _unlock(self, screen: ClusterScreen, typed: str | None) -> None:
+    @staticmethod
+    def _answered(screen: ClusterScreen, typed: str | None) -> None:
         if typed is None:
             return
         if screen.session.guard.unlock(typed):

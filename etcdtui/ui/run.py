@@ -13,11 +13,11 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from etcdtui import ui
 from etcdtui.config.folders import config_path, state_folder
 from etcdtui.config.launch import Launch
 from etcdtui.config.schema import Profile
@@ -26,6 +26,7 @@ from etcdtui.config.terminal import terminal_problem
 from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.tasks import awaited
+from etcdtui.services import session as sessions
 from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
 from etcdtui.ui.hangup import hup_when_terminal_goes
 from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, log_requests, open_log, terminal_apart
@@ -117,26 +118,23 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 
 
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
-    from etcdtui.ui.app import EtcdtuiApp  # what takes time: Textual; not needed to refuse a start
-    from etcdtui.ui.bindings import KEYS, keymap_problems
-
     themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
-    if problems := keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
+    if problems := ui.bindings.keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
         ending.problems = [f"etcdtui: {problem}" for problem in problems]
         return BAD_LOOK
     launch = replace(launch, notices=(*launch.notices, *(str(problem) for problem in themes.problems)))
 
     async def opener(profile: Profile, password: Secret | None, *, shown: bool = True) -> Session:
-        from etcdtui.services.session.session import Overrides  # gRPC and the client: after the first paint
-
         used[:] = [one for one in (password, profile.auth.password, profile.auth.jwt_token) if one is not None]
-        overrides = Overrides(launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex)
+        overrides = sessions.session.Overrides(  # gRPC and the client: after the first paint
+            launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex
+        )
         first = app.screen_types[app.first_number()]
-        look = shown and first.screen_name == KEYS
+        look = shown and first.screen_name == ui.bindings.KEYS
         opening = awaited(_opened(profile, overrides, look=look), "opening")
         try:
             await asyncio.sleep(LEAVE)  # the first requests leave, and what is wanted next is imported meanwhile
-            import_module("etcdtui.services.session.first_look")
+            _ = sessions.first_look
             await asyncio.wait({opening}, timeout=NEAR)
             await asyncio.sleep(LEAVE)
             first.load()
@@ -149,16 +147,14 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
                 await (await opening).aclose()
             raise
 
-    app = EtcdtuiApp(
+    app: EtcdtuiApp = ui.app.EtcdtuiApp(  # what takes time: Textual; not needed to refuse a start
         launch, opener, crash, themes=themes.themes, state_files=(launch.log_file or str(folder / "etcdtui.log"),)
     )
     used: list[Secret] = []
     crash.secrets = lambda: (*_secrets(app.session), *(secret.reveal() for secret in used))
     ending.app = app
     if not app.is_wired:
-        from etcdtui.ui.keyboard import tolerate_bad_bytes
-
-        tolerate_bad_bytes()
+        ui.keyboard.tolerate_bad_bytes()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: _loose_end(app, context))
     try:
@@ -171,13 +167,9 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
 
 async def _opened(profile: Profile, overrides: Overrides, *, look: bool) -> Session:
     """The session, with its first look begun when it opens on the keys."""
-    from etcdtui.services.session.session import Session
-
-    session = await Session.open(profile, overrides)
+    session: Session = await sessions.session.Session.open(profile, overrides)
     if look:
-        from etcdtui.services.session.first_look import FirstLook
-
-        session.first_look = FirstLook(session)
+        session.look_first()
     return session
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from etcdtui import cli
 from etcdtui.demo.cluster import free_ports, http_get
-from etcdtui.services.cluster.doctor import headless
+from etcdtui.services.session import examining
 from tests.support import Server, TlsMaterial, running_server, wait_until
 
 FIELDS = ["id", "severity", "title", "evidence", "formula", "threshold", "source", "meaning", "todo", "etcdctl"]
@@ -27,8 +27,8 @@ def doctor(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyte
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(headless, "PAUSE", 0.3)
-    monkeypatch.setattr(headless, "LOOKS", 1)
+    monkeypatch.setattr(examining, "PAUSE", 0.3)
+    monkeypatch.setattr(examining, "LOOKS", 1)
 
     def run(*words: str) -> tuple[int, dict[str, Any]]:
         code = cli.main(["--doctor", "-w", "json", *words])
@@ -61,7 +61,7 @@ def test_well_then_one_down_then_no_quorum_then_nobody(
     three: Server, doctor: Doctor, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = ("--endpoints", ",".join(three.endpoints))
-    monkeypatch.setattr(headless, "LOOKS", 4)
+    monkeypatch.setattr(examining, "LOOKS", 4)
     code, told = doctor(*where)
     found = _severities(told)
     if three.version > (3, 5, 2):
@@ -74,7 +74,7 @@ def test_well_then_one_down_then_no_quorum_then_nobody(
     assert told["cluster_id"] == f"{status[0]['Status']['header']['cluster_id']:x}"
     assert told["revision"] == status[0]["Status"]["header"]["revision"]
 
-    monkeypatch.setattr(headless, "LOOKS", 1)
+    monkeypatch.setattr(examining, "LOOKS", 1)
     three.members[0].pause()
     assert cli.main(["--doctor", *where]) in (1, 2)
     text = capsys.readouterr().out

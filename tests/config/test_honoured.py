@@ -13,7 +13,7 @@ import pytest
 import etcdtui
 from etcdtui import cli
 from etcdtui.config.environ import NAMES, SETTINGS
-from etcdtui.config.launch import SCREENS, Launch
+from etcdtui.config.launch import Launch
 from etcdtui.config.schema import (
     Auth,
     Common,
@@ -27,8 +27,6 @@ from etcdtui.config.schema import (
     Profile,
     Tls,
 )
-from etcdtui.core.etcdctl_grammar import SCREENS as TYPED
-from etcdtui.ui.screens import MAIN
 
 ROOT = Path(etcdtui.__file__).parent
 READERS = (
@@ -118,7 +116,3 @@ def test_every_flag_is_asked_for() -> None:
     settings = {name.replace("-", "_") for name in NAMES}
     assert set(_flags()) - asked - settings == {"version"}  # argparse answers it
     assert len(settings) == len(SETTINGS) + 3
-
-
-def test_the_screens_that_can_be_asked_for_are_those_that_exist() -> None:
-    assert dict(SCREENS) == dict(TYPED) == {number: kind.screen_name for number, kind in MAIN.items()}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etcdtui.config.strict_yaml import Items, Scalar, Section, YamlRefused, read
+from etcdtui.config.nodes import Items, Scalar, Section, YamlRefused
+from etcdtui.config.strict_yaml import read
 from etcdtui.config.yaml_parser import parse
 
 SECRET = "hunter2swordfish"

@@ -130,5 +130,5 @@ def test_words_quoted_for_a_shell_are_read_back(words: list[bytes]) -> None:
 def test_completion_prefers_history() -> None:
     assert complete("pu") == "t"
     assert complete("put a", ("put abc 1", "put axe 2")) == "xe 2"
-    assert complete("go me") == "mbers"
+    assert complete("go me", (), ("keys", "members")) == "mbers"
     assert complete("") == ""

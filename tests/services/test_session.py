@@ -17,7 +17,6 @@ from etcdtui.core.errors import ConfigError, EtcdError, WriteRefused
 from etcdtui.core.types import EndpointStatus, ResponseHeader
 from etcdtui.services.cluster.health import ClusterHealth, State, alarm_words, leader_of, version_order
 from etcdtui.services.reads.reading import SMALL_STORE
-from etcdtui.services.session.first_look import FirstLook
 from etcdtui.services.session.session import Overrides, Session, read_credentials
 from tests.support import Server, eventually
 
@@ -189,21 +188,20 @@ async def test_a_first_look_has_asked_before_it_is_taken_and_leaves_nothing(etcd
     await etcd.put(b"/app/one", b"1")
     before = asyncio.all_tasks()
     async with opened(profile_of(etcd)) as session:
-        session.first_look = look = FirstLook(session)
+        look = session.look_first()
         assert (await look.start()).roots == ()
         listing = look.take_listing()
         assert listing is not None and look.take_listing() is None
         await etcd.put(b"/later/one", b"1")
         names = [row.name async for page in listing.pages() for rows in page.rows for row in rows]
         assert b"/app/" in names
-        session.first_look = FirstLook(session)
-        await session.first_look.start()
+        await session.look_first().start()
     await eventually(lambda: asyncio.all_tasks() <= before)
 
 
 async def test_a_profile_that_says_where_to_start_is_not_looked_at_as_a_whole(etcd: Server) -> None:
     async with opened(profile_of(etcd, start=("/app/",))) as session:
-        look = FirstLook(session)
+        look = session.take_first_look()
         assert [root.prefix for root in (await look.start()).roots] == [b"/app/"]
         assert look.take_listing() is None
         await look.close()

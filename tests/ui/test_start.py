@@ -30,14 +30,15 @@ sys.exit(main(sys.argv[4:]))
 """Notes every module before it is imported; before the one that is gated it waits until the gate is opened."""
 HEAVY = """
     grpc google cryptography yaml json hmac hashlib getpass sqlite3 multiprocessing pygments markdown_it tree_sitter
-    etcdtui.client etcdtui.pb etcdtui.demo etcdtui.ui.modals etcdtui.ui.dialogs etcdtui.ui.screens.watch
+    etcdtui.client etcdtui.pb etcdtui.demo.run etcdtui.ui.modals.dialog etcdtui.ui.dialogs etcdtui.ui.screens.watch
     etcdtui.ui.screens.keys.screen etcdtui.ui.screens.profiles.screen etcdtui.ui.widgets.lines etcdtui.ui.widgets.field
     etcdtui.config.loader etcdtui.config.yaml_parser etcdtui.config.describe etcdtui.config.keymap etcdtui.core.decoding
     textual.widgets._text_area textual.widgets._data_table textual.widgets._markdown textual.widgets._rich_log
 """
 AFTER_THE_KEYS = """
-    cryptography yaml dns sqlite3 multiprocessing pygments markdown_it tree_sitter tomllib xml etcdtui.demo
-    etcdtui.ui.dialogs etcdtui.ui.flows.command etcdtui.ui.modals etcdtui.ui.flows.key etcdtui.ui.screens.keys.above
+    cryptography yaml dns sqlite3 multiprocessing pygments markdown_it tree_sitter tomllib xml etcdtui.demo.run
+    etcdtui.ui.dialogs etcdtui.ui.flows.command etcdtui.ui.modals.dialog etcdtui.ui.flows.key
+    etcdtui.ui.screens.keys.above
     etcdtui.ui.frame.copying etcdtui.ui.screens.history.screen etcdtui.ui.screens.search
     etcdtui.ui.screens.census etcdtui.ui.screens.watch etcdtui.ui.screens.txn etcdtui.ui.screens.profiles.screen
     etcdtui.services.values.decoders etcdtui.services.reads.history etcdtui.services.reads.search
@@ -48,8 +49,8 @@ AFTER_THE_KEYS = """
     etcdtui.core.txn_text etcdtui.core.decoding.registry etcdtui.core.diff etcdtui.core.merge
     etcdtui.client.descriptors textual.widgets._text_area
 """
-MOST_OF_OURS = 72
-"""Modules of our own on the way to the first frame; there are about 69."""
+MOST_OF_OURS = 78
+"""Modules of our own on the way to the first frame; there are about 75, some of which only name others."""
 
 
 class Started:

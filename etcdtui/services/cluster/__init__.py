@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from etcdtui.core.late import late
 
-if TYPE_CHECKING:
-    from etcdtui.services.cluster.admin import Admin as Admin
-    from etcdtui.services.cluster.reads import ClusterReads as ClusterReads
-
-__getattr__ = late(__name__, {"Admin": "admin", "ClusterReads": "reads"})
+__getattr__ = late(
+    __name__,
+    {
+        "admin": "admin",
+        "doctor": "doctor",
+        "reads": "reads",
+    },
+)

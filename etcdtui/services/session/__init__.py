@@ -1,1 +1,16 @@
-"""Opening a profile and what one opened profile holds."""
+"""Opening a profile and what one opened profile holds; nothing of it is imported before the first paint."""
+
+from __future__ import annotations
+
+from etcdtui.core.late import late
+
+__getattr__ = late(
+    __name__,
+    {
+        "dialing": "dialing",
+        "discovery": "discovery",
+        "examining": "examining",
+        "first_look": "first_look",
+        "session": "session",
+    },
+)

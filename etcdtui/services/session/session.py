@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.core.search import globs_below
 from etcdtui.core.value import Value
 from etcdtui.services import cluster
+from etcdtui.services import session as own
 from etcdtui.services.cluster.health import ClusterHealth, HealthMonitor, State
 from etcdtui.services.cluster.view import view_of
 from etcdtui.services.reads.reading import Reads
@@ -30,7 +30,9 @@ from etcdtui.services.writing.guard import Guard, policy_of
 from etcdtui.services.writing.writes import Writes
 
 if TYPE_CHECKING:  # one is made of a session, the other when it is first wanted
+    from etcdtui.services.cluster.admin import Admin
     from etcdtui.services.cluster.doctor.doctor import Doctor
+    from etcdtui.services.cluster.reads import ClusterReads
     from etcdtui.services.session.first_look import FirstLook
 
 OPEN_MARGIN = 3.0
@@ -146,7 +148,7 @@ class Session:
         self.first_view = "hex" if hex_first else ""
         self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
-        self.first_look: FirstLook | None = None
+        self._first_look: FirstLook | None = None
         self._doctor: Doctor | None = None
         self.separators = tuple(s.encode() for s in profile.separators if s)
         self.reads = Reads(
@@ -157,15 +159,15 @@ class Session:
         )
 
     @cached_property
-    def admin(self) -> cluster.Admin:
+    def admin(self) -> Admin:
         """Every action on leases, members, upkeep, users and roles."""
-        return cluster.Admin(self.client, lambda: view_of(self.health), self.profile.auth.user or "")
+        return cluster.admin.Admin(self.client, lambda: view_of(self.health), self.profile.auth.user or "")
 
     @cached_property
-    def cluster(self) -> cluster.ClusterReads:
+    def cluster(self) -> ClusterReads:
         """What is read of leases, members, users and roles."""
         profile = self.profile
-        return cluster.ClusterReads(self.client, profile.auth.user or "", profile.namespace.encode())
+        return cluster.reads.ClusterReads(self.client, profile.auth.user or "", profile.namespace.encode())
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -178,18 +180,26 @@ class Session:
         """The latest known; ``health_updates`` keeps it fresh."""
         return self.monitor.health
 
+    def look_first(self) -> FirstLook:
+        """Ask for the first rows now; ``take_first_look`` hands them over."""
+        self._first_look = own.first_look.FirstLook(self.reads, self.profile, self.separators)
+        return self._first_look
+
+    def take_first_look(self) -> FirstLook:
+        """The look that was begun, or one that begins now; whoever takes it closes it."""
+        look, self._first_look = self._first_look or self.look_first(), None
+        return look
+
     @property
     def doctor(self) -> Doctor:
         """Measures and judges the cluster; imported and made when it is first asked for."""
         if self._doctor is None:
-            from etcdtui.services.cluster.doctor.doctor import doctor_of
-
-            self._doctor = doctor_of(self.client, self.monitor, self.profile)
+            self._doctor = cluster.doctor.doctor.doctor_of(self.client, self.monitor, self.profile)
         return self._doctor
 
     async def load_doctor(self) -> None:
         """Import what the doctor needs beside what runs, so that ``needing`` counts from then on."""
-        await asyncio.to_thread(import_module, "etcdtui.services.cluster.doctor.doctor")
+        await asyncio.to_thread(lambda: cluster.doctor.doctor)
         self.doctor.judge()
 
     def judge(self) -> None:
@@ -262,8 +272,8 @@ class Session:
             yield health
 
     async def aclose(self) -> None:
-        if self.first_look is not None:
-            await self.first_look.close()
+        if self._first_look is not None:
+            await self._first_look.close()
         if self._doctor is not None:
             await self._doctor.aclose()
         await self.client.aclose()
@@ -290,9 +300,8 @@ def _patterns_inside(profile: Profile) -> Profile:
 
 
 async def _from_dns(profile: Profile) -> Profile:
-    from etcdtui.services.session.discovery import discovered  # DNS is wanted by few profiles, and takes time to import
-
-    return await discovered(profile)
+    found: Profile = await own.discovery.discovered(profile)  # DNS is wanted by few profiles, and takes time to import
+    return found
 
 
 async def _close(client: Client | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.search import KeyGlob
+from etcdtui.services import values
 from etcdtui.services.reads.browse import Listing
 from etcdtui.services.session.session import Session
 from etcdtui.services.tree import news
@@ -88,9 +89,9 @@ class Browser:
         )
 
     def _decoders(self) -> ValueDecoders:
-        from etcdtui.services.values.decoders import ValueDecoders
-
-        return ValueDecoders(self._session.profile.decoders, self._session.profile.mask.fields)
+        profile = self._session.profile
+        made: ValueDecoders = values.decoders.ValueDecoders(profile.decoders, profile.mask.fields)
+        return made
 
     def is_masked(self, key: bytes) -> bool:
         """Whether the profile hides the key's value."""

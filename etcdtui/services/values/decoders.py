@@ -17,6 +17,7 @@ from etcdtui.core.decoding.text_view import hex_view, text_view
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.value import Value
+from etcdtui.services import values
 from etcdtui.services.values.command_decoder import CommandFailedError, run_command
 from etcdtui.services.values.kubernetes import is_kubernetes
 from etcdtui.services.values.yaml_values import parse_yaml
@@ -145,6 +146,5 @@ def _command(rule: DecoderRule, request: Request) -> Decoded:
 
 def describe_certificate(der: bytes) -> Sequence[Fact]:
     """Subject, names, issuer, validity and key of an X.509 certificate; raises ``ValueError``."""
-    from etcdtui.services.values import certificates
-
-    return certificates.describe_certificate(der)
+    found: Sequence[Fact] = values.certificates.describe_certificate(der)
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.text import Text
 
 from etcdtui.core.errors import EtcdError
-from etcdtui.core.etcdctl_grammar import SCREENS, Command, Del, Get, Put, Txn, Verb, WatchKeys, parse_line
+from etcdtui.core.etcdctl_grammar import Command, Del, Get, Put, Txn, Verb, WatchKeys, parse_line
 from etcdtui.core.keypath import KeySyntaxError, parse_key
 from etcdtui.core.ranges import ALL, prefix_range
 from etcdtui.core.txn import PLAIN_GET
@@ -23,6 +23,7 @@ from etcdtui.ui.flows.many import ManyWriting
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Side, VisitCompare, VisitResults
 from etcdtui.ui.modals.help import HelpDialog
+from etcdtui.ui.screens import NAMES
 from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.txn import TxnScreen
 from etcdtui.ui.screens.watch.screen import WatchScreen
@@ -215,9 +216,9 @@ class Commander:
 
     async def _go(self, verb: Verb) -> None:
         name = verb.text
-        wanted = next((s for s in SCREENS.values() if name and s.startswith(name)), "")
+        wanted = next((s for s in NAMES.values() if name and s.startswith(name)), "")
         if name.isdecimal() and len(name) == 1:
-            wanted = SCREENS.get(int(name), "")
+            wanted = NAMES.get(int(name), "")
         if not wanted or await self.go(wanted) is None:
             self.flash(Text.assemble("there is no screen ", safe(name, limit=40)), "warn")
 

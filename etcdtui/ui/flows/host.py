@@ -24,16 +24,20 @@ class FlowHost:
         self.keymap: Mapping[str, str] = keymap or {}
 
     def writing(self, face: Face, reload: Callable[[bytes], None], session: Session | None = None) -> Writing:
-        return flows.ManyWriting(face, reload, session)
+        made: Writing = flows.ManyWriting(face, reload, session)
+        return made
 
     def leases(self, face: Face, reload: Callable[[bytes], None]) -> Leases:
-        return flows.LeaseWriting(face, reload)
+        made: Leases = flows.LeaseWriting(face, reload)
+        return made
 
     def members(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], ClusterView]) -> Members:
-        return flows.MemberWriting(face, reload, view)
+        made: Members = flows.MemberWriting(face, reload, view)
+        return made
 
     def access(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], AccessView]) -> Access:
-        return flows.AccessWriting(face, reload, view)
+        made: Access = flows.AccessWriting(face, reload, view)
+        return made
 
     def visit(self, face: Face, wanted: Visit, then: Callable[[Chosen], None] | None = None) -> None:
         build: Callable[[Session, Host, Visit], PlaceScreen] = screens.ABOVE[type(wanted).__name__].load()

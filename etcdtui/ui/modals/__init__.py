@@ -1,0 +1,12 @@
+"""Dialogs."""
+
+from __future__ import annotations
+
+from etcdtui.core.late import late
+
+__getattr__ = late(
+    __name__,
+    {
+        "prompt": "prompt",
+    },
+)

@@ -22,12 +22,13 @@ HISTORY_LIMIT = 200
 
 
 class _Ghost(Suggester):
-    def __init__(self, history: Sequence[str]) -> None:
+    def __init__(self, history: Sequence[str], screens: Sequence[str]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
         self.history = tuple(history)
+        self.screens = tuple(screens)
 
     async def get_suggestion(self, value: str) -> str | None:
-        rest = complete(value, self.history)
+        rest = complete(value, self.history, self.screens)
         return value + rest if rest and rest.isprintable() else None
 
 
@@ -45,14 +46,16 @@ class CommandDialog(Dialog[str]):
     """
     hints = (("enter", "run"), ("up/down", "history"), ("right/tab", "complete"), ("esc", "cancel"))
 
-    def __init__(self, history: Sequence[str] = (), value: str = "") -> None:
+    def __init__(self, history: Sequence[str] = (), value: str = "", *, screens: Sequence[str] = ()) -> None:
+        """``screens`` are the names that ``go`` takes."""
         super().__init__()
+        self._screens = tuple(screens)
         self.past = list(history)[-HISTORY_LIMIT:]
         self.at = len(self.past)
         self.typed = value
         self.pasted = ""
         self.field = Field(value, placeholder="get put del txn go rev export ... or an etcdctl line", id="command")
-        self.field.suggester = _Ghost(self.past)
+        self.field.suggester = _Ghost(self.past, screens)
         self.notice = Static(Text(), markup=False)
 
     def title_text(self) -> Text:
@@ -107,7 +110,7 @@ class CommandDialog(Dialog[str]):
         self.field.cursor_position = len(self.field.value)
 
     def action_take(self) -> None:
-        rest = complete(self.field.value, tuple(self.past))
+        rest = complete(self.field.value, tuple(self.past), self._screens)
         if rest and rest.isprintable():
             self.field.value += rest
             self.field.cursor_position = len(self.field.value)

@@ -53,6 +53,7 @@ MAIN: Mapping[int, Entry] = {
     8: Entry("txn", "Txn", "txn", "TxnScreen"),
     9: Entry("activity", "Activity", "activity", "ActivityScreen"),
 }
+NAMES: Mapping[int, str] = {number: entry.screen_name for number, entry in MAIN.items()}
 ABOVE: Mapping[str, Above] = {
     "VisitHistory": Above("history.screen", "HistoryScreen"),
     "VisitCensus": Above("census", "CensusScreen"),

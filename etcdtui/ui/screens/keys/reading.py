@@ -12,6 +12,7 @@ from textual.timer import Timer
 from etcdtui.core.errors import EtcdError, LeaseNotFound
 from etcdtui.core.keytree import Row
 from etcdtui.core.types import KeyValue
+from etcdtui.services import values
 from etcdtui.services.reads import browse
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.keys.levels import LevelsMixin
@@ -45,9 +46,9 @@ class ValueMixin(LevelsMixin):
     @cached_property
     def _decoders(self) -> ValueDecoders:
         """Imported with the first value: no key waits for it."""
-        from etcdtui.services.values.decoders import ValueDecoders
-
-        return ValueDecoders(self.session.profile.decoders, self.session.profile.mask.fields)
+        profile = self.session.profile
+        made: ValueDecoders = values.decoders.ValueDecoders(profile.decoders, profile.mask.fields)
+        return made
 
     def want_value(self) -> None:
         if self._value_timer is not None:

@@ -20,7 +20,6 @@ from etcdtui.core.units import format_count, format_latency
 from etcdtui.services.cluster.health import ClusterHealth
 from etcdtui.services.cluster.health import State as ClusterState
 from etcdtui.services.reads.browse import Listing
-from etcdtui.services.session.first_look import FirstLook
 from etcdtui.services.session.session import Session
 from etcdtui.services.tree.places import Places
 from etcdtui.ui.bindings import KEYS, find
@@ -75,8 +74,7 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
         profile = session.profile
         self.separators = session.separators
         self.reads = session.reads
-        self.first_look = session.first_look or FirstLook(session)
-        session.first_look = None
+        self.first_look = session.take_first_look()
         self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
         self._listings: dict[int, Listing] = {}
         self.has_rows = asyncio.Event()

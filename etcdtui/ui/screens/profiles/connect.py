@@ -16,6 +16,7 @@ from textual.widgets import Static
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import AuthFailed, EtcdError, TlsError
+from etcdtui.services import session as sessions
 from etcdtui.ui.errors import error_text
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, ask_password
 from etcdtui.ui.spawn import after, every, later, painted, spawn
@@ -140,10 +141,8 @@ class ConnectScreen(Screen[None]):
     async def _ask_endpoints(self) -> None:
         """Show what each endpoint says as soon as it says it; what another attempt found stays until then."""
         await asyncio.sleep(ASK_AFTER)
-        from etcdtui.services.session.dialing import ask_endpoints  # it has the client, which waits for the first paint
-
         try:
-            async with aclosing(ask_endpoints(self.profile)) as answers:
+            async with aclosing(sessions.dialing.ask_endpoints(self.profile)) as answers:
                 async for endpoint, error in answers:
                     self._verdicts[endpoint] = error
                     self._show_verdicts()
@@ -151,12 +150,10 @@ class ConnectScreen(Screen[None]):
             pass  # the attempt itself tells it
 
     def _show_verdicts(self) -> None:
-        from etcdtui.services.session.dialing import plain_words
-
         lines = []
         wide = max(len(endpoint) for endpoint in self._verdicts)
         for endpoint, error in sorted(self._verdicts.items(), key=lambda item: self._place(item[0])):
-            said = safe("answers" if error is None else plain_words(error), limit=WORDS_LIMIT)
+            said = safe("answers" if error is None else sessions.dialing.plain_words(error), limit=WORDS_LIMIT)
             lines.append(Text.assemble(safe(endpoint.ljust(wide), limit=WORDS_LIMIT), "  ", said))
         self.told.update(Text("\n").join(lines[:ENDPOINTS_SHOWN]))
         self.told.remove_class("-empty")

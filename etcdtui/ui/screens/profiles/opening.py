@@ -12,11 +12,13 @@ from textual.screen import Screen
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import AuthFailed
+from etcdtui.ui import modals
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
     from etcdtui.services.session.session import Session
+    from etcdtui.ui.modals.prompt import PasswordDialog
 
 NAME_LIMIT = 60
 
@@ -43,12 +45,11 @@ async def ask_password(screen: Screen[None], profile: Profile, notice: Text | No
 
     ``notice`` is safe text that stands below the field.
     """
-    from etcdtui.ui.modals.prompt import PasswordDialog  # few profiles ask, and all would wait for its import
-
     title = Text.assemble(
         "Password of ", safe(profile.auth.user, "bold", limit=NAME_LIMIT), " on ", safe(profile.name, limit=NAME_LIMIT)
     )
-    return await screen.app.push_screen_wait(PasswordDialog(title, notice))
+    dialog: PasswordDialog = modals.prompt.PasswordDialog(title, notice)  # few profiles ask, and all would wait for it
+    return await screen.app.push_screen_wait(dialog)
 
 
 async def log_in(screen: Screen[None], profile: Profile, opener: Opener, *, shown: bool) -> Session | None:
