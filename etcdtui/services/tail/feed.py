@@ -31,6 +31,7 @@ from etcdtui.core.tasks import background
 from etcdtui.core.types import Event, EventType
 from etcdtui.services.cluster.health import version_order
 from etcdtui.services.reads.roots import start_of
+from etcdtui.services.session.session import Session
 from etcdtui.services.tail import entries
 from etcdtui.services.tail.before import Before, look_up
 from etcdtui.services.tail.entries import DEL, NEW, PUT, Entry, Gap, GapKind, Mark, Seen
@@ -452,3 +453,8 @@ def tells_progress(version: str) -> bool:
 def _number(group: list[Seen]) -> None:
     for place, entry in enumerate(group):
         entry.group, entry.place = len(group), place
+
+
+def feed_of(session: Session, spec: WatchSpec, *, name: str = "", spill: Spill | None = None) -> WatchFeed:
+    """A watch on the cluster of an opened profile."""
+    return WatchFeed(session.client, spec, name=name, spill=spill)

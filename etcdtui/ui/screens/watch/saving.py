@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from etcdtui.services.tail.recording import Recording
 from etcdtui.services.writing.files import typed_path
 from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.screens.watch.face import WatchFace
 from etcdtui.ui.screens.watch.watches import Watched
 from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
-
-if TYPE_CHECKING:  # it is made of this
-    from etcdtui.ui.screens.watch.screen import WatchScreen
 
 NAME_LIMIT = 40
 
@@ -24,7 +21,7 @@ NAME_LIMIT = 40
 class Saving:
     """The recordings of a Watch screen, one a watch."""
 
-    def __init__(self, screen: WatchScreen) -> None:
+    def __init__(self, screen: WatchFace) -> None:
         self._screen = screen
 
     def facts(self) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ from etcdtui.services.session.session import Session
 from etcdtui.services.tail import saved
 from etcdtui.services.tail.churn import Churn
 from etcdtui.services.tail.entries import Entry, Gap, Mark, Seen
-from etcdtui.services.tail.feed import RING_EVENTS, FeedState, WatchFeed
+from etcdtui.services.tail.feed import RING_EVENTS, FeedState, feed_of
 from etcdtui.services.tail.filters import EXPLAINED, FIELDS, FilterError, wanted
 from etcdtui.services.tail.headless import COSTLY, replay_words
 from etcdtui.services.tail.records import to_json
@@ -37,13 +37,13 @@ from etcdtui.services.values.decoders import ValueDecoders
 from etcdtui.services.writing.etcdctl import watch_command
 from etcdtui.ui.bindings import KEYS, LEASES, WATCH
 from etcdtui.ui.frame import copying
-from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Host, VisitHistory
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.watch.change import ChangePane
 from etcdtui.ui.screens.watch.churn import ChurnView
+from etcdtui.ui.screens.watch.face import WatchFace
 from etcdtui.ui.screens.watch.saving import Saving
 from etcdtui.ui.screens.watch.triggering import Triggering
 from etcdtui.ui.screens.watch.watches import Watched, WatchList, range_text
@@ -62,7 +62,7 @@ SHORT = 30
 FILTER_LIMIT = 40
 
 
-class WatchScreen(ClusterScreen):
+class WatchScreen(WatchFace):
     """Tails of keys and prefixes; they go on while another screen is shown."""
 
     screen_name: ClassVar[str] = WATCH
@@ -179,7 +179,7 @@ class WatchScreen(ClusterScreen):
     def _begin(self, spec: WatchSpec, name: str) -> None:
         limit = self.session.profile.watch_spill
         spill = Spill(state_folder(), limit, self.veil) if limit else None
-        feed = WatchFeed(self.session.client, spec, name=name, spill=spill)
+        feed = feed_of(self.session, spec, name=name, spill=spill)
         self._numbers += 1
         watched = Watched(self._numbers, feed)
         self.watches.append(watched)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from rich.text import Text
 
@@ -16,11 +16,9 @@ from etcdtui.services.tail.filters import EXPLAINED, FilterError
 from etcdtui.services.tail.saved import text_of
 from etcdtui.services.tail.triggers import Trigger
 from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.screens.watch.face import WatchFace
 from etcdtui.ui.screens.watch.watches import Watched
 from etcdtui.ui.spawn import spawn
-
-if TYPE_CHECKING:  # it is made of this
-    from etcdtui.ui.screens.watch.screen import WatchScreen
 
 BELL_EVERY = 2.0
 """Seconds between two bells of a trigger that a person set."""
@@ -50,7 +48,7 @@ class _Listener:
 class Triggering:
     """The triggers of a Watch screen."""
 
-    def __init__(self, screen: WatchScreen) -> None:
+    def __init__(self, screen: WatchFace) -> None:
         self._screen = screen
 
     def attach(self, watched: Watched) -> None:
