@@ -131,6 +131,8 @@ _BY_CODE: dict[str, type[e.EtcdError]] = {
     "DATA_LOSS": e.Corrupt,
 }
 _REFUSALS = frozenset({"UNIMPLEMENTED", "PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_ARGUMENT"})
+_OUR_DEADLINE = frozenset({"deadline exceeded", "stream removed (deadline exceeded)"})
+"""gRPC's words when the deadline passed on this side."""
 _NEVER_SENT = (
     "failed to connect to all addresses",
     "errors resolving",
@@ -190,6 +192,8 @@ def classify(code: str, details: str, endpoint: str = "") -> Failure:
         applied = _MAYBE if bare.lower() in _FATE_UNKNOWN or known is e.NoSpace else _NO
         return Failure(_make(known, bare, code, endpoint, applied), from_server=True)
     lowered = bare.lower()
+    if code == "DEADLINE_EXCEEDED" and lowered in _OUR_DEADLINE:
+        bare = "the member was silent until the deadline"
     if code == "RESOURCE_EXHAUSTED":
         return Failure(_resource(bare, lowered, code, endpoint))
     if code == "UNAVAILABLE" and any(mark in lowered for mark in _NEVER_SENT):
