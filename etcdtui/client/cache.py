@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterable
 from contextlib import aclosing
 from types import TracebackType
 
+from etcdtui.client._transport.deadline import Deadline
 from etcdtui.client._transport.stream_policy import Backoff
 from etcdtui.client._watch.buffer import BUFFER_BYTES, BUFFER_EVENTS, BatchBuffer
 from etcdtui.client._wire.convert import KeyLike, to_bytes
@@ -133,16 +134,18 @@ class Cache:
     async def current(self, timeout: float | None = None) -> int:
         """Wait until the cache is as new as the store is now; the revision it has reached then.
 
-        ``timeout`` in seconds, ``None`` the command timeout, 0 no limit. Servers before 3.4.25 and 3.5.8 tell progress
-        too early: there it may miss what was written in the last moment.
+        ``timeout`` in seconds for all of it; ``None`` bounds only the question to the store, by the command timeout.
+        Servers before 3.4.25 and 3.5.8 tell progress too early: there it may miss what was written in the last moment.
         """
         self._check()
+        deadline = Deadline(timeout or 0.0)
         asked = await self._client.kv.get(self.key, count_only=True, timeout=timeout)
-        await self.reached(asked.header.revision if asked.header else 0, timeout)
+        left = deadline.left(last="the store's answer, not yet its changes")
+        await self.reached(asked.header.revision if asked.header else 0, left)
         return self.revision
 
     async def reached(self, revision: int, timeout: float | None = None) -> None:
-        """Wait until everything up to ``revision`` is in the cache."""
+        """Wait until everything up to ``revision`` is in the cache; ``timeout`` ``None`` or 0: as long as it takes."""
         self._check()
         if self.revision >= revision:
             return

@@ -163,7 +163,8 @@ class Ledger(Generic[Owner]):
         self._last_id = 0
         self._asked = 0
         self._told = 0
-        self._asked_before: dict[int, int] = {}
+        self.late: dict[int, int] = {}
+        """How many requests for progress were sent before each watcher's create, until something came for it alone."""
 
     @property
     def unanswered(self) -> int:
@@ -183,7 +184,7 @@ class Ledger(Generic[Owner]):
         if owner is not None and not response.canceled:
             self.live[response.watch_id] = owner
             if asked_before:
-                self._asked_before[response.watch_id] = asked_before
+                self.late[response.watch_id] = asked_before
         return owner
 
     def progress_asked(self) -> None:
@@ -192,7 +193,7 @@ class Ledger(Generic[Owner]):
 
     def heard(self, watch_id: int) -> None:
         """Something came for this watcher alone: what was asked for before its creation has been answered by now."""
-        self._asked_before.pop(watch_id, None)
+        self.late.pop(watch_id, None)
 
     def told(self) -> list[Owner]:
         """Whom an answer for the whole stream concerns.
@@ -200,12 +201,12 @@ class Ledger(Generic[Owner]):
         A server answers in order, and no request twice: the n-th answer belongs to the n-th request or a later one.
         """
         self._told += 1
-        before = self._asked_before
-        return [owner for watch_id, owner in self.live.items() if before.get(watch_id, 0) < self._told]
+        late = self.late
+        return [owner for watch_id, owner in self.live.items() if late.get(watch_id, 0) < self._told]
 
     def ended(self, watch_id: int) -> Owner | None:
         """Whose watch a cancel answer ends; ``None`` for one that was cancelled from here."""
-        self._asked_before.pop(watch_id, None)
+        self.late.pop(watch_id, None)
         return self.live.pop(watch_id, None)
 
     def leave(self, owner: Owner) -> int | None:

@@ -271,11 +271,12 @@ class WatchStream:
             return  # the reader meets the same failure and deals with it
 
     async def _read(self, stream: WatchStreamCall) -> None:
-        live, heard = self._ledger.live, self._ledger.heard
+        live, late = self._ledger.live, self._ledger.late
         while (response := await stream.read()) is not None:
             if response.events:
                 subscription = live.get(response.watch_id)
-                heard(response.watch_id)
+                if late:
+                    self._ledger.heard(response.watch_id)
                 if subscription is not None and not subscription.deliver(response):
                     self.detach(subscription)
             elif response.created:
