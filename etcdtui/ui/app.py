@@ -78,7 +78,7 @@ class EtcdtuiApp(WiredApp):
     DEFAULT_MODE: ClassVar[str] = START
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 6.0
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(APP, has=APP_ACTIONS.__contains__)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(APP, has=lambda action: action.id in APP_ACTIONS)]
 
     _parsed_theme: str = ""
     """The theme that the style rules are parsed for."""

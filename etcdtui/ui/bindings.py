@@ -1,10 +1,11 @@
 """Every action of the program in one table: its id, keys, words, etcdctl equivalent and where it is valid.
 
-Screens take their Textual bindings from here; footer, help, menu, palette and the user's ``keymap`` are views of
-the same table. One letter is one verb on every screen: an id may have a row for each screen with words of its own,
-but its keys are the same in all of them.
+Screens, dialogs and widgets take their Textual bindings from here; footer, help, menu, palette and the user's
+``keymap`` are views of the same table. An id is a verb: ``edit``, or ``auth.can_i`` where the verb belongs to one
+place. The keys belong to a slot, which is the name that a ``keymap`` uses: all rows of a slot have the same keys, so
+that a hand finds the same kind of thing under the same key on every screen.
 
-A row whose screen has no ``action_<id>`` method is not bound and not shown: the table may be ahead of the screens.
+A row whose owner has no ``action_<verb>`` method is not bound and not shown: the table may be ahead of the screens.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from etcdtui.core.value import Value
 KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
 LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "profiles"
 HISTORY, CENSUS, SEARCH = "history", "census", "search"
+DIALOG, MESSAGE, CHOICE, PICKER, REVIEW = "dialog", "message", "choice", "picker", "review"
+EDITOR, TEXT, FIND, COMMAND, HELP = "editor", "text", "find dialog", "command line", "help"
+"""Dialogs. Their keys are fixed, as their hints name them."""
 APP = "app"
 LIST = "list"
 TABLE = "table"
@@ -26,8 +30,16 @@ VALUE = "value"
 """The pane with a value, while it has the focus."""
 
 
+FIXED = "dialogs"
+"""The group of the rows of dialogs: no ``keymap`` changes their keys."""
+
+
 class Action(Value):
-    """One verb on some screens. ``footer`` > 0 offers it as a hint there, smaller numbers first."""
+    """One verb in some places. ``footer`` > 0 offers it as a hint there, smaller numbers first.
+
+    ``slot`` names the keys where other verbs have them elsewhere; ``run`` is what Textual calls, for rows whose method
+    takes an argument; ``priority`` rows work whatever has the focus.
+    """
 
     id: str
     keys: str
@@ -38,11 +50,19 @@ class Action(Value):
     etcdctl: str = ""
     mutating: bool = False
     footer: int = 0
+    slot: str = ""
+    run: str = ""
+    priority: bool = False
+
+    @property
+    def key_slot(self) -> str:
+        """The name of its keys in a ``keymap``."""
+        return self.slot or self.id
 
     @property
     def call(self) -> str:
-        """What Textual runs: the method ``action_<id>``, or for a screen's number ``action_go(number)``."""
-        return f"go({self.id[3:]})" if self.id.startswith("go_") else self.id
+        """What Textual runs: the method ``action_<verb>``, with its argument where it takes one."""
+        return self.run or self.id.rpartition(".")[2]
 
     @property
     def method(self) -> str:
@@ -77,7 +97,7 @@ _MOVE = (
 
 _EVERYWHERE = (
     Action("help", "?", "help", "All keys of this screen, searchable.", (APP,), "global"),
-    Action("palette", "ctrl+p", "palette", "Find any action by name.", (APP,), "global"),
+    Action("palette", "ctrl+p", "palette", "Find any action by name.", (APP,), "global", priority=True),
     Action("menu", "o", "menu", "Every action here, and why one is off.", (APP,), "global", footer=90),
     Action("command", ":", "command", "Type a command; etcdctl's grammar works.", (APP,), "global"),
     Action("profiles", "P", "profiles", "Choose another cluster.", (APP,), "global", footer=95),
@@ -85,14 +105,17 @@ _EVERYWHERE = (
     Action("theme", "T", "theme", "Choose the colours.", (APP,), "global"),
     Action("back", "escape", "back", "Close, clear the filter, or go back.", (APP,), "global"),
     Action("close", "q", "close", "Close this view; on a main screen twice quits.", (APP,), "global"),
-    Action("quit", "ctrl+q", "quit", "Quit at once; ctrl+c twice does too.", (APP,), "global"),
-    Action("suspend", "ctrl+z", "suspend", "Put the program into the background.", (APP,), "global"),
+    Action("quit", "ctrl+q", "quit", "Quit at once; ctrl+c twice does too.", (APP,), "global", priority=True),
+    Action("suspend", "ctrl+z", "suspend", "Put the program into the background.", (APP,), "global", priority=True),
     Action("next_pane", "tab", "next pane", "Move the focus to the next pane.", (APP,), "global"),
     Action("previous_pane", "shift+tab", "previous pane", "Move the focus back.", (APP,), "global"),
     Action("history_back", "[", "back", "The place before this one.", (KEYS,), "global"),
     Action("history_forward", "]", "forward", "The place after this one.", (KEYS,), "global"),
     Action("last_view", "-", "last view", "Swap with the last view.", (APP,), "global"),
-    *(Action(f"go_{n}", str(n), f"screen {n}", f"Go to screen {n}.", (APP,), "screens") for n in range(1, 10)),
+    *(
+        Action(f"go_{n}", str(n), f"screen {n}", f"Go to screen {n}.", (APP,), "screens", run=f"go({n})")
+        for n in range(1, 10)
+    ),
 )
 
 _ALL = (KEYS, WATCH, LEASES, MEMBERS, AUTH, LOCKS, DOCTOR, TXN, ACTIVITY)
@@ -142,7 +165,7 @@ _HISTORY = (
     Action("mark", "space", "mark two", "Mark a version; two of them for D.", (HISTORY,), "mark", footer=15),
     Action("back", "escape", "back", "Back to the key tree.", (HISTORY, CENSUS, SEARCH), "global", footer=85),
     Action(
-        "undo",
+        "history.restore",
         "u",
         "restore",
         "Put this version back; below a prefix, bring back what was deleted.",
@@ -151,26 +174,80 @@ _HISTORY = (
         "put KEY VALUE",
         True,
         footer=10,
+        slot="undo",
     ),
     Action("diff", "D", "diff", "Compare the two marked versions.", (HISTORY,), "do", footer=20),
     Action("next_view", "v", "text/fields", "The difference by lines or by fields.", (HISTORY,), "view", footer=30),
-    Action("find", "f", "since", "Compare a prefix with another revision.", (HISTORY,), "do", footer=40),
+    Action(
+        "history.since",
+        "f",
+        "since",
+        "Compare a prefix with another revision.",
+        (HISTORY,),
+        "do",
+        footer=40,
+        slot="find",
+    ),
     Action("copy", "y", "copy", "Copy: key, value, as etcdctl, as JSON.", (HISTORY,), "do", footer=50),
     Action("reveal", "x", "reveal", "Show what is masked.", (HISTORY,), "view"),
     Action("refresh", "r,ctrl+r", "refresh", "Read again now.", (HISTORY,), "view"),
 )
 
 _CENSUS = (
-    Action("bookmark", "b", "bytes", "Measure bytes and puts by reading the values.", (CENSUS,), "do", footer=10),
-    Action("find", "f", "show in tree", "Go to the row in the key tree.", (CENSUS,), "do", footer=20),
+    Action(
+        "census.measure",
+        "b",
+        "bytes",
+        "Measure bytes and puts by reading the values.",
+        (CENSUS,),
+        "do",
+        footer=10,
+        slot="bookmark",
+    ),
+    Action(
+        "census.show_in_tree",
+        "f",
+        "show in tree",
+        "Go to the row in the key tree.",
+        (CENSUS,),
+        "do",
+        footer=20,
+        slot="find",
+    ),
     Action("refresh", "r,ctrl+r", "refresh", "Count again now.", (CENSUS,), "view"),
 )
 
 _SEARCH = (
-    Action("filter", "/", "words", "Change the words to look for.", (SEARCH,), "view", footer=10),
-    Action("next_view", "v", "values too", "Look into values too, or no longer.", (SEARCH,), "view", footer=20),
+    Action(
+        "search.change_words",
+        "/",
+        "words",
+        "Change the words to look for.",
+        (SEARCH,),
+        "view",
+        footer=10,
+        slot="filter",
+    ),
+    Action(
+        "search.look_into_values",
+        "v",
+        "values too",
+        "Look into values too, or no longer.",
+        (SEARCH,),
+        "view",
+        footer=20,
+        slot="next_view",
+    ),
     Action("copy", "y", "copy", "Copy the key; marked keys together.", (SEARCH,), "do", footer=50),
-    Action("find", "f", "show in tree", "Go to the key in the tree, with the marks.", (SEARCH,), "do"),
+    Action(
+        "search.show_in_tree",
+        "f",
+        "show in tree",
+        "Go to the key in the tree, with the marks.",
+        (SEARCH,),
+        "do",
+        slot="find",
+    ),
     Action("refresh", "r,ctrl+r", "refresh", "Search again now.", (SEARCH,), "view"),
 )
 
@@ -197,12 +274,23 @@ _WATCH = (
 )
 
 _LEASES = (
-    Action("new", "n", "grant", "A new lease.", (LEASES,), "write", "lease grant TTL", True, footer=20),
     Action(
-        "delete", "d", "revoke", "End the lease and its keys.", (LEASES,), "write", "lease revoke ID", True, footer=30
+        "leases.grant", "n", "grant", "A new lease.", (LEASES,), "write", "lease grant TTL", True, footer=20, slot="new"
     ),
     Action(
-        "ttl",
+        "leases.revoke",
+        "d",
+        "revoke",
+        "End the lease and its keys.",
+        (LEASES,),
+        "write",
+        "lease revoke ID",
+        True,
+        footer=30,
+        slot="delete",
+    ),
+    Action(
+        "leases.keep_alive_once",
         "t",
         "keep alive once",
         "Renew the lease once.",
@@ -211,6 +299,7 @@ _LEASES = (
         "lease keep-alive --once ID",
         True,
         footer=10,
+        slot="ttl",
     ),
     Action("choose", "enter", "keys", "Go to its first key in the tree.", (LEASES,), "move", footer=1),
 )
@@ -238,9 +327,9 @@ _AUTH = (
     Action("new", "n", "new", "A new user or role.", (AUTH,), "write", "user add | role add", True, footer=20),
     Action("edit", "e", "edit", "Change grants or the password.", (AUTH,), "write", "user grant-role", True, footer=10),
     Action("delete", "d", "delete", "Delete the user or role.", (AUTH,), "write", "user delete", True, footer=30),
-    Action("clone", "c", "can I", "Try whether a user may do something.", (AUTH,), "do", footer=40),
+    Action("auth.can_i", "c", "can I", "Try whether a user may do something.", (AUTH,), "do", footer=40, slot="clone"),
     Action(
-        "maintenance",
+        "auth.switch",
         "M",
         "auth on/off",
         "Enable or disable authentication, after saying what that means.",
@@ -249,6 +338,7 @@ _AUTH = (
         "auth enable | auth disable",
         True,
         footer=45,
+        slot="maintenance",
     ),
 )
 
@@ -273,8 +363,17 @@ _TXN = (
     Action("choose", "enter", "edit", "Edit the row; on a heading, the whole text.", (TXN,), "move"),
     Action("new", "n", "add", "Add a condition or a request to this part.", (TXN,), "write", footer=10),
     Action("edit", "e", "edit", "Edit the row; on a heading, the whole text.", (TXN,), "write", footer=20),
-    Action("delete", "d", "drop", "Drop the row.", (TXN,), "write", footer=30),
-    Action("diff", "D", "dry run", "Evaluate the conditions with reads; nothing is sent.", (TXN,), "do", footer=40),
+    Action("txn.drop", "d", "drop", "Drop the row.", (TXN,), "write", footer=30, slot="delete"),
+    Action(
+        "txn.dry_run",
+        "D",
+        "dry run",
+        "Evaluate the conditions with reads; nothing is sent.",
+        (TXN,),
+        "do",
+        footer=40,
+        slot="diff",
+    ),
     Action("save", "ctrl+s", "save", "Save the text for etcdctl txn into a new file.", (TXN,), "do", footer=55),
     Action("run", "ctrl+x", "review and run", "Review, then run.", (TXN,), "write", "txn", True, footer=45),
 )
@@ -288,7 +387,60 @@ _ACTIVITY = (
 _PROFILES = (
     Action("toggle_read_only", "R", "read-only", "Connect without any write.", (PROFILES,), "do", footer=20),
     Action("edit", "e", "edit file", "Open the config in $EDITOR.", (PROFILES,), "do", footer=30),
-    Action("ttl", "t", "test", "Connect, say how it went, and disconnect.", (PROFILES,), "do", footer=40),
+    Action(
+        "profile.test",
+        "t",
+        "test",
+        "Connect, say how it went, and disconnect.",
+        (PROFILES,),
+        "do",
+        footer=40,
+        slot="ttl",
+    ),
+)
+
+
+def _fixed(place: str, id_: str, keys: str, label: str, help_: str, run: str = "", *, priority: bool = False) -> Action:
+    return Action(f"{place.split()[0]}.{id_}", keys, label, help_, (place,), FIXED, run=run, priority=priority)
+
+
+_DIALOGS = (
+    _fixed(DIALOG, "cancel", "escape", "close", "Close without doing anything."),
+    _fixed(MESSAGE, "cancel", "enter,q", "close", "Close."),
+    _fixed(CHOICE, "choose", "enter,space", "take", "Take the answer that has the focus."),
+    _fixed(PICKER, "down", "down,ctrl+n", "down", "One row down.", "move(1)", priority=True),
+    _fixed(PICKER, "up", "up", "up", "One row up.", "move(-1)", priority=True),
+    _fixed(PICKER, "page_down", "pagedown", "page down", "Ten rows down.", "move(10)", priority=True),
+    _fixed(PICKER, "page_up", "pageup", "page up", "Ten rows up.", "move(-10)", priority=True),
+    _fixed(PICKER, "pick", "enter", "pick", "Take the row.", priority=True),
+    _fixed(PICKER, "narrow", "slash", "narrow", "Type a part of the words."),
+    _fixed(REVIEW, "agree", "ctrl+s", "agree", "Run what is reviewed."),
+    _fixed(REVIEW, "dry", "D", "dry run", "Evaluate the conditions; nothing is sent.", priority=True),
+    _fixed(REVIEW, "copy", "y", "etcdctl", "Copy the etcdctl lines that do the same.", priority=True),
+    _fixed(REVIEW, "edit", "e", "edit", "Back to the editor."),
+    _fixed(REVIEW, "other_view", "v", "fields", "The difference by lines or by fields.", priority=True),
+    _fixed(REVIEW, "list_all", "l", "list all", "Every key of the plan.", priority=True),
+    _fixed(REVIEW, "up", "up", "up", "Scroll up.", "scroll(-1)", priority=True),
+    _fixed(REVIEW, "down", "down", "down", "Scroll down.", "scroll(1)", priority=True),
+    _fixed(REVIEW, "page_up", "pageup", "page up", "Scroll up ten lines.", "scroll(-10)", priority=True),
+    _fixed(REVIEW, "page_down", "pagedown", "page down", "Scroll down ten lines.", "scroll(10)", priority=True),
+    _fixed(REVIEW, "reveal", "x", "reveal", "Show what is masked."),
+    _fixed(REVIEW, "more", "plus", "more lines", "More unchanged lines around a change.", "context(3)"),
+    _fixed(REVIEW, "fewer", "minus", "fewer lines", "Fewer unchanged lines around a change.", "context(-3)"),
+    _fixed(EDITOR, "review", "ctrl+s", "review", "To the review.", priority=True),
+    _fixed(EDITOR, "cancel", "escape", "keep as draft", "Leave; what was typed is kept as a draft.", priority=True),
+    _fixed(TEXT, "done", "ctrl+s", "done", "Take the text.", priority=True),
+    _fixed(TEXT, "cancel", "escape", "cancel", "Leave the text as it was.", priority=True),
+    _fixed(FIND, "complete", "tab", "complete", "Complete the path.", priority=True),
+    _fixed(FIND, "into_list", "down", "choose", "Into the list of names."),
+    _fixed(FIND, "into_field", "up", "type", "Back to the line."),
+    _fixed(COMMAND, "older", "up", "older", "The line before in the history.", priority=True),
+    _fixed(COMMAND, "newer", "down", "newer", "The line after in the history.", priority=True),
+    _fixed(COMMAND, "take", "tab", "complete", "Take the completion.", priority=True),
+    _fixed(HELP, "search", "slash", "search", "Find a key or a word."),
+    _fixed(HELP, "cancel", "q,question_mark", "close", "Close the help."),
+    _fixed(HELP, "down", "down", "down", "Scroll down.", "scroll_lines(1)", priority=True),
+    _fixed(HELP, "up", "up", "up", "Scroll up.", "scroll_lines(-1)", priority=True),
 )
 
 ACTIONS: tuple[Action, ...] = (
@@ -308,6 +460,7 @@ ACTIONS: tuple[Action, ...] = (
     *_COMMON,
     *_MOVE,
     *_EVERYWHERE,
+    *_DIALOGS,
 )
 
 GROUPS = ("do", "write", "view", "mark", "move", "screens", "global")
@@ -321,39 +474,36 @@ GROUP_TITLES = {
     "global": "Everywhere",
 }
 
-_PRIORITY = frozenset({"quit", "palette", "suspend"})
-"""These work whatever has the focus, text fields too."""
-
 
 def actions_for(*places: str) -> tuple[Action, ...]:
     """The rows valid in any of ``places``, in table order."""
     return tuple(action for action in ACTIONS if any(place in action.screens for place in places))
 
 
-def find(action_id: str, *places: str) -> Action | None:
-    """The row of ``action_id`` for the first of ``places`` that has one."""
+def find(name: str, *places: str) -> Action | None:
+    """The row of an id, or of a slot, for the first of ``places`` that has one."""
     for place in places:
         for action in ACTIONS:
-            if action.id == action_id and place in action.screens:
+            if name in (action.id, action.key_slot) and place in action.screens:
                 return action
     return None
 
 
 def bindings_for(
-    *places: str, has: Callable[[str], bool] = lambda _: True, through: str = ""
+    *places: str, has: Callable[[Action], bool] = lambda _: True, through: str = ""
 ) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
-    """Textual bindings of the rows of ``places`` for which ``has(id)``; ``through`` names an action taking the id."""
+    """Textual bindings of the rows of ``places`` for which ``has``; ``through`` names an action taking the id."""
     return [
         Binding(
             action.keys,
             f"{through}('{action.id}')" if through else action.call,
             action.label,
             show=False,
-            priority=action.id in _PRIORITY,
-            id=action.id,
+            priority=action.priority,
+            id=None if action.group == FIXED else action.key_slot,
         )
         for action in actions_for(*places)
-        if has(action.id)
+        if has(action)
     ]
 
 
@@ -380,17 +530,28 @@ def key_words(keys: str) -> str:
 
 def keys_of(action: Action, keymap: Mapping[str, str]) -> str:
     """The keys of an action as the user's keymap has them."""
-    return keymap.get(action.id, action.keys)
+    return keymap.get(action.key_slot, action.keys)
+
+
+_LISTS = (TABLE, LIST, APP)
+COMPANY: Mapping[str, tuple[str, ...]] = {
+    KEYS: (LIST, APP), VALUE: (LIST, APP), WATCH: (LIST, APP), TXN: (LIST, APP),
+    **dict.fromkeys((LEASES, MEMBERS, AUTH, LOCKS, DOCTOR, ACTIVITY, PROFILES, HISTORY, CENSUS, SEARCH), _LISTS),
+}  # fmt: skip
+"""Places and what is bound beside them: one key is one action there, or one of them cannot be reached."""
 
 
 def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
     """Every mistake in a user's keymap as one sentence each: unknown action, unknown key, two actions on one key."""
     if not keymap:
         return []
-    checked = config.keymap.check_keymap(keymap, {action.id for action in ACTIONS})
+    checked = config.keymap.check_keymap(keymap, {action.key_slot for action in ACTIONS if action.group != FIXED})
     problems = list(checked.problems)
-    for place in (KEYS, WATCH, LEASES, MEMBERS, AUTH, DOCTOR, PROFILES):
-        problems.extend(_clashes(actions_for(place, LIST, APP), checked.keys, place))
+    for place, others in COMPANY.items():
+        problems.extend(_clashes(actions_for(place, *others), checked.keys, place))
+    always = [action for action in actions_for(APP) if action.priority]
+    for place in dict.fromkeys(action.screens[0] for action in _DIALOGS):
+        problems.extend(_clashes([*actions_for(place), *always], checked.keys, place))
     return list(dict.fromkeys(problems))
 
 
@@ -398,6 +559,6 @@ def _clashes(actions: Iterable[Action], keymap: Mapping[str, str], place: str) -
     taken: dict[str, str] = {}
     for action in actions:
         for key in (part.strip() for part in keys_of(action, keymap).split(",")):
-            other = taken.setdefault(key, action.id)
-            if other != action.id and (action.id in keymap or other in keymap):
-                yield f"keymap: {key!r} would be both {other!r} and {action.id!r} on the {place} screen"
+            other = taken.setdefault(key, action.key_slot)
+            if other != action.key_slot and (action.key_slot in keymap or other in keymap):
+                yield f"keymap: {key!r} would be both {other!r} and {action.key_slot!r} in {place}"

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from etcdtui import __version__
 from etcdtui.config.launch import Launch
 from etcdtui.ui import flows
+from etcdtui.ui.bindings import find
 from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
@@ -151,8 +152,9 @@ class Menus:
         screen = self._deck.shown
         if action_id is None or screen is None:
             return
-        if hasattr(screen, f"action_{action_id}"):
-            await screen.action_do(action_id)
+        own = find(action_id, screen.screen_name)
+        if own is not None and hasattr(screen, own.method):
+            await screen.action_do(own.id)
             return
         for active in screen.active_bindings.values():
             if active.binding.id == action_id:

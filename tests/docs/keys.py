@@ -13,6 +13,7 @@ from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.bindings import (
     ACTIONS,
     APP,
+    FIXED,
     GROUP_TITLES,
     GROUPS,
     LIST,
@@ -87,7 +88,7 @@ def bound(place: str) -> list[Action]:
     if place in screens:  # a screen may say in words of its own what a key of its list does
         own += [*LineView.__dict__["BINDINGS"], *LineTable.__dict__["BINDINGS"], *EtcdtuiApp.__dict__["BINDINGS"]]
     ids = {binding.id for binding in own if isinstance(binding, Binding)}
-    rows = list({row.id: row for row in reversed(actions_for(place)) if row.id in ids}.values())[::-1]
+    rows = list({row.key_slot: row for row in reversed(actions_for(place)) if row.key_slot in ids}.values())[::-1]
     if place == APP:
         rows = [row for row in rows if not row.id.startswith("go_") or int(row.id[3:]) in MAIN]
     return rows
@@ -118,7 +119,8 @@ def _section(title: str, actions: Iterable[Action], about: str = "") -> str:
         lines += [textwrap.fill(about, WIDTH), ""]
     lines += ["| keys | does | as in etcdctl | group | id |", "|---|---|---|---|---|"]
     lines += [
-        f"| {_keys(a)} | {_cell(a.help)} | {_code(a.etcdctl)} | {GROUP_TITLES[a.group]} | `{a.id}` |" for a in rows
+        f"| {_keys(a)} | {_cell(a.help)} | {_code(a.etcdctl)} | {GROUP_TITLES[a.group]} | `{a.key_slot}` |"
+        for a in rows
     ]
     return "\n".join([*lines, ""])
 
@@ -154,7 +156,8 @@ def _screens() -> dict[str, type[ClusterScreen]]:
 def unlisted() -> list[Action]:
     """Rows of the table that nothing binds yet."""
     listed = {(place, row.id) for place in _places() for row in bound(place)}
-    return [row for row in ACTIONS if not any((place, row.id) in listed for place in row.screens)]
+    rows = [row for row in ACTIONS if row.group != FIXED]
+    return [row for row in rows if not any((place, row.id) in listed for place in row.screens)]
 
 
 def _places() -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,12 +17,35 @@ from etcdtui.config.schema import ENVIRONMENTS, Config, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.themes import load_themes, packaged_folder
 from etcdtui.services.session.session import Session
+from etcdtui.ui import bindings
 from etcdtui.ui.app import APP_ACTIONS, EtcdtuiApp
-from etcdtui.ui.bindings import ACTIONS, APP, actions_for, keymap_problems
+from etcdtui.ui.bindings import (
+    ACTIONS,
+    APP,
+    CHOICE,
+    COMMAND,
+    DIALOG,
+    EDITOR,
+    FIND,
+    FIXED,
+    HELP,
+    MESSAGE,
+    PICKER,
+    REVIEW,
+    TEXT,
+    actions_for,
+    keymap_problems,
+)
 from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.modals.choice import Choice
+from etcdtui.ui.modals.command import CommandDialog, TextDialog
+from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.modals.edit import EditDialog
+from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.help import HelpDialog, help_rows
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import PickerDialog
+from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from etcdtui.ui.widgets.field import Field
@@ -162,7 +186,32 @@ async def test_a_users_keymap_is_obeyed(etcd: Server, tmp_path: Path) -> None:
 def test_one_letter_is_one_verb() -> None:
     keys: dict[str, str] = {}
     for action in ACTIONS:
-        assert keys.setdefault(action.id, action.keys) == action.keys, action.id
+        if action.group != FIXED:
+            assert keys.setdefault(action.key_slot, action.keys) == action.keys, action.id
+        assert action.id.rpartition(".")[2].islower(), "an id is a verb"
+
+
+def test_keys_stand_in_the_table_and_nowhere_else() -> None:
+    """A key that is bound beside the table is in no help, no keymap and no clash check."""
+    folder = Path(bindings.__file__).parent
+    found = [
+        f"{path.relative_to(folder)}:{node.lineno}"
+        for path in folder.rglob("*.py")
+        if path.name != "bindings.py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Binding"
+    ]
+    assert found == []
+
+
+def test_every_row_of_a_dialog_has_its_method() -> None:
+    owners = {
+        DIALOG: Dialog, MESSAGE: MessageDialog, CHOICE: Choice, PICKER: PickerDialog, REVIEW: ReviewDialog,
+        EDITOR: EditDialog, TEXT: TextDialog, FIND: FindDialog, COMMAND: CommandDialog, HELP: HelpDialog,
+    }  # fmt: skip
+    rows = [action for action in ACTIONS if action.group == FIXED]
+    assert {action.screens[0] for action in rows} == set(owners)
+    assert [a.id for a in rows if not hasattr(owners[a.screens[0]], a.method)] == []
 
 
 def test_every_action_of_the_application_has_its_method() -> None:
@@ -177,11 +226,14 @@ def test_every_action_of_the_application_has_its_method() -> None:
         ({"delte": "x"}, "delete"),
         ({"delete": "not-a-key"}, "not-a-key"),
         ({"find": "d"}, "both"),
+        ({"run": "e"}, "'edit' and 'run' in txn"),
+        ({"quit": "y"}, "'review.copy' and 'quit'"),
+        ({"review.copy": "z"}, "unknown"),
     ],
 )
 def test_mistakes_in_a_keymap_are_told(keymap: dict[str, str], words: str) -> None:
     (problem,) = keymap_problems(keymap)[:1]
-    assert words in problem
+    assert words in problem, keymap_problems(keymap)
 
 
 def test_the_example_keymap_is_good() -> None:

@@ -47,7 +47,9 @@ DOCTOR_NUMBER = 7
 TOO_SMALL = "terminal too small: 40x10 at least"
 TYPING: tuple[Hint, ...] = (("enter", "done"), ("esc", "leave"))
 """Hints while a line of input has the focus."""
-STORING = frozenset({*((KEYS, name) for name in ("edit", "edit_external", "new", "clone", "move")), (LEASES, "new")})
+STORING = frozenset(
+    {*((KEYS, name) for name in ("edit", "edit_external", "new", "clone", "move")), (LEASES, "leases.grant")}
+)
 """Actions that a full database refuses."""
 
 
@@ -86,7 +88,7 @@ class ClusterScreen(Screen[None]):
 
     def __init_subclass__(cls, **kwargs: bool) -> None:
         bindings: list[BindingType] = [
-            *bindings_for(cls.screen_name, has=lambda action_id: hasattr(cls, f"action_{action_id}"), through="do")
+            *bindings_for(cls.screen_name, has=lambda action: hasattr(cls, action.method), through="do")
         ]
         cls.BINDINGS = [*bindings, *cls.__dict__.get("BINDINGS", ())]
         super().__init_subclass__(**kwargs)
@@ -257,20 +259,24 @@ class ClusterScreen(Screen[None]):
         """The rows of the table that work here, whether on or off at the moment."""
         own: list[Action] = []
         for action in actions_for(self.screen_name):  # the first row of an id is the one about this screen
-            if hasattr(self, f"action_{action.id}") and all(action.id != known.id for known in own):
+            if hasattr(self, action.method) and all(action.key_slot != known.key_slot for known in own):
                 own.append(action)
         bound = {active.binding.id for active in self.active_bindings.values()}
-        ids = {action.id for action in own}
-        others = [a for a in actions_for(VALUE, TABLE, LIST, APP) if a.id in bound and a.id not in ids]
-        return own + [find(action.id, self.screen_name) or action for action in others]
+        slots = {action.key_slot for action in own}
+        others = [a for a in actions_for(VALUE, TABLE, LIST, APP) if a.key_slot in bound and a.key_slot not in slots]
+        return own + [find(action.key_slot, self.screen_name) or action for action in others]
 
     async def action_do(self, action_id: str) -> None:
-        """Run ``action_<id>``, or say why it is off."""
+        """Run the action of an id or a slot, or say why it is off."""
+        action = find(action_id, self.screen_name)
+        if action is None:
+            return
+        action_id = action.id
         if reason := self.why_not(action_id):
             self.flash(reason, "warn")
             return
         if action_id == "refresh":
             read_again(self)
-        result = getattr(self, f"action_{action_id}")()
+        result = getattr(self, action.method)()
         if inspect.isawaitable(result):
             await result

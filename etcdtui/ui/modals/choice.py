@@ -6,15 +6,17 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Static
+
+from etcdtui.ui.bindings import CHOICE, bindings_for
 
 
 class Choice(Static, can_focus=True):
     """Posts ``Chosen`` with its ``name`` on enter, space or a click."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "choose", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(CHOICE)]
     DEFAULT_CSS = """
     Choice { width: auto; height: 1; padding: 0 2; margin-right: 2; background: $panel; }
     Choice:focus { background: $primary; color: $text; text-style: bold reverse; }

@@ -8,11 +8,12 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.suggester import Suggester
 from textual.widgets import Static, TextArea
 
 from etcdtui.core.etcdctl_grammar import complete, parse_line
+from etcdtui.ui.bindings import COMMAND, TEXT, bindings_for
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
@@ -35,11 +36,7 @@ class _Ghost(Suggester):
 class CommandDialog(Dialog[str]):
     """Dismisses with the line; pasted lines become one text, so that a pasted ``txn`` stays whole."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "older", show=False, priority=True),
-        Binding("down", "newer", show=False, priority=True),
-        Binding("tab", "take", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(COMMAND)]
     DEFAULT_CSS = """
     CommandDialog { align: center bottom; }
     CommandDialog > .dialog { width: 100%; }
@@ -119,10 +116,7 @@ class CommandDialog(Dialog[str]):
 class TextDialog(Dialog[str]):
     """Several lines typed or pasted, such as the text of a transaction; dismisses with them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "done", show=False, priority=True),
-        Binding("escape", "cancel", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(TEXT)]
     DEFAULT_CSS = """
     TextDialog TextArea, TextDialog TextArea:focus { height: 1fr; min-height: 3; max-height: 16; border: none; }
     """

@@ -7,11 +7,12 @@ from typing import ClassVar, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from etcdtui.ui.bindings import DIALOG, bindings_for
 from etcdtui.ui.widgets.toned import Toned
 
 ResultT = TypeVar("ResultT")
@@ -48,7 +49,7 @@ class Dialog(ModalScreen[ResultT]):
     The first line of the terminal stays free: it tells how the cluster is, and whether it can be written to.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(DIALOG)]
     DEFAULT_CSS = """
     Dialog {
         align: center middle;

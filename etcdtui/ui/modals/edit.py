@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from etcdtui.core.units import format_size
 from etcdtui.services.writing.editing import Editable, EditMode, to_value
+from etcdtui.ui.bindings import EDITOR, bindings_for
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
@@ -28,10 +29,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
     ``keep`` is given the value whenever typing pauses and when the program ends under the dialog.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "review", show=False, priority=True),
-        Binding("escape", "cancel", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(EDITOR)]
     DEFAULT_CSS = """
     EditDialog > .dialog { width: 100%; height: 100%; }
     EditDialog TextArea, EditDialog TextArea:focus { height: 1fr; border: none; padding: 0; }

@@ -8,13 +8,14 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import Static
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.units import format_count
 from etcdtui.core.value import Value
+from etcdtui.ui.bindings import FIND, bindings_for
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.spawn import spawn
@@ -72,11 +73,7 @@ class SuggestionList(LineView):
 class FindDialog(Dialog[bytes]):
     """Dismisses with the key or prefix to go to. Binary bytes are typed as ``\\xNN``."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", show=False, priority=True),
-        Binding("down", "into_list", show=False),
-        Binding("up", "into_field", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(FIND)]
     hints = (("enter", "go"), ("tab", "complete"), ("down", "choose"), ("esc", "cancel"))
 
     def __init__(

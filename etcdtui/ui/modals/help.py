@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import Static
 
 from etcdtui.core.value import record
-from etcdtui.ui.bindings import GROUP_TITLES, GROUPS, Action, key_words, keys_of
+from etcdtui.ui.bindings import GROUP_TITLES, GROUPS, HELP, Action, bindings_for, key_words, keys_of
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
@@ -93,12 +93,7 @@ class HelpLines(LineView):
 class HelpDialog(Dialog[None]):
     """``about`` is what the screen is for; ``facts`` the last line: files and versions."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", show=False),
-        Binding("q,question_mark", "cancel", show=False),
-        Binding("down", "scroll_lines(1)", show=False, priority=True),
-        Binding("up", "scroll_lines(-1)", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(HELP)]
     DEFAULT_CSS = """
     HelpDialog > .dialog { width: 110; height: 100%; margin: 1 2 0 2; }
     HelpDialog .help-about { height: auto; margin-bottom: 1; }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from etcdtui.ui.bindings import MESSAGE, bindings_for
 from etcdtui.ui.errors import error_text
 from etcdtui.ui.modals.dialog import Dialog
 
@@ -15,7 +18,7 @@ from etcdtui.ui.modals.dialog import Dialog
 class MessageDialog(Dialog[None]):
     """``body`` is safe text; it scrolls when it is long."""
 
-    BINDINGS = [Binding("enter,q", "cancel", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(MESSAGE)]
     DEFAULT_CSS = """
     MessageDialog .message-body { height: auto; }
     """

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import field
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import BindingType
 from textual.widgets import Static
 
 from etcdtui.core.value import Value
+from etcdtui.ui.bindings import PICKER, bindings_for
 from etcdtui.ui.modals.dialog import SHORT, Dialog
 from etcdtui.ui.spawn import painted
 from etcdtui.ui.widgets.field import Field
@@ -118,14 +120,7 @@ class PickerDialog(Dialog[str]):
     """Dismisses with the value of the picked item. With ``typing`` every letter narrows the list; without, letters
     that are an item's key pick it at once and ``/`` begins to narrow."""
 
-    BINDINGS = [
-        Binding("down,ctrl+n", "move(1)", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("pagedown", "move(10)", show=False, priority=True),
-        Binding("pageup", "move(-10)", show=False, priority=True),
-        Binding("enter", "pick", show=False, priority=True),
-        Binding("slash", "narrow", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(PICKER)]
     DEFAULT_CSS = """
     PickerDialog .dialog { width: 100; }  /* WIDTH */
     PickerDialog Field { display: none; margin-bottom: 1; }

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
@@ -22,6 +22,7 @@ from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, li
 from etcdtui.services.values.valuediff import Look
 from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.guard import Guard
+from etcdtui.ui.bindings import REVIEW, bindings_for
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.planview import PlanView
@@ -68,21 +69,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
     ``diff`` gives the lines of the difference, masked parts hidden until x.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "agree", show=False),
-        Binding("D", "dry", show=False, priority=True),
-        Binding("y", "copy", show=False, priority=True),
-        Binding("e", "edit", show=False),
-        Binding("v", "other_view", show=False, priority=True),
-        Binding("l", "list_all", show=False, priority=True),
-        Binding("up", "scroll(-1)", show=False, priority=True),
-        Binding("down", "scroll(1)", show=False, priority=True),
-        Binding("pageup", "scroll(-10)", show=False, priority=True),
-        Binding("pagedown", "scroll(10)", show=False, priority=True),
-        Binding("x", "reveal", show=False),
-        Binding("plus", "context(3)", show=False),
-        Binding("minus", "context(-3)", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(REVIEW)]
     DEFAULT_CSS = """
     ReviewDialog {
         & .danger { border: round $error; }

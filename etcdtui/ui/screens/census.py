@@ -155,7 +155,7 @@ class CensusScreen(PlaceScreen):
             self.table.lines.cursor = 0
             self._top = self.table.current.name if self.table.current is not None else b""
 
-    def action_bookmark(self) -> None:
+    def action_measure(self) -> None:
         """Measure bytes: tells the price first and begins with the second press."""
         if self.asked_bytes:
             self.asked_bytes = False
@@ -186,7 +186,7 @@ class CensusScreen(PlaceScreen):
         self.asked_bytes = False
         self._count()
 
-    def action_find(self) -> None:
+    def action_show_in_tree(self) -> None:
         """Show the row in the tree."""
         entry = self.table.current
         if entry is not None:

@@ -262,7 +262,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
         return [replace(a, label="keep alive") if a.id == "ttl" else a for a in super().available_actions()]
 
     def why_not(self, action_id: str) -> str:
-        if action_id in ("delete", "watch", "ttl") and self.table.current is None:
+        if action_id in ("leases.revoke", "watch", "leases.keep_alive_once") and self.table.current is None:
             return "no lease is selected"
         return super().why_not(action_id)
 
@@ -294,18 +294,18 @@ class LeasesScreen(ListScreen[LeaseRow]):
     def _flows(self) -> Leases:
         return self.host.leases(self, lambda _: self.read_again())
 
-    def action_new(self) -> None:
+    def action_grant(self) -> None:
         self.start_write(self.grant)
 
     async def grant(self, typed: str = "") -> None:
         """Grant a lease of so many seconds; a new lease is what the person wants to see next."""
         self._wanted = await self._flows.grant(typed) or self._wanted
 
-    def action_ttl(self) -> None:
+    def action_keep_alive_once(self) -> None:
         if (row := self.table.current) is not None:
             self.start_write(partial(self._flows.keep_alive, row))
 
-    def action_delete(self) -> None:
+    def action_revoke(self) -> None:
         if (row := self.table.current) is not None:
             self.start_write(partial(self._flows.revoke, row, self.book))
 

@@ -177,11 +177,11 @@ class SearchScreen(PlaceScreen):
         self._tell()
 
     def on_line_table_row_chosen(self, event: LineTable.RowChosen) -> None:
-        self.action_find()
+        self.action_show_in_tree()
 
     # --- actions -----------------------------------------------------------------------------------------
 
-    def action_find(self) -> None:
+    def action_show_in_tree(self) -> None:
         """Go to the hit under the cursor; what is marked here is marked there."""
         hit = self.table.current
         if hit is not None:
@@ -189,14 +189,14 @@ class SearchScreen(PlaceScreen):
             self.marks = frozenset(one.key for one in self.hits if one.key in self.table.marked)
             self.dismiss()
 
-    def action_filter(self) -> None:
+    def action_change_words(self) -> None:
         """Other words."""
         self.field.focus()
 
     def action_refresh(self) -> None:
         self._price()
 
-    def action_next_view(self) -> None:
+    def action_look_into_values(self) -> None:
         """Names only, or values too."""
         self.values = not self.query_now().values
         if not self.values:

@@ -216,7 +216,7 @@ class TxnScreen(ClusterScreen):
         except TxnSyntaxError as error:
             self.flash(str(error), "warn")
 
-    def action_delete(self) -> None:
+    def action_drop(self) -> None:
         row = self.lines.current
         if row is None or row.index < 0:
             return
@@ -231,7 +231,7 @@ class TxnScreen(ClusterScreen):
 
     # --- running -----------------------------------------------------------------------------------------
 
-    def action_diff(self) -> None:
+    def action_dry_run(self) -> None:
         """Dry run: evaluate with reads, and put it on record."""
         spawn(self, self._dry, "evaluate", exclusive=True)
 

@@ -239,11 +239,11 @@ class AuthScreen(ListScreen[AccessRow]):
             False: "Every call needs a login then; says what is wanted for it and asks.",
         }[enabled]
         return [
-            replace(action, label=label, help=words) if action.id == "maintenance" else action
+            replace(action, label=label, help=words) if action.id == "auth.switch" else action
             for action in super().available_actions()
         ]
 
-    def action_maintenance(self) -> None:
+    def action_switch(self) -> None:
         self.start_write(self._flows.switch)
 
     def action_edit(self) -> None:
@@ -266,11 +266,11 @@ class AuthScreen(ListScreen[AccessRow]):
         row = self.table.current
         if action_id in ("delete", "edit") and row is None:
             return "nothing is selected"
-        if action_id == "clone" and (row is None or row.user is None):
+        if action_id == "auth.can_i" and (row is None or row.user is None):
             return "select a user"
         return super().why_not(action_id)
 
-    def action_clone(self) -> None:
+    def action_can_i(self) -> None:
         self.begin(self._can_i, "ask")
 
     async def _can_i(self) -> None:

@@ -140,14 +140,14 @@ class HistoryScreen(PlaceScreen):
             yield self.state
 
     def why_not(self, action_id: str) -> str:
-        if action_id == "undo" and self.frozen:
+        if action_id == "history.restore" and self.frozen:
             return self.frozen
         return super().why_not(action_id)
 
     def available_actions(self) -> list[Action]:
         """Marked versions are for a key, another revision is for a prefix."""
-        off = {"diff", "next_view", "mark", "mark_all", "clear_marks"} if self.folder else {"find"}
-        off |= {"undo"} if self.other else set()
+        off = {"diff", "next_view", "mark", "mark_all", "clear_marks"} if self.folder else {"history.since"}
+        off |= {"history.restore"} if self.other else set()
         return [action for action in super().available_actions() if action.id not in off]
 
     def on_mount(self) -> None:
@@ -299,7 +299,7 @@ class HistoryScreen(PlaceScreen):
         self.revealed = not self.revealed
         self._show(*self.shown)
 
-    def action_undo(self) -> None:
+    def action_restore(self) -> None:
         """Put the version under the cursor back, or bring back what was deleted below the prefix."""
         row = self.table.current
         if self.folder:
@@ -314,7 +314,7 @@ class HistoryScreen(PlaceScreen):
         else:
             self.flash("move to an older version first")
 
-    def action_find(self) -> None:
+    def action_since(self) -> None:
         """Another revision to compare a prefix with."""
         if not self.folder:
             self.flash("another revision is for prefixes: H on a folder", "warn")

@@ -172,7 +172,7 @@ class ProfilesScreen(Screen[None]):
         event.stop()
         self._act(keep=True)
 
-    def action_ttl(self) -> None:
+    def action_test(self) -> None:
         """Connect, say how it went, and disconnect."""
         self._act(keep=False)
 
