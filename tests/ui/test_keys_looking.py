@@ -169,7 +169,7 @@ async def test_the_cursor_starts_on_a_readable_name_and_stays_while_the_tree_is_
         await hands.press("H")
         history = hands.app.screen
         assert isinstance(history, HistoryScreen)
-        assert "cannot be changed" in history.why_not("undo")
+        assert "cannot be changed" in history.why_not("history.restore")
 
 
 async def test_star_expands_a_folder_but_not_a_large_one(etcd: Server) -> None:

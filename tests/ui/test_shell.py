@@ -227,7 +227,7 @@ def test_every_action_of_the_application_has_its_method() -> None:
         ({"delete": "not-a-key"}, "not-a-key"),
         ({"find": "d"}, "both"),
         ({"run": "e"}, "'edit' and 'run' in txn"),
-        ({"quit": "y"}, "'review.copy' and 'quit'"),
+        ({"quit": "plus"}, "'review.more' and 'quit'"),
         ({"review.copy": "z"}, "unknown"),
     ],
 )
