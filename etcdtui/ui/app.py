@@ -59,6 +59,9 @@ APP_ACTIONS = frozenset(
     """.split()  # noqa: SIM905 - a list literal of that many words is no easier to read
 )
 """The rows of the table that the application itself answers."""
+LATIN = "\u024f"
+"""The last letter of the Latin alphabet with its marks."""
+OTHER_LAYOUT = ", the keys here are Latin letters: switch the layout; arrows, enter, tab and the mouse work in any"
 START = "start"
 """The mode before the first session."""
 
@@ -204,6 +207,7 @@ class EtcdtuiApp(WiredApp):
             self.add_mode(self._mode(number), partial(self._make_screen, number, session))
         try:
             await self.switch_mode(self._mode(first))
+            await self._typeahead.arrived()
             if self.is_running:
                 spawn(self, partial(self._follow_health, session), "health", exclusive=True)
                 self._say_first_words(session, first_session=old_session is None)
@@ -353,7 +357,17 @@ class EtcdtuiApp(WiredApp):
         self.say(Text("ctrl+c again quits, as ctrl+q does"))
 
     def action_suspend(self) -> None:
-        self.action_suspend_process()
+        from etcdtui.ui.lending import nobody_to_go_on, stop_this_job
+
+        if because := nobody_to_go_on():
+            self.say(Text(f"not suspended: {because}"), "warn")
+            return
+        self.app_suspend_signal.publish(self)
+        stop_this_job()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where text is edited, the key that suspends belongs to the editing."""
+        return not (action == "suspend" and hasattr(self.focused, "action_undo"))
 
     # --- dialogs of everywhere ---------------------------------------------------------------------------
 
@@ -414,6 +428,14 @@ class EtcdtuiApp(WiredApp):
         if self.session is not None:
             self.session.guard.touch()
         await self._typeahead.take(event)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that nothing wanted. One of another alphabet tells that no key of the program can be typed now."""
+        char = event.character or ""
+        if char > LATIN and char.isalpha():
+            self.say(
+                Text.assemble("the keys are Latin letters, and your keyboard sends ", safe(char), OTHER_LAYOUT), "warn"
+            )
 
     async def on_key_done(self, message: KeyDone) -> None:
         await self._typeahead.done(message.number)

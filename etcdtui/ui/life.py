@@ -6,17 +6,21 @@ import errno
 import logging
 import os
 import re
+import signal
 import stat
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
 from etcdtui.core.errors import EtcdError
+from etcdtui.ui.wire.outlet import open_apart
+from etcdtui.ui.wire.terminal import Terminal
 
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes after which the log is begun anew at the next start."""
@@ -103,6 +107,50 @@ def terminal_apart(log: int) -> Iterator[TextIOWrapper]:
         setattr(sys, "__stderr__", before[1])  # noqa: B010
         os.dup2(tty, 2)
         os.close(tty)
+
+
+SURE_END = 1.5
+"""Seconds that the end may take once it has begun, whatever the terminal, the network or a thread does."""
+LAST_RESORT = 0.4
+"""Seconds after those in which even Python may be stuck; then the kernel ends the process."""
+
+
+class SureEnd:
+    """Once ``begin`` was called, the process ends within ``SURE_END`` seconds, unless ``done`` is called before."""
+
+    def __init__(self, terminal: Terminal, code: Callable[[], int]) -> None:
+        self._terminal = terminal
+        self._code = code
+        self._done = threading.Event()
+        self._begun = False
+
+    def begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            threading.Thread(target=self._wait, name="end", daemon=True).start()
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, SURE_END + LAST_RESORT)
+
+    def done(self) -> None:
+        """The end was reached."""
+        self._done.set()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _wait(self) -> None:
+        if not self._done.wait(SURE_END):
+            self._terminal.put_right()
+            os._exit(self._code())
+
+
+def say_at_the_end(screen: TextIOWrapper, lines: Iterable[str]) -> None:
+    """Lines on the terminal that was given back, as far as it takes them at once."""
+    text = "".join(f"{line}\n" for line in lines if line)
+    if text:
+        with suppress(OSError):
+            fd = open_apart(screen.fileno())
+            os.write(fd, text.encode(errors="backslashreplace"))
+            os.set_blocking(fd, True)
+            os.close(fd)
 
 
 class CrashReporter:

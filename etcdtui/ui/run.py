@@ -13,7 +13,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,7 +28,18 @@ from etcdtui.core.tasks import awaited
 from etcdtui.services import session as sessions
 from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
 from etcdtui.ui.hangup import hup_when_terminal_goes
-from etcdtui.ui.life import CrashReporter, clean_environment, is_harmless, log_requests, open_log, terminal_apart
+from etcdtui.ui.life import (
+    CrashReporter,
+    SureEnd,
+    clean_environment,
+    is_harmless,
+    log_requests,
+    open_log,
+    say_at_the_end,
+    terminal_apart,
+)
+from etcdtui.ui.rescue import Rescue
+from etcdtui.ui.wire.terminal import Terminal
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
     from etcdtui.services.session.session import Overrides, Session
@@ -42,7 +52,17 @@ LEAVE = 0.001
 """Seconds for the first requests to leave: a task asks each member, so one turn of the loop is not enough."""
 NEAR = 0.01
 """Seconds in which a cluster nearby has answered: then its keys are asked for before the screen is imported."""
+STDIN = 0
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+LEFT_ALONE = frozenset(
+    {
+        *(signal.SIGKILL, signal.SIGSTOP),  # nobody can
+        *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS),
+        *(signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH),  # not deadly
+        *(signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGALRM),
+    }
+)
+"""Signals without a handler here. After those that native code dies of, ``ui/rescue.py`` gives the terminal back."""
 
 
 def run_app(launch: Launch) -> int:
@@ -65,19 +85,20 @@ def run_app(launch: Launch) -> int:
     if launch.debug:
         log_requests(log)
     crash = CrashReporter(folder)
-    ending = _Ending()
+    rescue = Rescue()
+    rescue.stand_by(STDIN)
+    terminal = Terminal(STDIN, rescue)
+    ending = _Ending(terminal)
     with terminal_apart(log) as screen:
-        code = asyncio.run(_main(launch, folder, crash, ending))
-        _last_words(screen, crash, ending)
+        terminal.take()
+        try:
+            code = asyncio.run(_main(launch, folder, crash, ending))
+        finally:
+            terminal.give_back()
+        say_at_the_end(screen, (*crash.noted, crash.line, *ending.problems))
+    ending.sure.done()
     os.close(log)
     return code
-
-
-def _last_words(screen: TextIOWrapper, crash: CrashReporter, ending: _Ending) -> None:
-    for line in (*crash.noted, crash.line, *ending.problems):
-        if line:
-            with contextlib.suppress(OSError):
-                print(line, file=screen, flush=True)
 
 
 class _Stoppable(Protocol):
@@ -89,7 +110,9 @@ class _Stoppable(Protocol):
 class _Ending:
     """What signals do: end the app if it runs, else whatever runs instead; remembers the code."""
 
-    def __init__(self) -> None:
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.sure = SureEnd(terminal, lambda: self.code)
         self.code = 0
         self.app: _Stoppable | None = None
         self.main: asyncio.Task[int] | None = None
@@ -97,6 +120,7 @@ class _Ending:
 
     def by_signal(self, number: int) -> None:
         self.code = 128 + number
+        self.sure.begin()
         if self.app is not None:
             self.app.exit(return_code=self.code)
         elif self.main is not None:
@@ -106,8 +130,9 @@ class _Ending:
 async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
     loop = asyncio.get_running_loop()
     ending.main = asyncio.current_task()
-    for number in ENDING:
-        loop.add_signal_handler(number, ending.by_signal, int(number))
+    for number in signal.valid_signals():
+        if number in ENDING or (number not in LEFT_ALONE and signal.getsignal(number) is signal.SIG_DFL):
+            loop.add_signal_handler(number, ending.by_signal, int(number))
     hup_when_terminal_goes()
     try:
         return await _open_and_show(launch, folder, crash, ending)
@@ -152,6 +177,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     )
     used: list[Secret] = []
     crash.secrets = lambda: (*_secrets(app.session), *(secret.reveal() for secret in used))
+    app.terminal = ending.terminal
     ending.app = app
     if not app.is_wired:
         ui.keyboard.tolerate_bad_bytes()
@@ -160,6 +186,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     try:
         await app.run_async(mouse=launch.mouse)
     finally:
+        ending.code = ending.code or app.return_code or 0
+        ending.sure.begin()
         if app.session is not None:
             await app.session.aclose()
     return app.return_code or ending.code or 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol, runtime_checkable
 
 from textual import events
 from textual.app import App
@@ -26,7 +27,18 @@ GRACE = 0.08
 """Seconds in which closing one dialog may open the next, waited for only when more keys have come already."""
 WAIT_MOST = 0.5
 """Seconds after which the next key is handled even if nothing told that the last one was."""
-AT_ONCE = frozenset({"ctrl+q", "ctrl+c", "ctrl+z"})
+AT_ONCE = frozenset({"ctrl+q", "ctrl+c"})
+OUT = frozenset({"q", "P", "escape"})
+"""Keys that are not kept for a screen that is still to come: they lead away from waiting for it."""
+
+
+@runtime_checkable
+class Awaits(Protocol):
+    """A screen that is shown only until another one is there, which is whom the keys are for."""
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether that other screen is still expected."""
 
 
 class KeyDone(Message):
@@ -44,6 +56,7 @@ class Typeahead:
         self._app = app
         self._forward = forward
         self._held: deque[events.Key | events.Paste] = deque(maxlen=HELD_MOST)
+        self._early: deque[events.Key | events.Paste] = deque(maxlen=HELD_MOST)
         self._number = 0
         self._under_way = False
         self._limit: Timer | None = None
@@ -53,10 +66,26 @@ class Typeahead:
         """Handle the event now or when its turn comes."""
         if isinstance(event, events.Key) and event.key in AT_ONCE:
             await self._forward(event)
+        elif self._is_early(event):
+            self._early.append(event)
         elif self._under_way:
             self._held.append(event)
         else:
             await self._handle(event)
+
+    def _is_early(self, event: events.Key | events.Paste) -> bool:
+        screen: object = self._app.screen if self._app.screen_stack else None
+        if not isinstance(screen, Awaits) or not screen.keeps_keys:
+            self._early.clear()  # they were for something that did not come
+            return False
+        return bool(self._early) or not isinstance(event, events.Key) or event.key not in OUT
+
+    async def arrived(self) -> None:
+        """The screen that the early keys are for is shown."""
+        early = list(self._early)
+        self._early.clear()
+        for event in early:
+            await self.take(event)
 
     async def done(self, number: int) -> None:
         """The key of that number was handled; the next one follows when the screen it led to can take it."""

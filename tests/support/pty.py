@@ -13,7 +13,8 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,6 +70,7 @@ class PtyApp:
         self._process = process
         self._master = master
         self._slave = slave
+        self.modes_before = self.terminal_modes()
         self.raw = b""
         self._held = b""
         self._terminal = pyte.Screen(*size)
@@ -126,6 +128,20 @@ class PtyApp:
             self.read(0)
             written = os.write(self._master, data[:512])
             data = data[written:]
+
+    @contextmanager
+    def stalled(self) -> Iterator[None]:
+        """Inside, the terminal takes nothing, as over a line that hangs; see ``press``."""
+        termios.tcflow(self._slave, termios.TCOOFF)
+        try:
+            yield
+        finally:
+            if self._slave >= 0:
+                termios.tcflow(self._slave, termios.TCOON)
+
+    def press(self, text: str) -> None:
+        """Type without reading what the program prints, as on a terminal that is stuck."""
+        os.write(self._master, text.encode())
 
     def read(self, timeout: float = 0.05) -> bool:
         """Take in what the program printed, waiting up to ``timeout`` seconds for the first byte; whether any came."""

@@ -24,6 +24,7 @@ IN_A_GROUP = frozenset({"group", "tasks"})
 ON_PURPOSE = {
     "services/session/session.py": {"Thread"},  # its outcome, whatever it is, is handed to who awaits it
     "ui/hangup.py": {"Thread"},  # it polls one descriptor and sends one signal
+    "ui/life.py": {"Thread"},  # it waits and ends the process
     "ui/faults.py": {"call_later"},  # it tells the faults themselves; what breaks there ends the program
 }
 """Starts that are as they must be, with the reason."""

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import takewhile
+from typing import ClassVar
+
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
 from etcdtui.ui.widgets.footer import TypedInto
 
+STEPS_KEPT = 200
+"""Changes of a line that can be taken back."""
+
 
 class Field(Input, TypedInto):
-    """Textual's input with its rough edges off; ``password=True`` hides what is typed and refuses to copy it."""
+    """Textual's input with its rough edges off; ``password=True`` hides what is typed and refuses to copy it.
+
+    ctrl+z takes back the last change and ctrl+y makes it again, as in the editor; not in a password.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z,super+z", "undo", "undo", show=False),
+        Binding("ctrl+y,super+y", "redo", "redo", show=False),
+    ]
 
     DEFAULT_CSS = """
     Field {
@@ -31,10 +47,38 @@ class Field(Input, TypedInto):
         max_length: int = 0,
         id: str | None = None,
     ) -> None:
+        self._before: deque[str] = deque(maxlen=STEPS_KEPT)
+        self._after: list[str] = []
+        self._stepping = True
         super().__init__(
             value, placeholder=placeholder, password=password, max_length=max_length, id=id, select_on_focus=False
         )
+        self._stepping = False
         self.cursor_blink = False
+
+    def watch_value(self, before: str, after: str) -> None:
+        if not self.password and not self._stepping and before != after:
+            self._before.append(before)
+            self._after.clear()
+
+    def action_undo(self) -> None:
+        if self._before:
+            self._after.append(self.value)
+            self._step_to(self._before.pop())
+
+    def action_redo(self) -> None:
+        if self._after:
+            self._before.append(self.value)
+            self._step_to(self._after.pop())
+
+    def _step_to(self, value: str) -> None:
+        """Another value, with the cursor behind what changed in it."""
+        pairs = zip(reversed(self.value), reversed(value), strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self._stepping = True
+        self.value = value
+        self._stepping = False
+        self.cursor_position = len(value) - same
 
     def action_copy(self) -> None:
         if not self.password:

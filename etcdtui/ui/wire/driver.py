@@ -6,12 +6,11 @@ Of the mouse only clicks, wheels and drags are reported: a pointer that merely m
 from __future__ import annotations
 
 import asyncio
-import codecs
 import logging
 import os
 import signal
 import termios
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.color import ColorSystem
@@ -26,7 +25,10 @@ from etcdtui.ui.wire.cells import Clusters
 from etcdtui.ui.wire.frames import Abilities, Frames
 from etcdtui.ui.wire.grid import Grid
 from etcdtui.ui.wire.inks import Inks
+from etcdtui.ui.wire.modes import KITTY_ON, MOUSE, MOUSE_OFF, RESTORED, TAKEN
 from etcdtui.ui.wire.outlet import Outlet, open_apart
+from etcdtui.ui.wire.terminal import Terminal
+from etcdtui.ui.wire.typed import ESC, Typed
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -38,24 +40,8 @@ ERASING = (
 """How the names of terminals begin that erase in the present background colour; GNU screen's does not."""
 COLOURS = {"standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR}
 READ_MOST = 4096
-KITTY_KEYS = 1 | 8 | 16
-"""Escape codes told apart, all keys as codes, with the text they make (the keyboard protocol of kitty)."""
-TAKEN = (
-    "\x1b[?1049h"  # the other screen
-    "\x1b[?25l"  # no cursor
-    "\x1b[?1004h"  # focus is told
-    "\x1b[?2004h"  # pastes are marked
-    "\x1b[?7l"  # no wrapping
-    "\x1b[?2048$p"  # whether sizes can be told in the stream
-)
-MOUSE = "\x1b[?1000h\x1b[?1002h\x1b[?1015h\x1b[?1006h"
-MOUSE_OFF = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
-RESTORED = (
-    f"\x1b[m\x1b[?2026l\x1b[r\x1b[?7h\x1b[?2004l\x1b[?2048l{MOUSE_OFF}"
-    "\x1b[<u"  # kitty's keys, before the screen is left
-    "\x1b[?1049l\x1b[?25h\x1b[?1004l"
-)
-"""Gives a terminal back whatever was switched on."""
+MORE = 0.005
+"""Seconds after which what may time out has timed out."""
 
 
 def erases_in_colour(environ: Mapping[str, str]) -> bool:
@@ -78,10 +64,11 @@ class WireDriver(LinuxDriver):
         self.frames = Frames(self.grid, Abilities(erases_in_colour(os.environ)))
         self.cursor: tuple[int, int] | None = None
         self.differs = True
+        self.terminal = Terminal(self.fileno)
         self._owed = False
         self._outlet: Outlet | None = None
         self._parser = XTermParser()
-        self._decoder = _lenient_decoder()
+        self._typed = Typed(self._is_bound)
         self._escape: asyncio.TimerHandle | None = None
         self._handle(signal.SIGTSTP, self._sigtstp_application)
         self._handle(signal.SIGCONT, self._sigcont_application)
@@ -142,18 +129,13 @@ class WireDriver(LinuxDriver):
     # --- the terminal taken and given back ---------------------------------------------------------------
 
     def start_application_mode(self) -> None:
-        try:
-            self.attrs_before = termios.tcgetattr(self.fileno)
-            # In the background this stops the program until it is called to the front.
-            termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
-        except termios.error:
+        if not self.terminal.take():
             return
         self._outlet = Outlet(open_apart(self._screen), self, self._loop)
         self.frames.forget()
-        self._make_raw()
         self.write(TAKEN)
         if not constants.DISABLE_KITTY_KEY:
-            self.write(f"\x1b[>{KITTY_KEYS}u")
+            self.write(KITTY_ON)
         self._enable_mouse_support()
         self._request_terminal_sync_mode_support()
         self._loop.add_reader(self.fileno, self._read)
@@ -162,13 +144,6 @@ class WireDriver(LinuxDriver):
         if self._must_signal_resume:
             self._must_signal_resume = False
             self.send_message(self.SignalResume())
-
-    def _make_raw(self) -> None:
-        attributes = termios.tcgetattr(self.fileno)
-        attributes[3] = self._patch_lflag(attributes[3])
-        attributes[0] = self._patch_iflag(attributes[0])
-        attributes[6][termios.VMIN] = 1
-        termios.tcsetattr(self.fileno, termios.TCSANOW, attributes)
 
     def _enable_mouse_support(self) -> None:
         if self._mouse:
@@ -189,11 +164,7 @@ class WireDriver(LinuxDriver):
 
     def stop_application_mode(self) -> None:
         self.disable_input()
-        if self.attrs_before is not None:
-            try:
-                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
-            except termios.error:
-                pass  # the terminal is gone
+        self.terminal.give_back()
         self.write(RESTORED)
 
     def close(self) -> None:
@@ -216,19 +187,28 @@ class WireDriver(LinuxDriver):
         if not data:  # the terminal is gone, which is noticed elsewhere
             self._loop.remove_reader(self.fileno)
             return
-        if text := self._decoder.decode(data):
-            for message in self._parser.feed(text):
-                self.process_message(message)
+        self._feed(self._typed.pieces(data))
         if self._escape is not None:
             self._escape.cancel()
-        self._escape = self._loop.call_later(constants.ESCAPE_DELAY + 0.005, self._tick)
+        self._escape = self._loop.call_later(constants.ESCAPE_DELAY + MORE, self._no_more)
 
-    def _tick(self) -> None:
-        """A lone ESC is the key of that name when nothing follows it."""
+    def _feed(self, pieces: Iterable[str]) -> None:
+        for piece in pieces:
+            if piece == ESC:
+                self.process_message(events.Key("escape", ESC))
+            else:
+                for message in self._parser.feed(piece):
+                    self.process_message(message)
+
+    def _no_more(self) -> None:
+        """Nothing followed a lone ESC, or a sequence that was cut."""
+        self._feed(self._typed.wait_no_more())
         for message in self._parser.tick():
             self.process_message(message)
 
-
-def _lenient_decoder() -> codecs.IncrementalDecoder:
-    """Bytes that are not UTF-8, typed in another encoding or pasted, become replacement signs."""
-    return codecs.getincrementaldecoder("utf-8")(errors="replace")
+    def _is_bound(self, char: str) -> bool:
+        """Whether alt and this character do something where the focus is."""
+        if not self._app.screen_stack:
+            return False
+        bindings = self._app.screen.active_bindings
+        return f"alt+{char}" in bindings or (char.isupper() and f"alt+shift+{char.lower()}" in bindings)

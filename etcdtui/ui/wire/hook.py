@@ -21,6 +21,7 @@ from textual.screen import Screen
 from etcdtui.core.safe_text import safe_text
 from etcdtui.ui.wire.driver import WireDriver
 from etcdtui.ui.wire.grid import Grid
+from etcdtui.ui.wire.terminal import Terminal
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -57,6 +58,9 @@ def fits(environ: Mapping[str, str]) -> bool:
 class WiredApp(App[int]):
     """An application whose frames go over the wire as differences, where that can be."""
 
+    terminal: Terminal | None = None
+    """The terminal of the process, where it was taken before the application began."""
+
     def __init__(self) -> None:
         super().__init__(driver_class=WireDriver if is_pinned() else None)
 
@@ -78,6 +82,8 @@ class WiredApp(App[int]):
         driver = super()._build_driver(headless, inline, mouse, size)
         if isinstance(driver, WireDriver):
             driver.differs = fits(os.environ)
+            if self.terminal is not None:
+                driver.terminal = self.terminal
         return driver
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:

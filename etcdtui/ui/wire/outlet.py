@@ -16,6 +16,8 @@ import termios
 import time
 from typing import Protocol
 
+from etcdtui.ui.wire.modes import ABANDON
+
 WORDS_MOST = 256 * 1024
 """Characters that wait while nobody reads and are no frame, such as a text for the clipboard; more are dropped."""
 PIECE = 16 * 1024
@@ -24,8 +26,6 @@ PATIENCE = 0.5
 """Seconds that the end waits for a terminal that takes nothing."""
 PATIENCE_IN_ALL = 1.0
 """Seconds that the end waits for one that takes a little now and then."""
-ABANDON = b"\x18\x1b\\"
-"""Ends whatever sequence was cut in two (ECMA-48 CAN, then ST)."""
 
 
 class Source(Protocol):
@@ -85,7 +85,7 @@ class Outlet:
             with contextlib.suppress(termios.error, OSError):
                 termios.tcflush(self._fd, termios.TCOFLUSH)
             with contextlib.suppress(OSError):
-                os.write(self._fd, ABANDON + if_stalled.encode())
+                os.write(self._fd, (ABANDON + if_stalled).encode())
         self.gone = True
         os.set_blocking(self._fd, True)  # for the case that it is shared
         os.close(self._fd)

@@ -64,6 +64,7 @@ class ConnectScreen(Screen[None]):
         self._attempts = 0
         self._hint = ""
         self._opened = False
+        self._password_asked = False
         self._password: Secret | None = None
         self._again = asyncio.Event()
 
@@ -110,6 +111,11 @@ class ConnectScreen(Screen[None]):
             spawn(self, self._connect, "connect", exclusive=True)
 
     @property
+    def keeps_keys(self) -> bool:
+        """Whether what is typed now is for the screen that opens: until the first attempt has failed."""
+        return self._attempts <= 1 and not self._hint and not self._password_asked
+
+    @property
     def _is_trying(self) -> bool:
         return self._opened or any(worker.node is self and worker.group == "connect" for worker in self.workers)
 
@@ -135,6 +141,7 @@ class ConnectScreen(Screen[None]):
 
     async def _attempt(self) -> Session:
         if self.profile.auth.asks and self._password is None:
+            self._password_asked = True
             self._password = await ask_password(self, self.profile)
         return await self.opener(self.profile, self._password, shown=True)
 
