@@ -121,18 +121,21 @@ def test_after_the_end_a_terminal_that_was_full_is_sane_as_soon_as_it_is_read(ta
 
 
 def test_work_goes_on_meanwhile_and_a_terminal_that_reads_again_shows_the_present_screen(
-    etcd: Server, tail: PtyApp
+    etcd: Server, tail: PtyApp, tmp_path: Path
 ) -> None:
+    tail.keys("1", "n")
+    tail.wait_for("new key")
+    tail.type("unseen\r")
+    tail.wait_for("ctrl+s review")
+    tail.type("some value")
+    tail.keys("ctrl+s")
+    tail.wait_for("ctrl+s write", "some value")
     with tail.stalled():
-        tail.press("1")
-        tail.press("n")
-        tail.press("unseen\r")
-        tail.press("some value")
-        tail.press("\x13")  # ctrl+s leads to the review
-        tail.press("\x13")  # and writes
+        tail.press("\x13")  # ctrl+s writes
         wait_until(lambda: "some value" in etcd.etcdctl("get", "--prefix", "/"), timeout=20)
+        wait_until(lambda: "unseen" in (tmp_path / "state" / "etcdtui" / "audit.jsonl").read_text())
         etcd.etcdctl("put", "/last/one", "x")
-    tail.wait_for("1 Keys", "unseen", "/last", timeout=10)
+    tail.wait_for("1 Keys", "/last", timeout=10, gone=["ctrl+s write"])
 
 
 def test_a_terminal_that_was_full_is_sent_the_newest_screen_not_all_that_were(tail: PtyApp) -> None:
