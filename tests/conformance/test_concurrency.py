@@ -118,7 +118,8 @@ async def test_158_159_a_holder_that_lost_its_lease(client: Client) -> None:
         await client.lease.revoke(holder.lease_id)
         await within(5, waiting)
         await within(5, holder.done.wait())
-        assert isinstance(holder.cause, errors.LeaseNotFound)
+        # A server that is slow to answer lets the TTL pass first.
+        assert isinstance(holder.cause, (errors.LeaseNotFound, errors.KeepAliveLost))
         assert not (await client.kv.txn(*guarded)).succeeded
         with pytest.raises(errors.NotOwner):
             await lost.unlock()

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.matrix
 
 RESTARTS = int(os.environ.get("ETCDTUI_RESTARTS", "8"))
 GETS = int(os.environ.get("ETCDTUI_GETS", "10000"))
+WORKERS = 50
 WRITERS = 5
 TURMOILS = 6
 PAUSE = 0.002
@@ -42,33 +43,43 @@ async def _end(server: Server, member: Member) -> None:
     await (member.kill() if _keeps_acknowledged_writes(server) else member.stop())
 
 
+async def _reads(client: Client, count: int) -> list[float]:
+    """So many reads by fifty tasks; how long each took, in order."""
+    seconds: list[float] = []
+
+    async def worker() -> None:
+        for _ in range(count // WORKERS):
+            began = time.perf_counter()
+            found = await client.kv.get("k", serializable=True)
+            seconds.append(time.perf_counter() - began)
+            assert found.kvs[0].value == b"v"
+
+    await asyncio.gather(*(worker() for _ in range(WORKERS)))
+    return sorted(seconds)
+
+
+def _p99(seconds: list[float]) -> float:
+    return seconds[int(len(seconds) * 0.99) - 1]
+
+
 async def test_reads_with_one_member_dead_and_one_frozen(
     cluster3: Server, record_property: Callable[[str, object], None]
 ) -> None:
-    seconds: list[float] = []
     async with connect(ClientOptions(endpoints=cluster3.endpoints)) as client:
         await client.kv.put("k", "v")
-        await asyncio.gather(*(client.kv.get("k", serializable=True) for _ in range(30)))
+        healthy = await _reads(client, GETS // 5)
         await cluster3.members[0].kill()
         cluster3.members[1].pause()
-
-        async def worker() -> None:
-            for _ in range(GETS // 50):
-                began = time.perf_counter()
-                found = await client.kv.get("k", serializable=True)
-                seconds.append(time.perf_counter() - began)
-                assert found.kvs[0].value == b"v"
-
-        await asyncio.gather(*(worker() for _ in range(50)))
-    seconds.sort()
-    p99 = seconds[int(len(seconds) * 0.99) - 1]
+        seconds = await _reads(client, GETS)
+    p99 = _p99(seconds)
     record_property("p99_ms", round(p99 * 1000, 1))
     print(f"{len(seconds)} reads: p50 {seconds[len(seconds) // 2] * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
-    assert len(seconds) == GETS // 50 * 50
-    stuck = sum(1 for s in seconds if s > 0.5)
-    assert stuck <= 50, "only what was under way when the member froze may wait for the attempt's limit"
-    assert p99 < 0.5
-    assert seconds[-1] < 2.0
+    assert len(seconds) == GETS // WORKERS * WORKERS
+    slow = max(0.5, 4 * _p99(healthy))  # a busy machine is slow without any fault
+    stuck = sum(1 for s in seconds if s > slow)
+    assert stuck <= WORKERS, "only what was under way when the member froze may wait for the attempt's limit"
+    assert p99 < slow
+    assert seconds[-1] < 4 * slow
 
 
 async def _collect(watcher: Watcher, into: list[Event]) -> None:
