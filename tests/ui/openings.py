@@ -19,14 +19,10 @@ from etcdtui.client import Client
 from etcdtui.core.etcdctl_grammar import Get
 from etcdtui.core.types import KeyValue
 from etcdtui.ui.app import EtcdtuiApp
-from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Side, Visit, VisitCensus, VisitCompare, VisitHistory, VisitResults, VisitSearch
-from etcdtui.ui.frame.listing import ListScreen
-from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.command import TextDialog
 from etcdtui.ui.modals.conflict import ConflictDialog
-from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.prompt import PasswordDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
@@ -36,7 +32,6 @@ from tests.support import eventually
 
 KEY = "/app/0/k000"
 Opening = Callable[[EtcdtuiApp, Pilot[int]], Any]
-BASES = frozenset({Dialog, ClusterScreen, ListScreen, PlaceScreen})
 FOR_THE_SESSION = frozenset({"ConnectScreen"})
 """Shown until the first session stands; each start of the program has one."""
 
@@ -143,14 +138,15 @@ def _is_busy(screen: Screen[Any]) -> bool:
 
 
 def screen_classes() -> Iterator[type[Screen[Any]]]:
-    """Every class of screen that the program can show."""
+    """Every class of screen that the program can show; one that others derive from only where it is opened itself."""
     for module in pkgutil.walk_packages(etcdtui.ui.__path__, "etcdtui.ui."):
         importlib.import_module(module.name)
     todo: list[type[Screen[Any]]] = [Screen]
     while todo:
         kind = todo.pop()
         todo.extend(kind.__subclasses__())
-        if kind.__module__.startswith("etcdtui.") and kind not in BASES and not kind.__name__.endswith("Mixin"):
+        is_base = bool(kind.__subclasses__()) and kind.__name__ not in OPENINGS
+        if kind.__module__.startswith("etcdtui.") and not is_base:
             yield kind
 
 
