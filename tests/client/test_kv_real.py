@@ -207,3 +207,22 @@ async def test_compaction_while_paging_is_told(client: Client) -> None:
     with pytest.raises(errors.Compacted):
         async for _ in pages:
             pass
+
+
+@pytest.mark.matrix
+async def test_first_and_last_by_key_creation_change_and_value(client: Client) -> None:
+    for key, value in (("f/b", "3"), ("f/c", "1"), ("f/a", "2")):
+        await client.kv.put(key, value)
+    await client.kv.put("f/b", "4")
+    ends = {"key": (b"f/a", b"f/c"), "create": (b"f/b", b"f/a"), "mod": (b"f/c", b"f/b"), "value": (b"f/c", b"f/b")}
+    for by, (first, last) in ends.items():
+        lowest, highest = (
+            await client.kv.first("f/", prefix=True, by=by),
+            await client.kv.last("f/", prefix=True, by=by),
+        )
+        assert lowest.kv is not None and highest.kv is not None
+        assert (lowest.kv.key, highest.kv.key, lowest.count) == (first, last, 3), by
+    empty = await client.kv.last("none/", prefix=True, by=SortTarget.MOD)
+    assert empty.kv is None and empty.header is not None
+    with pytest.raises(ValueError):
+        await client.kv.first("f/", prefix=True, by="colour")

@@ -117,3 +117,19 @@ def test_what_counts_as_a_read() -> None:
     assert not is_read_only(writes)
     intent = write_intent(writes)
     assert (intent.puts, intent.deletes) == ((b"p",), ((b"d", b"e"),))
+
+
+@pytest.mark.matrix
+async def test_exists_and_missing_of_a_key_and_of_a_range(client: Client) -> None:
+    await client.kv.put("e/1", "")
+    for condition, holds in (
+        (Compare.exists("e/1"), True),
+        (Compare.missing("e/1"), False),
+        (Compare.exists("e/2"), False),
+        (Compare.missing("e/2"), True),
+        (Compare.exists("e/", prefix=True), True),
+        (Compare.missing("e/", prefix=True), False),
+        (Compare.exists("f/", prefix=True), False),
+        (Compare.missing("f", range_end="g"), True),
+    ):
+        assert (await client.kv.txn([condition])).succeeded is holds, condition

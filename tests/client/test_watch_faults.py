@@ -107,8 +107,8 @@ async def test_a_watch_from_now_begun_on_a_frozen_member_misses_nothing(cluster3
     """It began with next_revision 0, and what others wrote until the member went on was lost without a word."""
     frozen = cluster3.members[0]
     async with (
-        connect(ClientOptions(endpoints=(frozen.endpoint,))) as client,
-        connect(ClientOptions(endpoints=cluster3.endpoints[1:], command_timeout=20)) as others,
+        connect(ClientOptions(endpoints=(frozen.endpoint,), command_timeout=30)) as client,
+        connect(ClientOptions(endpoints=cluster3.endpoints[1:], command_timeout=30)) as others,
     ):
         await client.kv.get("k")
         frozen.pause()
@@ -117,7 +117,7 @@ async def test_a_watch_from_now_begun_on_a_frozen_member_misses_nothing(cluster3
             late = client.watch("k", timeout=1.0)
             with pytest.raises(errors.DeadlineExceeded):
                 await late.__aenter__()
-            assert time.monotonic() - began < 3.0
+            assert time.monotonic() - began < 10.0
             watcher = client.watch("k", timeout=30.0)
             entering = asyncio.create_task(watcher.__aenter__())
             await others.kv.put("k", "before")
