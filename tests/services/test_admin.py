@@ -314,8 +314,8 @@ async def test_a_member_is_added_promoted_and_removed(etcd_server: ServerFactory
         fact = ("member", "*", "*", "a voting member")
         await eventually(lambda: done(lambda view, row: one.admin.promote(row), fact), timeout=20)
         await writes.client.sync()
-        voters = ("voters", "", "2, 2 up", "1, 1 up")
-        await eventually(lambda: done(one.admin.remove_member, voters), timeout=20)
+        quorum = ("quorum", "", "2 of 2 needed, 2 up: can lose 0 more", "1 of 1 needed, 1 up: can lose 0 more")
+        await eventually(lambda: done(one.admin.remove_member, quorum), timeout=20)
         assert learner.peer_url not in server.etcdctl("member", "list")
 
 

@@ -57,7 +57,7 @@ async def test_a_delete_review_names_everything_marked_and_its_etcdctl_lines_cov
         before = await everything(writes)
         plan = plan_delete_keys(writes.guard, await marked()).plan
         assert plan.named == (b"/app/a", b"it's", b"/app/web/", b"/db/")
-        assert (plan.action, plan.changes) == ("delete 4 marked things", 5)
+        assert (plan.action, plan.changes) == ("delete keys", 5)
         for words in ("5 keys", "folder /app/web/   2 keys -> deleted", "folder /db/   1 key -> deleted", "key it's"):
             assert words in shown(plan)
         run_lines(etcd, plan.etcdctl)

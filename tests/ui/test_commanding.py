@@ -140,7 +140,7 @@ REVIEWS = (
     ("etcdctl compaction 999999999", "compact", "the revision must be between"),
     ("etcdctl defrag {member}", "defrag", "{member}"),
     ("etcdctl move-leader {id:x}", "move leader", "leader"),
-    ("etcdctl member remove {id:x}", "remove", "voters"),
+    ("etcdctl member remove {id:x}", "remove", "quorum"),
     ("etcdctl member update {id:x} --peer-urls=http://127.0.0.1:7", "update", "http://127.0.0.1:7"),
     ("etcdctl --endpoints=10.0.0.1:2379 role add app", "role add", "app"),
     ("etcdctl user add bob --no-password", "user add", "bob"),

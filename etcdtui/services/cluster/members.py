@@ -132,8 +132,7 @@ def remove_plan(view: ClusterView, row: MemberRow) -> WritePlan:
         blocked = f"the rest would have no quorum: {after.up} of {after.voters} up, {after.needed} needed"
     facts = [
         Fact("member", row.name.encode(), f"{row.role}, {'answers now' if row.up else 'does not answer'}", "removed"),
-        Fact("voters", b"", f"{before.voters}, {before.up} up", f"{after.voters}, {after.up} up", "warn"),
-        Fact("quorum", b"", before.words(), after.words(), "warn"),
+        Fact("quorum", b"", before.words().removeprefix("QUORUM "), after.words().removeprefix("QUORUM "), "warn"),
     ]
     lines = [
         line("its process ends by itself; its data must be wiped before it can join again", tone="dim"),

@@ -161,7 +161,7 @@ def plan_delete_keys(guard: Guard, marked: Sequence[Marked], trash: Trash | None
         kind = {True: "folder", False: "key"}
         facts += [Fact(kind[one.folder], one.path, _keys(len(one.kvs)), "deleted", "remove") for one in marked]
     plan = WritePlan(
-        action=f"delete {counted(len(names), 'marked thing')}" if len(names) > 1 else "delete keys",
+        action="delete keys",
         target=first,
         named=names,
         facts=tuple(facts),

@@ -202,13 +202,14 @@ def plan_edit(
     )
     lines.append(line("condition: ", condition))
     had, will = base.lease if base else 0, step.final_lease
-    kept = "keeps lease " if will else "no lease"
-    if had != will:
+    ends = newline_words(old, value)
+    if had == will:
+        lines.append(line("keeps lease " if will else "no lease", _lease_words(will, ttl), "   ", ends))
+    else:
         facts.append(Fact("lease", b"", f"{had:x}" if had else "none", _lease_words(will, ttl), "add"))
-        kept = "lease "
         if ttl is None:
             lines.append(line("that lease is not found: it has ended, or you may not read it", tone="warn"))
-    lines.append(line(kept, _lease_words(will, ttl), "   ", newline_words(old, value)))
+        lines.append(line(ends))
     plan = WritePlan(
         facts=tuple(facts),
         action="put (cas)" if base else "new key",

@@ -84,6 +84,9 @@ def plan_move(
     what = f"{many}, {format_size(size)}, {leased} with a lease, which goes along"
     facts = (Fact("", b"", "", what, "head"), Fact("clone" if keep else "name", b"", source, target))
     lines = []
+    if pairs and source[-1:] == b"/" != target[-1:]:
+        lines.append(line("the new name does not end in / as the old one does: keys become names such as ",
+                          pairs[0][1], tone="warn"))  # fmt: skip
     if not keep:
         lines.append(line("watchers see a DELETE and a new key; versions start again at 1", tone="dim"))
         lines.append(line("not atomic for readers of both names", tone="warn"))

@@ -146,10 +146,13 @@ def _plan(
         lines.append(line(f"{len(batches)} transactions: not atomic as a whole", tone="warn"))
     lines.extend(shown)
     return WritePlan(
-        facts=(Fact(f"undo {entry.action}:", entry.target, "", counted(things, "key"), "head"),),
+        facts=(
+            Fact(f"undo {entry.action}:", b", ".join(entry.named) or entry.target, "", counted(things, "key"), "head"),
+        ),
         action=UNDO,
         listing=tuple(_step_line(step) for step in steps[:SHOWN_KEYS]),
         target=entry.target,
+        named=entry.named,
         action_class=ActionClass.R1 if len(steps) == 1 else ActionClass.R2,
         scope=Scope(frozenset({"KV/Txn"}), puts=puts, deletes=deletes),
         target_word=escape_key(last_segment(entry.target)),

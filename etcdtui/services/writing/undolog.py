@@ -37,7 +37,8 @@ class Change:
 class UndoEntry:
     """One action. ``trash`` is the file with its before-images, ``never`` why it cannot be undone, ``granted`` are
     leases that were granted for it, ``each`` how many changes are one thing to a person: a key that moved is two.
-    ``back`` plans the way back of what is no key."""
+    ``named`` are the things that were pointed at where
+    those were several, ``back`` plans the way back of what is no key."""
 
     id: str
     action: str
@@ -49,6 +50,7 @@ class UndoEntry:
     undone: bool = False
     granted: tuple[int, ...] = ()
     each: int = 1
+    named: tuple[bytes, ...] = ()
     back: Back | None = None
 
     @property

@@ -119,6 +119,7 @@ class Writes:
             plan.etcdctl,
             granted=tuple(sorted(granted)),
             each=each,
+            named=plan.named,
             back=back,
         )
         self.undo.add(entry)

@@ -128,7 +128,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
     def _lines(self) -> Sequence[PlanLine]:
         listing = self.plan.listing
         if len(listing) > LISTED_KEYS + 1 and not self.all_listed:
-            more = line(f"  ... {self.plan.changes - LISTED_KEYS} more (l lists all)", tone="dim")
+            more = line(f"  ... {max(self.plan.changes, len(listing)) - LISTED_KEYS} more (l lists all)", tone="dim")
             listing = (*listing[:LISTED_KEYS], more)
         lines = [*(fact.line for fact in self.plan.facts), *listing, *self.plan.lines]
         if self.plan.undo:

@@ -145,7 +145,7 @@ class TxnScreen(ClusterScreen):
         words = f"{spec.ops} of {MAX_OPS} operations, {format_size(spec.size)} of 1.5 MiB"
         branch = f"now: {seen.branch} would run" if seen is not None else "D evaluates the conditions"
         problem = spec.problem() if spec.ops else ""
-        self.set_status(Text(words), Text(branch), safe(problem, self.lines.tone("bad"), limit=200))
+        self.set_status(safe(problem, self.lines.tone("bad"), limit=200), Text(words), Text(branch))
         self.command.update(safe(txn_text(spec), limit=2000, keep_newlines=True) if spec.ops else Text(
             "n adds a row; e on a heading takes etcdctl's txn text, typed or pasted"))  # fmt: skip
 
