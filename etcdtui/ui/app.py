@@ -357,13 +357,11 @@ class EtcdtuiApp(WiredApp):
         self.say(Text("ctrl+c again quits, as ctrl+q does"))
 
     def action_suspend(self) -> None:
-        from etcdtui.ui.lending import nobody_to_go_on, stop_this_job
-
-        if because := nobody_to_go_on():
+        if because := ui.lending.nobody_to_go_on():
             self.say(Text(f"not suspended: {because}"), "warn")
             return
         self.app_suspend_signal.publish(self)
-        stop_this_job()
+        ui.lending.stop_this_job()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where text is edited, the key that suspends belongs to the editing."""
