@@ -11,7 +11,7 @@ __getattr__ = late(
         "bindings": "bindings",
         "dialogs": "dialogs",
         "keyboard": "keyboard",
-    "lending": "lending",
+        "lending": "lending",
         "run": "run",
     },
 )
