@@ -97,6 +97,8 @@ def _start(words: Sequence[str]) -> int:
     if args.print_config:
         print(configuration.describe.config_text(config), end="")
         return BAD_CONFIG if config.problems else OK
+    if args.replay:
+        return _replay(config, args)
     flags = {name: value for name in NAMES if (value := getattr(args, name.replace("-", "_"))) is not None}
     try:
         choice = choose(config, args.profile, flags, os.environ)
@@ -165,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     tools.add_argument("--list-profiles", action="store_true", help="list the profiles")
     tools.add_argument("--print-config", action="store_true", help="the configuration as understood, without secrets")
     tools.add_argument("--version", action="version", version=f"etcdtui {__version__}")
+    parser.add_argument("--replay", default="", metavar="FILE", help="open a recording of Watch, without a cluster")
     parser.add_argument("--fail-on-gap", action="store_true", help="--watch ends with 1 where something is missing")
     parser.add_argument("-w", "--write-out", choices=("text", "json"), default="text", help="form of what is printed")
     etcdctl = parser.add_argument_group("as in etcdctl")
@@ -312,6 +315,16 @@ async def _examined(profile: Profile, launch: Launch) -> Report:
     overrides = sessions.session.Overrides(read_only=True, dry_run=launch.dry_run, password=password)
     report: Report = await sessions.examining.run_doctor(profile, overrides)
     return report
+
+
+def _replay(config: Config, args: argparse.Namespace) -> int:
+    """Show a recording."""
+    if not Path(args.replay).expanduser().is_file():
+        return _fail(f"there is no file {safe_text(args.replay, limit=1000).text}", BAD_CONFIG)
+    if problem := terminal_problem(os.environ):
+        return _fail(problem, NO_TERMINAL)
+    profile = Profile(name=Path(args.replay).name)
+    return _load_ui()(_look(Launch(config=config, profile=profile, replay=args.replay, debug=args.debug), args))
 
 
 def _watch(launch: Launch, prefix: bytes, *, as_json: bool, fail_on_gap: bool) -> int:

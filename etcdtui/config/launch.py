@@ -14,7 +14,8 @@ class Launch(Value):
     ``profile`` is the one to open, flags applied; ``None`` means: let the user pick from ``config``. ``provenance``
     says for each setting that did not come from a default where it came from (``("endpoints", "--endpoints")``).
     ``notices`` are sentences to show once after start. ``prefix`` is the key or prefix to open on, ``rev`` 0 = now,
-    ``screen`` the name of one, ``theme`` a theme name or ``auto``, ``log_file`` empty = the state folder's.
+    ``replay`` a recording to open instead of a cluster, ``screen`` the name of one, ``theme`` a theme name or
+    ``auto``, ``log_file`` empty = the state folder's.
     """
 
     config: Config = field(default_factory=Config)
@@ -23,6 +24,7 @@ class Launch(Value):
     write: bool = False
     prefix: str = ""
     rev: int = 0
+    replay: str = ""
     screen: str = "keys"
     theme: str = "auto"
     no_color: bool = False

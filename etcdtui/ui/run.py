@@ -26,6 +26,7 @@ from etcdtui.config.themes import load_themes, packaged_folder, unknown_theme
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.tasks import awaited
 from etcdtui.services import session as sessions
+from etcdtui.services import tail as tails
 from etcdtui.ui.collector import calm_collector, leave_out_what_is_loaded
 from etcdtui.ui.hangup import hup_when_terminal_goes
 from etcdtui.ui.life import (
@@ -150,6 +151,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     launch = replace(launch, notices=(*launch.notices, *(str(problem) for problem in themes.problems)))
 
     async def opener(profile: Profile, password: Secret | None, *, shown: bool = True) -> Session:
+        if launch.replay:
+            return tails.replay.opened(launch.replay)
         used[:] = [one for one in (password, profile.auth.password, profile.auth.jwt_token) if one is not None]
         overrides = sessions.session.Overrides(  # gRPC and the client: after the first paint
             launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex
@@ -175,6 +178,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
     app: EtcdtuiApp = ui.app.EtcdtuiApp(  # what takes time: Textual; not needed to refuse a start
         launch, opener, crash, themes=themes.themes, state_files=(launch.log_file or str(folder / "etcdtui.log"),)
     )
+    if launch.replay:
+        app.screen_types = {number: entry for number, entry in app.screen_types.items() if entry.screen_name == ui.bindings.WATCH}
     used: list[Secret] = []
     crash.secrets = lambda: (*_secrets(app.session), *(secret.reveal() for secret in used))
     app.terminal = ending.terminal

@@ -260,13 +260,13 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "screens/watch/screen.py": (
         "f' from rev {spec.start_revision}'",
-        "f'#{current.number} {kept}' if narrow else f'watch #{current.number}  buffer {kept}'",
-        "lag_words(feed)",
+        "f'#{current.number} {have}' if narrow else f'watch #{current.number}  buffer {have}'",
+        "lag_words(live)",
     ),
     "screens/watch/watches.py": (
         "f'#{one.number} '",
         "f'from {start}' if start else 'from now'",
-        "f'{feed.watchers} watchers'",
+        "f'{live.watchers} watchers'",
         "line",
         "stands.lag",
     ),
@@ -280,7 +280,9 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "widgets/statusline.py": (
         "(text.plain, style)",
+        "left",
         "line",
+        "right",
     ),
     "widgets/table.py": (
         "empty",

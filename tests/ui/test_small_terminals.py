@@ -154,7 +154,9 @@ async def test_the_titles_of_a_tail_stand_over_its_columns(etcd: Server, tmp_pat
         screen = app.shown
         assert isinstance(screen, WatchScreen)
         screen.show_place(b"/w/")
-        await eventually(lambda: screen.list.watches[0].feed.state is FeedState.LIVE)
+        feed = screen.watches[0].live
+        assert feed is not None
+        await eventually(lambda: feed.state is FeedState.LIVE)
         await etcd.put("/w/name", "1")
         await eventually(lambda: screen.tail.row_count == 1)
         width = screen.tail.scrollable_content_region.width

@@ -149,6 +149,8 @@ class Session:
         self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
         self._first_look: FirstLook | None = None
+        self.note = ""
+        """What the title says of a session that is no cluster."""
         self._doctor: Doctor | None = None
         self.separators = tuple(s.encode() for s in profile.separators if s)
         self.reads = Reads(

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from etcdtui.core.late import late
 
-__getattr__ = late(__name__, {"headless": "headless"})
+__getattr__ = late(__name__, {"headless": "headless", "replay": "replay"})

@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Protocol
 
 from etcdtui.client import Client
 from etcdtui.core import ranges
@@ -36,6 +35,7 @@ from etcdtui.services.tail import entries
 from etcdtui.services.tail.before import Before, look_up
 from etcdtui.services.tail.entries import DEL, NEW, PUT, Entry, Gap, GapKind, Mark, Seen
 from etcdtui.services.tail.expiry import Expiry
+from etcdtui.services.tail.log import Listener
 from etcdtui.services.tail.source import Source, WatchSpec
 from etcdtui.services.tail.spill import Spill
 
@@ -63,12 +63,6 @@ class FeedState(Enum):
     REFUSED = "refused"
     HELD = "held"
     ENDED = "ended"
-
-
-class Listener(Protocol):
-    """Who wants every entry: a recording, a trigger, a screen that marks what changed. Nothing here may wait."""
-
-    def came(self, news: Sequence[Entry]) -> None: ...
 
 
 class WatchFeed:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from etcdtui.services.tail import entries
 from etcdtui.services.tail.entries import Entry, Seen, entry_size
 from etcdtui.services.tail.feed import WatchFeed
 from etcdtui.services.tail.records import to_json, to_text
+from etcdtui.services.tail.replay import Replay
 from etcdtui.services.tail.veil import Veil
 
 EVERY = 0.25
@@ -74,7 +76,7 @@ class Recording:
 
     def __init__(
         self,
-        feed: WatchFeed,
+        feed: WatchFeed | Replay,
         path: Path,
         veil: Veil,
         *,
@@ -93,7 +95,7 @@ class Recording:
         self._wanted = wanted
         self._limit = limit
         self._line = to_text if path.suffix == ".txt" else to_json
-        self._outbox = Outbox(feed.now)
+        self._outbox = Outbox(time.time)
         self._writing = threading.Lock()
         self._lost = 0
         self._synced = 0.0

@@ -7,6 +7,7 @@ from typing import Literal
 from etcdtui.core.units import format_count, format_ttl
 from etcdtui.core.value import Value
 from etcdtui.services.tail.feed import FeedState, WatchFeed
+from etcdtui.services.tail.replay import Replay
 
 Tone = Literal["good", "warn", "bad", "muted"]
 
@@ -19,8 +20,10 @@ class Standing(Value):
     lag: str = ""
 
 
-def standing(feed: WatchFeed, *, leaderless: bool = False) -> Standing:
+def standing(feed: WatchFeed | Replay, *, leaderless: bool = False) -> Standing:
     """How ``feed`` stands; ``leaderless`` when somebody else has seen that the cluster has no leader."""
+    if isinstance(feed, Replay):
+        return Standing("bad" if feed.problem else "muted", feed.words)
     state, lag = feed.state, lag_words(feed)
     if state is FeedState.CREATING:
         return Standing("muted", _begins(feed, "creating.."), lag)

@@ -237,6 +237,7 @@ class ClusterScreen(Screen[None]):
             unchecked=session.profile.is_unchecked,
             identity=session.identity,
             namespace=session.profile.namespace,
+            note=session.note,
             lead="" if self.number == DOCTOR_NUMBER else f"press {DOCTOR_NUMBER}",
         )
         if was != guard.writable:

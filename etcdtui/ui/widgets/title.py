@@ -131,7 +131,7 @@ class TitleLine(Toned):
         parts = [Text(f"[ {mode} ]" if wide else f"[{mode}]", style)]
         if facts.unchecked:
             parts.append(Text("TLS UNCHECKED", self.tone("bad")))
-        elif level < 3:
+        elif level < 3 and not facts.note:
             parts.append(Text("PLAINTEXT" if facts.plaintext else "TLS", self.tone("dim")))
         if facts.identity and facts.identity != "-":
             parts.append(safe(facts.identity, limit=NAME_LIMIT if level < 2 else 12))

@@ -7,6 +7,7 @@ from functools import partial
 
 from rich.text import Text
 
+from etcdtui.services.tail.log import kept
 from etcdtui.services.tail.recording import Recording
 from etcdtui.services.writing.files import typed_path
 from etcdtui.ui.modals.prompt import PromptDialog
@@ -83,8 +84,8 @@ class Saving:
                 typed_path(name),
                 self._screen.veil,
                 wanted=watched.wanted,
-                since=list(feed.ring),
-                dropped=feed.ring.dropped,
+                since=list(kept(feed)),
+                dropped=feed.dropped,
             )
         except FileExistsError:
             self._screen.flash("that file exists; choose another name", "warn")

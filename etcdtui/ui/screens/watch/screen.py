@@ -25,10 +25,12 @@ from etcdtui.services.session.session import Session
 from etcdtui.services.tail import saved
 from etcdtui.services.tail.churn import Churn
 from etcdtui.services.tail.entries import Entry, Gap, Mark, Seen
-from etcdtui.services.tail.feed import RING_EVENTS, FeedState, feed_of
+from etcdtui.services.tail.feed import RING_EVENTS, FeedState, WatchFeed, feed_of
 from etcdtui.services.tail.filters import EXPLAINED, FIELDS, FilterError, wanted
 from etcdtui.services.tail.headless import COSTLY, replay_words
+from etcdtui.services.tail.log import kept
 from etcdtui.services.tail.records import to_json
+from etcdtui.services.tail.replay import Replay, ReplaySession
 from etcdtui.services.tail.source import WatchSpec
 from etcdtui.services.tail.spill import Spill
 from etcdtui.services.tail.standing import lag_words
@@ -60,6 +62,8 @@ MOST_WATCHES = 16
 SHORT = 30
 """Rows of the terminal below which the change opens over the list instead of under it."""
 FILTER_LIMIT = 40
+ONLINE = frozenset({"new", "saved_watches", "find", "ttl", "history"})
+"""Actions that want a cluster."""
 
 
 class WatchScreen(WatchFace):
@@ -117,6 +121,8 @@ class WatchScreen(WatchFace):
         self.tail.focus()
         self._fit()
         self._show_status()
+        if isinstance(self.session, ReplaySession):
+            self._show_new(self.session.replay)
 
     def on_resize(self, event: events.Resize) -> None:
         self._fit()
@@ -154,7 +160,8 @@ class WatchScreen(WatchFace):
     def add_watch(self, spec: WatchSpec, name: str = "") -> None:
         """Begin to tail, or go to the tail of the same range that there is; a costly one is asked for first."""
         for index, known in enumerate(self.watches):
-            if known.feed.spec == spec and known.feed.state is not FeedState.ENDED:
+            live = known.live
+            if live is not None and live.spec == spec and live.state is not FeedState.ENDED:
                 self.list.cursor = index
                 return
         if len(self.watches) >= MOST_WATCHES:
@@ -179,7 +186,9 @@ class WatchScreen(WatchFace):
     def _begin(self, spec: WatchSpec, name: str) -> None:
         limit = self.session.profile.watch_spill
         spill = Spill(state_folder(), limit, self.veil) if limit else None
-        feed = feed_of(self.session, spec, name=name, spill=spill)
+        self._show_new(feed_of(self.session, spec, name=name, spill=spill))
+
+    def _show_new(self, feed: WatchFeed | Replay) -> None:
         self._numbers += 1
         watched = Watched(self._numbers, feed)
         self.watches.append(watched)
@@ -260,12 +269,14 @@ class WatchScreen(WatchFace):
             self.set_status(Text("no watch"))
             return
         feed, tail = current.feed, self.tail
-        narrow = self.size.width < 100
-        kept = format_count(len(feed.ring)) + f"/{format_count(RING_EVENTS)}"
-        parts = [Text(f"#{current.number} {kept}" if narrow else f"watch #{current.number}  buffer {kept}")]
-        if feed.spill is not None and feed.spill.size:
-            problem = f" ({feed.spill.problem})" if feed.spill.problem else ""
-            parts.append(safe(f"{format_size(feed.spill.size)} on disk{problem}", limit=FILTER_LIMIT))
+        live, narrow = current.live, self.size.width < 100
+        have = format_count(feed.next - feed.first)
+        if live is not None:
+            have = format_count(len(live.ring)) + f"/{format_count(RING_EVENTS)}"
+        parts = [Text(f"#{current.number} {have}" if narrow else f"watch #{current.number}  buffer {have}")]
+        if live is not None and live.spill is not None and live.spill.size:
+            problem = f" ({live.spill.problem})" if live.spill.problem else ""
+            parts.append(safe(f"{format_size(live.spill.size)} on disk{problem}", limit=FILTER_LIMIT))
         if feed.dropped:
             parts.append(Text(f"{format_count(feed.dropped)} older dropped", tail.tone("warn")))
         if current.filter_words:
@@ -281,7 +292,8 @@ class WatchScreen(WatchFace):
             parts.append(Text(f"+{format_count(tail.unseen)} new (G)", tail.tone("accent")))
         else:
             parts.append(Text("follow off (G)"))
-        parts.append(Text(lag_words(feed), tail.tone("warn") if feed.catching_up else ""))
+        if live is not None:
+            parts.append(Text(lag_words(live), tail.tone("warn") if live.catching_up else ""))
         parts.append(Text(format_rate(feed.rate())))
         parts.append(self.saving.status(current))
         self.set_status(*parts)
@@ -336,6 +348,11 @@ class WatchScreen(WatchFace):
             return "the key of this event has no lease"
         if action_id == "next_view" and not self.has_class("-detail"):
             return "enter opens the change first"
+        recorded = self.current is not None and self.current.live is None
+        if recorded and action_id in ("move", "pause", "bookmark", "delete", "trigger"):
+            return "this is a recording"
+        if action_id in ONLINE and isinstance(self.session, ReplaySession):
+            return "a recording has no cluster"
         return super().why_not(action_id)
 
     def action_new(self) -> None:
@@ -449,8 +466,10 @@ class WatchScreen(WatchFace):
         """Try again now; one that ended begins anew; one that is far behind may skip ahead."""
         current = self.current
         assert current is not None
-        feed = current.feed
-        if feed.state in (FeedState.LOST, FeedState.REFUSED):
+        feed = current.live
+        if feed is None:
+            spawn(self, current.feed.run, f"watch-{current.number}")
+        elif feed.state in (FeedState.LOST, FeedState.REFUSED):
             feed.retry_now()
         elif feed.state is FeedState.ENDED:
             self.action_delete()
@@ -474,11 +493,13 @@ class WatchScreen(WatchFace):
     def action_pause(self) -> None:
         current = self.current
         assert current is not None
+        feed = current.live
+        assert feed is not None
         if current.paused:
-            current.feed.go_on()
+            feed.go_on()
             self.tail.frozen = False
         else:
-            current.feed.pause()
+            feed.pause()
             self.tail.take_news()
             self.tail.frozen = True
         self.tail.take_news()
@@ -486,8 +507,9 @@ class WatchScreen(WatchFace):
 
     def action_move(self) -> None:
         def put(text: str | None) -> None:
-            if text is not None and self.current is not None:
-                self.current.feed.mark(text)
+            live = self.current.live if self.current is not None else None
+            if text is not None and live is not None:
+                live.mark(text)
 
         self.app.push_screen(PromptDialog(Text("mark line"), Text("what happens now", "dim")), put)
 
@@ -564,7 +586,7 @@ class WatchScreen(WatchFace):
             self.churn.show_churn(None)
             return
         churn = Churn(current.feed.spec.key, self.session.separators)
-        churn.came(list(current.feed.ring))
+        churn.came(list(kept(current.feed)))
         current.feed.listeners.append(churn)
         self.churn.show_churn(churn)
         self.churn.look(time.time())

@@ -95,8 +95,8 @@ class Triggering:
             screen.app.bell()
         if rule.notify and isinstance(screen.app, Notifies):
             screen.app.notify_terminal(words)
-        if rule.pause and not watched.paused:
-            watched.feed.pause()
+        if rule.pause and watched.live is not None and not watched.paused:
+            watched.live.pause()
             if screen.current is watched:
                 screen.tail.take_news()
                 screen.tail.frozen = True

@@ -11,6 +11,7 @@ from etcdtui.core.value import record
 from etcdtui.services.tail.feed import FeedState, WatchFeed
 from etcdtui.services.tail.filters import Wanted
 from etcdtui.services.tail.recording import Recording
+from etcdtui.services.tail.replay import Replay
 from etcdtui.services.tail.saved import text_of
 from etcdtui.services.tail.source import WatchSpec
 from etcdtui.services.tail.standing import standing
@@ -29,20 +30,26 @@ class Watched:
     """A watch on the screen: its feed, and how a person looks at it."""
 
     number: int
-    feed: WatchFeed
+    feed: WatchFeed | Replay
     filter_words: str = ""
     wanted: Wanted | None = None
     recording: Recording | None = None
     triggers: list[Trigger] = field(default_factory=list)
 
     @property
+    def live(self) -> WatchFeed | None:
+        """The feed, unless it is a recording."""
+        return self.feed if isinstance(self.feed, WatchFeed) else None
+
+    @property
     def paused(self) -> bool:
-        return self.feed.paused_at is not None
+        return self.live is not None and self.live.paused_at is not None
 
     @property
     def waiting(self) -> int:
         """Entries that came while paused."""
-        return self.feed.next - self.feed.paused_at if self.feed.paused_at is not None else 0
+        since = self.live.paused_at if self.live is not None else None
+        return self.feed.next - since if since is not None else 0
 
     @property
     def label(self) -> str:
@@ -91,11 +98,12 @@ class WatchList(LineView):
         feed, wide = one.feed, width >= NARROW
         stands = standing(feed, leaderless=self.leaderless)
         parts = [Text.assemble(f"#{one.number} ", *self._named(one, wide))]
-        if wide:
-            start = feed.spec.start_revision or (feed.began if feed.state is FeedState.LIVE else 0)
+        live = one.live
+        if wide and live is not None:
+            start = live.spec.start_revision or (live.began if live.state is FeedState.LIVE else 0)
             parts.append(Text(f"from {start}" if start else "from now", self.tone("muted")))
         parts.append(safe(stands.words, self.tone(stands.tone), limit=WORDS_LIMIT))
-        if feed.state in (FeedState.LIVE, FeedState.HELD):
+        if live is not None and live.state in (FeedState.LIVE, FeedState.HELD):
             parts.append(Text(stands.lag))
         events = f"{format_count(feed.events)} ev"
         parts.append(Text(f"{events}  {format_rate(feed.rate())}" if wide else f"{events} {format_rate(feed.rate())}"))
@@ -104,8 +112,8 @@ class WatchList(LineView):
         if one.recording is not None:
             failed = bool(one.recording.problem)
             parts.append(Text("NOT SAVED" if failed else "saving", self.tone("bad" if failed else "accent")))
-        if feed.watchers > 1 and wide:
-            parts.append(Text(f"{feed.watchers} watchers", self.tone("muted")))
+        if live is not None and live.watchers > 1 and wide:
+            parts.append(Text(f"{live.watchers} watchers", self.tone("muted")))
         line = Text("  ").join(parts)
         line = Text.assemble(" ", line, no_wrap=True)
         line.truncate(width, overflow="ellipsis")
