@@ -207,7 +207,7 @@ class TailView(LineView):
     def render_row(self, index: int, width: int) -> Text:
         sequence = self.sequence(index)
         made = self._made.get((sequence, width))
-        if made is not None:
+        if made is not None and sequence != self.revealed:
             return made
         entry = self.feed.get(sequence) if self.feed else None
         if isinstance(entry, Seen):

@@ -244,7 +244,7 @@ class WatchScreen(WatchFace):
             spawn(self, partial(self._look_up, open_rows), "look-up")
         if self.has_class("-churn") and now - self._churn_at >= 1.0:
             self._churn_at = now
-            self.churn.look(time.time())
+            self.churn.look(self._now())
         facts = (self.list.facts(), self.tail.waiting, self.tail.unseen, self.tail.follow, self.saving.facts())
         if facts != self._painted:
             rows = not self._painted or facts[0] != self._painted[0]
@@ -589,7 +589,13 @@ class WatchScreen(WatchFace):
         churn.came(list(kept(current.feed)))
         current.feed.listeners.append(churn)
         self.churn.show_churn(churn)
-        self.churn.look(time.time())
+        self.churn.look(self._now())
+
+    def _now(self) -> float:
+        """The time that the churn ends at: that of a recording's last line."""
+        feed = self.tail.feed
+        last = feed.get(feed.next - 1) if isinstance(feed, Replay) else None
+        return last.seen if last is not None else time.time()
 
     def _stop_churn(self) -> None:
         for one in self.watches:
