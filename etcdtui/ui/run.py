@@ -179,9 +179,8 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         launch, opener, crash, themes=themes.themes, state_files=(launch.log_file or str(folder / "etcdtui.log"),)
     )
     if launch.replay:
-        app.screen_types = {
-            number: entry for number, entry in app.screen_types.items() if entry.screen_name == ui.bindings.WATCH
-        }
+        watch = ui.bindings.WATCH
+        app.screen_types = {number: one for number, one in app.screen_types.items() if one.screen_name == watch}
     used: list[Secret] = []
     crash.secrets = lambda: (*_secrets(app.session), *(secret.reveal() for secret in used))
     app.terminal = ending.terminal
