@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from etcdtui.client import Client, ClientOptions
 from etcdtui.core.types import Alarm, AlarmType, EndpointStatus, Member, ResponseHeader
 from etcdtui.services.cluster import members as cluster
 from etcdtui.services.cluster import view as cluster_view
+from etcdtui.services.cluster.hashes import check_hashes
 from etcdtui.services.cluster.health import ClusterHealth, EndpointHealth, HealthMonitor
 from etcdtui.services.cluster.view import ClusterView, MemberRow, Quorum
 from tests.support import Server, eventually
@@ -105,10 +108,35 @@ def test_how_long_a_member_is_down_has_the_unit_that_reads_best() -> None:
 
 
 def test_a_corrupt_alarm_is_not_disarmed_and_a_full_member_neither() -> None:
-    full = MemberRow(row(1).member, "c1", True, status(1, 1, db=95, quota=100))
-    assert cluster.disarm_plan(view(full), Alarm(1, AlarmType.CORRUPT)).blocked
-    assert cluster.disarm_plan(view(full), Alarm(1, AlarmType.NOSPACE)).blocked
-    assert not cluster.disarm_plan(view(row(1)), Alarm(1, AlarmType.NOSPACE)).blocked
+    full, empty = sized(row(1), 95, 100), sized(row(2), 20, 100)
+    nospace, corrupt = Alarm(1, AlarmType.NOSPACE), Alarm(2, AlarmType.CORRUPT)
+    assert "still too full: m1 95%" in cluster.clear_plan(view(full, empty), [Alarm(2, AlarmType.NOSPACE)]).blocked
+    assert "not known how full: m1" in cluster.clear_plan(view(row(1), empty), [nospace]).blocked
+    assert not cluster.clear_plan(view(empty), [nospace]).blocked
+    assert cluster.clear_plan(view(empty), [nospace, corrupt]).blocked
+    assert cluster.clear_plan(view(empty), []).blocked
+    both = cluster.clear_plan(view(sized(row(1), 1, 100), empty), [nospace, Alarm(2, AlarmType.NOSPACE)])
+    assert [fact.name for fact in both.facts[:2]] == [b"m1", b"m2"] and both.scope.members == frozenset({1, 2})
+
+
+def sized(known: MemberRow, size: int, quota: int) -> MemberRow:
+    assert known.status is not None
+    return replace(known, status=replace(known.status, db_size=size), quota=quota)
+
+
+def test_defragmenting_waits_for_a_majority_without_the_member_and_for_who_joins_or_lags() -> None:
+    three = (row(1), row(2), row(3))
+    assert not cluster.why_no_defrag(view(*three), three[1])
+    assert "m3 is down" in cluster.why_no_defrag(view(row(1), row(2), row(3, up=False)), three[1])
+    five = (*three, row(4), row(5, up=False))
+    assert not cluster.why_no_defrag(view(*five), three[1])
+    assert any(b"m5 is down" in line.parts for line in cluster.defrag_plan(view(*five), three[1]).lines)
+    assert "m4 is joining" in cluster.why_no_defrag(view(*three, row(4, learner=True)), three[1])
+    assert "m3 lags" in cluster.why_no_defrag(view(row(1), row(2), row(3, lag=2000)), three[1])
+    assert not cluster.why_no_defrag(view(row(1)), row(1))
+    lines = cluster.defrag_plan(view(*three), three[0]).lines
+    assert any("it is the leader" in str(line.parts) for line in lines)
+    assert any("before 3.5.6" in str(line.parts) for line in lines)
 
 
 def test_compaction_outside_of_the_history_is_blocked_and_keeping_little_is_the_worst_class() -> None:
@@ -136,8 +164,7 @@ async def test_rows_of_a_real_cluster_follow_a_killed_member(cluster3: Server) -
         now = await shown()
         assert now.quorum == Quorum(3, 3, leader=True)
         assert sum(r.role == "LEADER" for r in now.rows) == 1
-        hashes = await cluster.check_hashes(client, now)
-        assert hashes.verdict == "equal"
+        assert (await check_hashes(client, now)).verdict == "equal on 3 of 3"
 
         victim = next(m for m in cluster3.members if m is not leader)
         await victim.kill()

@@ -11,8 +11,6 @@ from etcdtui.client.http import Certificate
 from etcdtui.core.errors import PermissionDenied, Unavailable
 from etcdtui.core.types import Alarm, AlarmType, HashKV
 from etcdtui.services.cluster.doctor.checks import CHECKS, Streaks, examine
-from etcdtui.services.cluster.doctor.checks_care import faults_of
-from etcdtui.services.cluster.doctor.checks_storage import unsafe_defrag
 from etcdtui.services.cluster.doctor.finding import Severity
 from etcdtui.services.cluster.doctor.inputs import Inputs, LeaseFacts, ReadProbe
 from etcdtui.services.cluster.endpoint_health import ClusterHealth, EndpointHealth
@@ -20,6 +18,7 @@ from etcdtui.services.cluster.hashes import HashAnswer, HashCheck
 from etcdtui.services.cluster.metrics import COMMIT, FSYNC, PEER_RTT, MemberMetrics, read_scrape
 from etcdtui.services.cluster.samples import Samples
 from etcdtui.services.cluster.scraping import HttpFacts
+from etcdtui.services.cluster.versions import faults_of, unsafe_defrag
 from tests.services.doctor_support import (
     GB,
     NOW,
@@ -354,12 +353,12 @@ def test_since_start_is_shown_and_not_judged() -> None:
 
 
 def test_versions_with_known_faults() -> None:
-    assert [s for s, _ in faults_of("3.5.0", False)] == [CRIT]
-    assert [s for s, _ in faults_of("3.5.3", False)] == []
+    assert [fault.critical for fault in faults_of("3.5.0", False)] == [True]
+    assert faults_of("3.5.3", False) == ()
     assert len(faults_of("3.5.27", True)) == 2 and len(faults_of("3.5.28", True)) == 1
     assert faults_of("3.5.33", True) == () and faults_of("3.7.1", True) == ()
     assert len(faults_of("3.7.0", True)) == 1 and len(faults_of("3.4.41", True)) == 1
-    assert "if authentication is on" in faults_of("3.6.8", None)[0][1]
+    assert "if authentication is on" in faults_of("3.6.8", None)[0].words
 
 
 def test_versions_on_which_defragmenting_is_unsafe() -> None:

@@ -344,3 +344,28 @@ async def test_a_covered_write_goes_through_and_an_uncovered_one_beside_it_does_
                 await writes.client.kv.put(b"/b", b"1")
         assert await etcd.get(b"/a") == b"1"
         assert await etcd.get(b"/b") is None
+
+
+def test_a_course_needs_no_second_name_after_an_unlock_by_name() -> None:
+    guard = Guard(GuardPolicy(profile="prod-eu", environment="prod", read_only=True, confirm="type", unlock="name"))
+    course = WritePlan("plan", b"NOSPACE", ActionClass.R3, Scope(frozenset({"Maintenance/Defragment"})))
+    assert guard.confirm_by_unlock(course) is None
+    assert guard.unlock("prod-eu")
+    confirmed = guard.confirm_by_unlock(course)
+    assert confirmed is not None
+    guard.begin_course(confirmed)
+    step = WritePlan("defrag", b"m1", ActionClass.R3, Scope(frozenset({"Maintenance/Defragment"})))
+    with guard.permit(guard.confirm_step(confirmed, step)):
+        guard.gate(WriteIntent("Maintenance/Defragment"))
+    with guard.permit(guard.confirm_step(confirmed, step)):
+        pass
+    other = WritePlan("member remove", b"m1", ActionClass.R4, Scope(frozenset({"Cluster/MemberRemove"})))
+    with pytest.raises(WriteRefused, match="by itself"):
+        guard.confirm_step(confirmed, other)
+    with pytest.raises(WriteRefused), guard.permit(confirmed):  # the course itself is never sent
+        pass
+    assert guard.confirm_by_unlock(other) is None
+    guard.lock()
+    assert guard.confirm_by_unlock(course) is None
+    with pytest.raises(WriteRefused, match="READ-ONLY"):
+        guard.confirm_step(confirmed, step)

@@ -122,7 +122,7 @@ async def test_an_endpoint_where_now_this_and_now_that_member_answers_is_no_memb
         async def noticed() -> bool:
             return "several members answer" in (await monitor.poll()).proxy
 
-        await eventually(noticed, timeout=10)
+        await eventually(noticed, timeout=30)
 
 
 def test_a_quorum_is_called_lost_only_by_somebody_who_knows_no_leader() -> None:

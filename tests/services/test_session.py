@@ -15,7 +15,8 @@ from etcdtui.config.schema import ENVIRONMENTS, Auth, Environment, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import ConfigError, EtcdError, WriteRefused
 from etcdtui.core.types import EndpointStatus, ResponseHeader
-from etcdtui.services.cluster.health import ClusterHealth, State, alarm_words, leader_of, version_order
+from etcdtui.services.cluster.health import ClusterHealth, State, alarm_words, leader_of
+from etcdtui.services.cluster.versions import version_order
 from etcdtui.services.reads.reading import SMALL_STORE
 from etcdtui.services.session.session import Overrides, Session, read_credentials
 from tests.support import Server, eventually

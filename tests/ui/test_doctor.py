@@ -19,7 +19,7 @@ SECRET = "not-to-be-told"
 
 def _typed_name(app: PtyApp, path: Path) -> None:
     """Answer a question for a file name that proposes another one."""
-    app.wait_for("file")
+    app.wait_for("to file")
     app.keys("ctrl+u")
     app.type(str(path))
     app.keys("enter")

@@ -17,7 +17,7 @@ from etcdtui.client.cluster import checked_urls
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import Compacted, EtcdError, WriteRefused
 from etcdtui.core.plan import Fact, WritePlan
-from etcdtui.core.types import Alarm, Lease, Member, Members, Permission, Role, User
+from etcdtui.core.types import Alarm, AlarmType, Lease, Member, Members, Permission, Role, User
 from etcdtui.services.cluster import access, leases, members
 from etcdtui.services.cluster.access import AccessView, read_access
 from etcdtui.services.cluster.leases import LeaseRow, lease_hex
@@ -222,13 +222,14 @@ class Admin:
         plan = members.compact_plan(view, revision, keep)
         return AdminWrite(plan, call, f"compacted to revision {revision}", is_so=is_so)
 
-    def disarm(self, view: ClusterView, alarm: Alarm) -> AdminWrite:
-        async def is_so() -> bool:
-            active = await self._client.maintenance.alarms()
-            return all((one.member_id, one.type) != (alarm.member_id, alarm.type) for one in active)
+    def clear_alarms(self, view: ClusterView, alarms: Sequence[Alarm]) -> AdminWrite:
+        """Clear every NOSPACE alarm, as ``etcdctl alarm disarm`` does; blocked while a member is too full."""
 
-        call = partial(self._client.maintenance.disarm, alarm.member_id, alarm.type)
-        return AdminWrite(members.disarm_plan(view, alarm), call, f"{alarm.type.name} is cleared", is_so=is_so)
+        async def is_so() -> bool:
+            return not await self._client.maintenance.alarms()
+
+        call = partial(self._client.maintenance.disarm, 0, AlarmType.NOSPACE)
+        return AdminWrite(members.clear_plan(view, alarms), call, "NOSPACE is cleared on all members", is_so=is_so)
 
     # -- users and roles ---------------------------------------------------------------------------------------
 

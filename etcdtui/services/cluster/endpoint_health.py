@@ -44,6 +44,8 @@ class EndpointHealth(Value):
     rtt: float = 0.0
     since: float = 0.0
     member_id: int = 0
+    busy: str = ""
+    """What we are doing to it, while it answers nothing because of that; it counts as up."""
 
 
 class ClusterHealth(Value):
@@ -74,6 +76,8 @@ class ClusterHealth(Value):
     rtt: float = 0.0
     unreached: tuple[EndpointHealth, ...] = ()
     """Members that no endpoint leads to and that do not answer at their own client URLs from here."""
+    quota: int = 0
+    """What the profile says, in bytes, for members that do not tell theirs; 0 when it says nothing."""
     proxy: str = ""
     """Why something between us and the members is believed to answer; empty when nothing tells so."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from etcdtui.core.errors import (
 from etcdtui.core.types import EndpointStatus, Member, Members
 from etcdtui.services.cluster.endpoint_health import WARN_QUOTA, ClusterHealth, EndpointHealth, State
 from etcdtui.services.cluster.samples import Samples
+from etcdtui.services.cluster.versions import version_order
 
 __all__ = ["WARN_QUOTA", "ClusterHealth", "EndpointHealth", "HealthMonitor", "State", "alarm_words", "leader_of"]
 
@@ -49,11 +51,6 @@ def leader_of(statuses: list[EndpointStatus]) -> int:
     """The ID of the leader as told in the latest term in which anybody knows one; 0 when nobody does."""
     claims = [status for status in statuses if status.leader]
     return max(claims, key=lambda status: status.raft_term).leader if claims else 0
-
-
-def version_order(version: str) -> tuple[int, ...]:
-    """For comparing versions by their numbers: 3.5.6 comes before 3.5.16."""
-    return tuple(int(number) if number.isdigit() else 0 for number in version.split("-")[0].split("."))
 
 
 def alarm_words(statuses: list[EndpointStatus]) -> tuple[str, ...]:
@@ -81,6 +78,7 @@ class HealthMonitor:
         self._met: set[int] = set()
         """Members that answered at their own client URL once, so that their silence means something."""
         self._proxy = ""
+        self._busy: dict[int, str] = {}
         self._login_wanted = False
         self._login_at = float("-inf")
         self._lost_at = 0.0
@@ -120,6 +118,16 @@ class HealthMonitor:
         self._members_at = float("-inf")
         self._beyond_at.clear()
         self._wake.set()
+
+    @contextmanager
+    def busy(self, member_id: int, words: str) -> Iterator[None]:
+        """For as long as the block lasts the member's silence is our doing: it is told as ``words``, not as down."""
+        self._busy[member_id] = words
+        try:
+            yield
+        finally:
+            self._busy.pop(member_id, None)
+            self.poll_soon()
 
     def saw_revision(self, revision: int) -> None:
         """A newer revision was seen in some answer."""
@@ -235,7 +243,7 @@ class HealthMonitor:
         return _place(url), _place(self._client.options.reached(url))
 
     def _judge(self, answers: list[EndpointHealth]) -> ClusterHealth:
-        answers = [replace(answer, member_id=self._member_of(answer)) for answer in answers]
+        answers = [self._as_known(replace(answer, member_id=self._member_of(answer))) for answer in answers]
         led_to = {answer.member_id for answer in answers}
         beyond = [one for member_id, one in self._beyond.items() if member_id not in led_to]
         answers += [one for one in beyond if one.member_id in self._met]
@@ -266,9 +274,15 @@ class HealthMonitor:
             as_of=self._now() if up else known.as_of,
             rtt=min(rtts, default=0.0),
             proxy=self._proxy,
+            quota=self._quota,
         )
         state, words = self._describe(answers, statuses, leader)
         return replace(health, state=state, words=words)
+
+    def _as_known(self, answer: EndpointHealth) -> EndpointHealth:
+        """Up, while it is silent because of what we do to it."""
+        words = self._busy.get(answer.member_id, "")
+        return replace(answer, up=True, busy=words) if words and not answer.up else answer
 
     def _name(self, member_id: int) -> str:
         if not member_id:

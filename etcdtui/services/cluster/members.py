@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from etcdtui.client import Client
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, WritePlan, line
 from etcdtui.core.quoting import shell_quote
-from etcdtui.core.types import Alarm, AlarmType, HashKV
+from etcdtui.core.types import Alarm, AlarmType
 from etcdtui.core.units import format_size
-from etcdtui.core.value import record
+from etcdtui.services.cluster.versions import unsafe_defrag
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 
 LAG_LIMIT = 1_000
@@ -26,50 +26,6 @@ async def read_alarms(client: Client) -> tuple[tuple[Alarm, ...] | None, str]:
         return tuple(await client.maintenance.alarms()), ""
     except EtcdError as error:
         return None, f"alarms: {error.title}"
-
-
-@record()
-class HashCheck:
-    """Agreement of the members at one revision. ``answers`` holds a hash or the reason why there is none."""
-
-    revision: int
-    answers: tuple[tuple[MemberRow, HashKV | EtcdError], ...]
-
-    @property
-    def verdict(self) -> str:
-        """``equal``, ``DIFFERS`` or why the answers can not be compared."""
-        hashes = [answer for _, answer in self.answers if isinstance(answer, HashKV)]
-        if len(hashes) < 2:
-            return "not comparable: fewer than two members answered"
-        groups: dict[int, set[int]] = {}
-        for answer in hashes:
-            groups.setdefault(answer.compact_revision, set()).add(answer.hash)
-        if any(len(values) > 1 for values in groups.values()):
-            return "DIFFERS"
-        return "equal" if len(groups) == 1 else "not comparable: members are compacted at different revisions"
-
-    @property
-    def differs(self) -> bool:
-        """The members hold different data."""
-        return self.verdict == "DIFFERS"
-
-
-async def check_hashes(client: Client, view: ClusterView) -> HashCheck:
-    """Hash the key space of every member at the lowest revision that all have reached.
-
-    Reads the whole key bucket on each member. Hashes count as comparable only with the same compact revision.
-    """
-    rows = [row for row in view.rows if row.status is not None and row.status.header is not None]
-    revision = min((row.status.header.revision for row in rows if row.status and row.status.header), default=0)
-
-    async def one(row: MemberRow) -> HashKV | EtcdError:
-        try:
-            return await client.maintenance.hash_kv(row.endpoint, revision=revision)
-        except EtcdError as error:
-            return error
-
-    answers = await asyncio.gather(*(one(row) for row in rows))
-    return HashCheck(revision, tuple(zip(rows, answers, strict=True)))
 
 
 # -- plans -----------------------------------------------------------------------------------------------------
@@ -219,16 +175,44 @@ def promote_plan(row: MemberRow) -> WritePlan:
     )  # fmt: skip
 
 
+def why_no_defrag(view: ClusterView, row: MemberRow) -> str:
+    """Why a member cannot be defragmented now, as a sentence; empty when it can.
+
+    It serves nothing meanwhile, so the others must be a majority without it; and some versions harm their data when a
+    member catches up at that time, so nobody may be joining or lagging.
+    """
+    if row.member.is_learner:
+        return "a learner refuses to be defragmented; promote it first"
+    if not row.up or row.status is None:
+        return f"{row.name} does not answer"
+    others = [other for other in view.rows if other.member.id != row.member.id]
+    without = view.quorum.without(voting=True, up=row.up)
+    if without.voters and without.up < view.quorum.needed:
+        gone = away(other for other in others if not other.member.is_learner)
+        return f"{gone}: defragmenting would take the majority away" if gone else ""
+    if joining := [other.name for other in view.rows if other.member.is_learner or other.state == "not started"]:
+        return f"{', '.join(joining)} is joining: wait until it votes, or remove it"
+    if late := [other.name for other in view.rows if max(other.lag or 0, other.apply_lag or 0) > LAG_LIMIT]:
+        return f"{', '.join(late)} lags behind: wait until it has caught up"
+    return ""
+
+
 def defrag_plan(view: ClusterView, row: MemberRow) -> WritePlan:
     status = row.status
     gain = format_size(max(0, status.db_size - status.db_size_in_use)) if status else "?"
-    others_away = away(other for other in view.rows if other is not row)
-    blocked = f"{others_away}: defragmenting would take another member away" if others_away else ""
     size = f"{format_size(status.db_size) if status else '?'}, {row.role}"
     facts = [Fact("database of", row.name.encode(), size, f"at least {gain} less")]
     lines = [
         line("reads and writes on this member stop while it runs; giving up here does not stop it", tone="warn"),
     ]
+    if row.role == "LEADER" and view.quorum.voters > 1:
+        lines.append(line("it is the leader: defragment the others first, or move the leadership before", tone="warn"))
+    others = [other for other in view.rows if other.member.id != row.member.id]
+    if gone := away(other for other in others if not other.member.is_learner):
+        lines.append(line(gone.encode(), ": one failure more while it runs and nothing can be written", tone="warn"))
+    if status is not None:
+        lines += [line(f"{status.version}: ", words, tone="warn") for words in unsafe_defrag(status.version)]
+    blocked = why_no_defrag(view, row)
     return _plan(
         "defrag", row.name, "Maintenance/Defragment",
         f"--endpoints={shell_quote(row.endpoint.encode())} defrag", facts, lines, blocked=blocked,
@@ -250,23 +234,46 @@ def compact_plan(view: ClusterView, revision: int, keep: int) -> WritePlan:
     )  # fmt: skip
 
 
-def disarm_plan(view: ClusterView, alarm: Alarm) -> WritePlan:
-    """A CORRUPT alarm is refused: it must be found out first which member differs."""
-    row = view.row(alarm.member_id)
-    status = row.status if row else None
-    quota = status.db_size_quota if status else 0
-    blocked = ""
-    if alarm.type is AlarmType.CORRUPT:
-        blocked = "compare the members' hashes and replace the odd one out; disarming would hide the damage"
-    elif status and quota and status.db_size > DISARM_SHARE * quota:
-        blocked = f"the database is still {format_size(status.db_size)} of {format_size(quota)}: compact and defragment"
-    facts = [
-        Fact(f"alarm {alarm.type.name} of", (row.name if row else f"{alarm.member_id:x}").encode(), "raised", "cleared")
+def why_not_clear(view: ClusterView) -> str:
+    """Why NOSPACE cannot be cleared now, naming the members; empty when it can.
+
+    Every member must be below 80 % of its quota: the alarm is the cluster's, and the next write raises it again.
+    """
+    full, unknown = [], []
+    for row in view.rows:
+        if row.member.is_learner or row.state == "not started":
+            continue
+        if row.quota_share is None:
+            unknown.append(f"{row.name} ({'does not answer' if row.status is None else 'quota not known'})")
+        elif row.quota_share >= DISARM_SHARE:
+            full.append(f"{row.name} {row.quota_share:.0%}")
+    if full:
+        return f"still too full: {', '.join(full)} of the quota; below {DISARM_SHARE:.0%} on every member is needed"
+    if unknown:
+        return f"not known how full: {', '.join(unknown)}; quota_bytes in the profile tells it for old servers"
+    return ""
+
+
+def clear_plan(view: ClusterView, alarms: Sequence[Alarm]) -> WritePlan:
+    """Clear every NOSPACE alarm at once, as ``etcdctl alarm disarm`` does."""
+    found = [alarm for alarm in alarms if alarm.type is AlarmType.NOSPACE]
+    blocked = why_not_clear(view)
+    if not found:
+        blocked = "no NOSPACE alarm is raised"
+    elif len(found) < len(alarms):
+        blocked = "a CORRUPT alarm is raised too: find out first which member differs"
+    facts = []
+    for alarm in found:
+        row = view.row(alarm.member_id)
+        facts.append(
+            Fact("alarm NOSPACE of", (row.name if row else f"{alarm.member_id:x}").encode(), "raised", "cleared")
+        )
+    facts += [
+        Fact("database of", row.name.encode(), "", f"{row.quota_share:.0%} of its quota")
+        for row in view.rows
+        if row.quota_share is not None
     ]
-    lines = [
-        line("it comes back with the next write if the database is still over its quota", tone="dim"),
-    ]
-    return _plan(
-        "alarm disarm", alarm.type.name, "Maintenance/Alarm", "alarm disarm", facts, lines, member=alarm.member_id,
-        blocked=blocked,
-    )  # fmt: skip
+    lines = [line("it comes back with the next write where the database is over its quota", tone="dim")]
+    plan = _plan("alarm disarm", "NOSPACE", "Maintenance/Alarm", "alarm disarm", facts, lines, blocked=blocked)
+    scope = Scope(plan.scope.methods, members=frozenset(alarm.member_id for alarm in found))
+    return replace(plan, scope=scope)

@@ -8,8 +8,8 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.types import Alarm, Role
 from etcdtui.services.cluster import access, members
 from etcdtui.services.cluster.access import AccessView
+from etcdtui.services.cluster.hashes import HashCheck, check_hashes
 from etcdtui.services.cluster.leases import LeaseBook
-from etcdtui.services.cluster.members import HashCheck
 from etcdtui.services.cluster.view import ClusterView
 
 Range = tuple[bytes, bytes]
@@ -33,7 +33,7 @@ class ClusterReads:
 
     async def hashes(self, view: ClusterView) -> HashCheck:
         """Hash the key space of every member at one revision."""
-        return await members.check_hashes(self._client, view)
+        return await check_hashes(self._client, view)
 
     async def access(self) -> AccessView:
         """Users and roles as far as they may be seen."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.types import Alarm, EndpointStatus, Member
@@ -66,7 +67,10 @@ class Quorum:
 
 @record()
 class MemberRow:
-    """One member. ``status`` is ``None`` when it did not answer or may not be asked; sizes in bytes, lag in entries."""
+    """One member. ``status`` is ``None`` when it did not answer or may not be asked; sizes in bytes, lag in entries.
+
+    ``quota`` is 0 when nobody tells it. ``busy`` is what we are doing to it.
+    """
 
     member: Member
     endpoint: str = ""
@@ -76,6 +80,8 @@ class MemberRow:
     since: float = 0.0
     problem: EtcdError | None = None
     lag: int | None = None
+    quota: int = 0
+    busy: str = ""
 
     @property
     def name(self) -> str:
@@ -99,8 +105,15 @@ class MemberRow:
         return None if self.status is None else max(0, self.status.raft_index - self.status.raft_applied_index)
 
     @property
+    def quota_share(self) -> float | None:
+        """How full it is; ``None`` when size or quota is not known."""
+        return self.status.db_size / self.quota if self.status is not None and self.quota else None
+
+    @property
     def state(self) -> str:
-        """``ok``, ``DOWN 6m``, ``not started``, ``not reached`` or the reason of a refusal."""
+        """``ok``, ``DOWN``, ``not started``, ``not reached``, what we do to it, or the reason of a refusal."""
+        if self.busy:
+            return self.busy
         if not self.member.name and not self.member.client_urls:
             return "not started"
         if self.status is not None:
@@ -142,8 +155,19 @@ class ClusterView:
         return next((row for row in self.rows if row.member.id == member_id), None)
 
 
-def view_of(health: ClusterHealth, alarms: tuple[Alarm, ...] | None = None, limited: str = "") -> ClusterView:
-    """Rows by name, from what the health monitor already knows: no request is sent for them."""
+NO_QUOTAS: Mapping[int, int] = {}
+
+
+def view_of(
+    health: ClusterHealth,
+    alarms: tuple[Alarm, ...] | None = None,
+    limited: str = "",
+    quotas: Mapping[int, int] = NO_QUOTAS,
+) -> ClusterView:
+    """Rows by name, from what the health monitor already knows: no request is sent for them.
+
+    ``quotas`` in bytes by member ID, from elsewhere, for members whose Status does not tell it.
+    """
     by_member = {e.member_id: e for e in health.endpoints if e.member_id}
     unreached = {e.member_id: e.error for e in health.unreached}
     commits = [e.status.raft_index for e in health.endpoints if e.status]
@@ -157,7 +181,7 @@ def view_of(health: ClusterHealth, alarms: tuple[Alarm, ...] | None = None, limi
         return ClusterView(health, rows, alarms, limited)
     members = health.members or tuple(Member(e.member_id, "", (), (e.endpoint,)) for e in health.endpoints)
     named = sorted(members, key=lambda member: (not member.name, _natural(member.name), member.id))
-    known = (_row(m, by_member.get(m.id), newest, unreached.get(m.id)) for m in named)
+    known = (_row(m, by_member.get(m.id), newest, unreached.get(m.id), quotas.get(m.id, health.quota)) for m in named)
     return ClusterView(health, tuple(known), alarms, limited)
 
 
@@ -167,13 +191,18 @@ def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
     return tuple((0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts)
 
 
-def _row(member: Member, endpoint: EndpointHealth | None, newest: int, unreached: EtcdError | None = None) -> MemberRow:
+def _row(
+    member: Member, endpoint: EndpointHealth | None, newest: int, unreached: EtcdError | None, quota: int
+) -> MemberRow:
     if endpoint is None:
         return MemberRow(member, problem=unreached)
+    if endpoint.status is not None and endpoint.status.db_size_quota > 0:
+        quota = endpoint.status.db_size_quota
     lag = max(0, newest - endpoint.status.raft_index) if endpoint.status else None
     return MemberRow(
-        member, endpoint.endpoint, endpoint.up, endpoint.status, endpoint.rtt, endpoint.since, endpoint.error, lag
-    )
+        member, endpoint.endpoint, endpoint.up, endpoint.status, endpoint.rtt, endpoint.since, endpoint.error, lag,
+        quota, endpoint.busy,
+    )  # fmt: skip
 
 
 def down_words(row: MemberRow, now: float | None = None) -> str:

@@ -23,7 +23,7 @@ from etcdtui.core.value import Value
 from etcdtui.services import cluster
 from etcdtui.services import session as own
 from etcdtui.services.cluster.health import ClusterHealth, HealthMonitor, State
-from etcdtui.services.cluster.view import view_of
+from etcdtui.services.cluster.view import ClusterView, view_of
 from etcdtui.services.reads.reading import Reads
 from etcdtui.services.writing.audit import Audit
 from etcdtui.services.writing.guard import Guard, policy_of
@@ -163,7 +163,7 @@ class Session:
     @cached_property
     def admin(self) -> Admin:
         """Every action on leases, members, upkeep, users and roles."""
-        return cluster.admin.Admin(self.client, lambda: view_of(self.health), self.profile.auth.user or "")
+        return cluster.admin.Admin(self.client, lambda: self.view, self.profile.auth.user or "")
 
     @cached_property
     def cluster(self) -> ClusterReads:
@@ -191,6 +191,11 @@ class Session:
         """The look that was begun, or one that begins now; whoever takes it closes it."""
         look, self._first_look = self._first_look or self.look_first(), None
         return look
+
+    @property
+    def view(self) -> ClusterView:
+        """The members side by side as they are known now, with the quotas and alarms that the doctor has read."""
+        return self._doctor.view if self._doctor is not None else view_of(self.health)
 
     @property
     def doctor(self) -> Doctor:

@@ -151,11 +151,16 @@ class Guard:
     _open: bool = field(init=False)
     _touched: float = field(init=False)
     _agreed: WeakSet[Confirmed] = field(init=False)
+    _courses: WeakSet[Confirmed] = field(init=False)
+    _named: bool = field(init=False)
+    """The profile's name was typed for the unlock that is open now."""
 
     def __post_init__(self) -> None:
         self._open = not (self.policy.read_only or self.policy.forced_read_only)
         self._touched = self.clock()
         self._agreed = WeakSet()
+        self._courses = WeakSet()
+        self._named = False
 
     # -- state -------------------------------------------------------------------------------------------------
 
@@ -221,12 +226,13 @@ class Guard:
         if wanted.kind is UnlockKind.NEVER or (wanted.kind is UnlockKind.NAME and typed.strip() != wanted.word):
             return False
         self._open = True
+        self._named = wanted.kind is UnlockKind.NAME
         self.locked_because = ""
         self._touched = self.clock()
         return True
 
     def lock(self, reason: str = "locked by you") -> None:
-        self._open = False
+        self._open = self._named = False
         self.locked_because = reason
 
     def connection_lost(self) -> None:
@@ -325,6 +331,37 @@ class Guard:
         wanted = self.confirmation(plan)
         if not wanted.accepts(typed, second):
             raise WriteRefused(wanted.mismatch(typed))
+        confirmed = Confirmed(plan)
+        self._agreed.add(confirmed)
+        return confirmed
+
+    # -- courses of several plans ------------------------------------------------------------------------------
+
+    def confirm_by_unlock(self, plan: WritePlan) -> Confirmed | None:
+        """A course that asks for the profile's name, where that was typed for the unlock just now; else ``None``."""
+        wanted = self.confirmation(plan)
+        same = wanted.kind is ConfirmKind.TYPE and wanted.word == self.policy.profile and not wanted.phrase
+        return self.confirm(plan, wanted.word) if self._named and same and not self.refusal(plan) else None
+
+    def begin_course(self, confirmed: Confirmed) -> None:
+        """What was confirmed is a course: its plan is never sent, and its steps may follow it."""
+        if confirmed not in self._agreed:
+            raise WriteRefused("this course was not confirmed")
+        self._agreed.discard(confirmed)
+        self._courses.add(confirmed)
+
+    def confirm_step(self, course: Confirmed, plan: WritePlan) -> Confirmed:
+        """One step of a course that a person agreed to as a whole; nothing is typed for it.
+
+        Raises ``WriteRefused`` when it may not run now, and when it weighs more than the course or calls what the
+        course does not name: such a step is confirmed by itself.
+        """
+        if course not in self._courses:
+            raise WriteRefused("the course of this step was not confirmed")
+        if why := self.refusal(plan):
+            raise WriteRefused(why)
+        if plan.action_class > course.plan.action_class or not plan.scope.methods <= course.plan.scope.methods:
+            raise WriteRefused("this step has to be confirmed by itself")
         confirmed = Confirmed(plan)
         self._agreed.add(confirmed)
         return confirmed

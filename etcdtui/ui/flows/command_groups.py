@@ -153,13 +153,10 @@ async def _on_member(screen: MembersScreen, typed: str, work: Callable[[MemberRo
 
 
 async def _disarm(screen: MembersScreen, flows: MemberWriting) -> None:
-    """One alarm is reviewed at once, several are offered."""
+    """All of them, as etcdctl does."""
     await screen.read()
-    alarms = screen.shown.alarms or ()
-    if len(alarms) == 1:
-        await flows.disarm(alarms[0])
-    elif alarms:
-        await flows.choose(screen.table.current)
+    if screen.shown.alarms:
+        await flows.clear_alarms()
     else:
         screen.flash("no alarm is raised", "good")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.text import Text
 
 from etcdtui.core.errors import EtcdError
-from etcdtui.core.types import Alarm, HashKV
+from etcdtui.core.types import HashKV
 from etcdtui.core.units import format_size
 from etcdtui.services.cluster import members
 from etcdtui.services.cluster.admin import AdminWrite
@@ -17,7 +17,6 @@ from etcdtui.services.cluster.snapshots import save_snapshot
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.run import Report
-from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.template import Flow
 from etcdtui.ui.frame.host import Face
 from etcdtui.ui.modals.message import MessageDialog
@@ -95,10 +94,10 @@ class MemberWriting(Flow):
             items.append(Item("defrag", Text.assemble("defragment ", name), Text("give free space back"), key="D"))
             if row.member.is_learner:
                 items.append(Item("promote", Text.assemble("promote ", name), Text("let it vote"), key="p"))
-        items += [
-            Item(f"disarm {i}", Text(f"disarm {alarm.type.name}"), Text("clear the alarm"), key=str(i + 1))
-            for i, alarm in enumerate(view.alarms or ())
-        ]
+        if view.alarms:
+            known = [(alarm.type.name, view.row(alarm.member_id)) for alarm in view.alarms]
+            names = ", ".join(f"{kind} of {raised.name if raised else '?'}" for kind, raised in known)
+            items.append(Item("clear", Text("clear alarms"), safe(names, limit=200), key="a"))
         choice = await self.face.app.push_screen_wait(PickerDialog(Text("maintenance"), items, typing=False))
         if choice == "hash":
             await self.hash_check()
@@ -110,8 +109,8 @@ class MemberWriting(Flow):
             await self.defragment(row)
         elif choice == "promote" and row is not None:
             await self.promote(row)
-        elif choice and choice.startswith("disarm "):
-            await self.disarm((view.alarms or ())[int(choice.split()[1])])
+        elif choice == "clear":
+            await self.clear_alarms()
 
     async def defragment(self, row: MemberRow) -> None:
         self.flash("defragmenting can take seconds for each GB")
@@ -131,20 +130,20 @@ class MemberWriting(Flow):
             return
         await self.change(self.session.admin.compact(self.view(), revision, keep), "compact")
 
-    async def disarm(self, alarm: Alarm) -> None:
-        await self.change(self.session.admin.disarm(self.view(), alarm), "disarm alarm")
+    async def clear_alarms(self) -> None:
+        """Clear NOSPACE on every member that raised it."""
+        view = self.view()
+        await self.change(self.session.admin.clear_alarms(view, view.alarms or ()), "clear alarms")
 
     # --- what only reads ---------------------------------------------------------------------------------
 
     async def hash_check(self) -> None:
         self.flash("hashing on every member..")
-        check = await self.session.cluster.hashes(self.view())
-        lines = [Text(f"at revision {check.revision}: {check.verdict}")]
-        for row, answer in check.answers:
-            told = (
-                safe(f"{answer.hash:08x}  {_compacted(answer)}") if isinstance(answer, HashKV) else error_line(answer)
-            )
-            lines.append(Text.assemble(safe(row.name, limit=NAME_LIMIT), "  ", told))
+        check = await self.session.doctor.compare_hashes()
+        lines = [safe(f"at revision {check.revision}: {check.verdict}")]
+        for one in check.answers:
+            told = f"{one.hash.hash:08x}  {_compacted(one.hash)}" if one.hash is not None else one.why
+            lines.append(Text.assemble(safe(one.row.name, limit=NAME_LIMIT), "  ", safe(told)))
         self.flash(f"hash check: {check.verdict}", "bad" if check.differs else "accent")
         await self.face.app.push_screen_wait(MessageDialog(Text("do the members agree"), Text("\n").join(lines)))
 

@@ -9,37 +9,11 @@ from etcdtui.core.units import format_ttl
 from etcdtui.services.cluster.doctor.checks_members import MIXIN, OWN, STATUS_LINE, nobody, not_told
 from etcdtui.services.cluster.doctor.finding import Check, Severity, Verdict, graded, info, ok, skip
 from etcdtui.services.cluster.doctor.inputs import HTTP, METRICS, STATUS, Inputs
-from etcdtui.services.cluster.health import version_order
+from etcdtui.services.cluster.versions import faults_of, version_order
 
 CLOCK_WARN, CLOCK_CRIT = 1.0, 5.0
 DAY = 86400.0
 CERTIFICATE_WARN, CERTIFICATE_CRIT = 30 * DAY, 7 * DAY
-
-Fixed = dict[tuple[int, int], str]
-AUTH_BYPASS: Fixed = {(3, 4): "3.4.42", (3, 5): "3.5.28", (3, 6): "3.6.9"}
-WATCH_LEAK: Fixed = {(3, 5): "3.5.33", (3, 6): "3.6.14", (3, 7): "3.7.1"}
-"""By branch, the first version without the fault; with authentication on only."""
-INCONSISTENT = ((3, 5, 0), (3, 5, 2))
-
-
-def faults_of(version: str, auth: bool | None) -> tuple[tuple[Severity, str], ...]:
-    """What is known against a version, as sentences with their weight; ``auth`` ``None``: it is not known."""
-    order = version_order(version)
-    found = []
-    if INCONSISTENT[0] <= order[:3] <= INCONSISTENT[1]:
-        found.append(
-            (Severity.CRIT, "3.5.0 to 3.5.2 can lose data of a member that is killed: upgrade to 3.5.6 or later")
-        )
-    if auth is not False:
-        condition = "" if auth else "if authentication is on, "
-        for fixed, words in (
-            (AUTH_BYPASS, "authorization can be bypassed (CVE-2026-33413)"),
-            (WATCH_LEAK, "watches can leak what a user may not read (GHSA-xg4h)"),
-        ):
-            known = fixed.get((order[0], order[1]) if len(order) > 1 else (0, 0))
-            if known and order < version_order(known):
-                found.append((Severity.WARN, f"{condition}{words}: fixed in {known}"))
-    return tuple(found)
 
 
 def versions(inputs: Inputs) -> Verdict:
@@ -73,9 +47,9 @@ def bad_versions(inputs: Inputs) -> Verdict:
     by_words: dict[str, list[str]] = {}
     worst = Severity.OK
     for look in inputs.answering:
-        for severity, words in faults_of(look.status.version if look.status else "", inputs.auth):
-            by_words.setdefault(words, []).append(look.name)
-            worst = max(worst, severity)
+        for fault in faults_of(look.status.version if look.status else "", inputs.auth):
+            by_words.setdefault(fault.words, []).append(look.name)
+            worst = max(worst, Severity.CRIT if fault.critical else Severity.WARN)
     if not by_words:
         return ok("nothing is known against these versions that would concern this cluster")
     evidence = tuple(f"{', '.join(names)}: {words}" for words, names in by_words.items())

@@ -6,8 +6,8 @@ from etcdtui.core.units import counted, format_count, format_size, format_ttl
 from etcdtui.services.cluster.doctor.checks_members import MIXIN, OWN, STATUS_LINE, nobody, not_told
 from etcdtui.services.cluster.doctor.finding import Check, Severity, Verdict, info, ok, skip
 from etcdtui.services.cluster.doctor.inputs import HTTP, LEASES, METRICS, STATUS, Inputs, MemberLook
-from etcdtui.services.cluster.health import version_order
 from etcdtui.services.cluster.samples import fit_line
+from etcdtui.services.cluster.versions import unsafe_defrag
 
 QUOTA_WARN, QUOTA_CRIT = 0.80, 0.95
 GROWTH_AHEAD, GROWTH_CRIT = 4 * 3600.0, 3600.0
@@ -20,25 +20,6 @@ SUGGESTED_QUOTA = 8 * 1024**3
 KEPT_WARN = 1_000_000
 STANDS_FOR = 3600.0
 MANY_LEASES, MANY_EMPTY = 10_000, 1_000
-SAFE_DEFRAG: tuple[tuple[tuple[int, int], str, str], ...] = (
-    ((3, 4), "3.4.38", "a defragmentation while the member applies a snapshot can corrupt it"),
-    ((3, 5), "3.5.6", "a crash during a defragmentation can leave revisions inconsistent"),
-    ((3, 5), "3.5.23", "a defragmentation while the member applies a snapshot can corrupt it"),
-    ((3, 6), "3.6.5", "a defragmentation while the member applies a snapshot can corrupt it"),
-)
-"""Branch, the first version that is safe, and what can happen before it (etcd's changelogs)."""
-
-
-def unsafe_defrag(version: str) -> tuple[str, ...]:
-    """What defragmenting can do on this version, as sentences; empty when it is safe."""
-    order = version_order(version)
-    found = []
-    for branch, fixed, words in SAFE_DEFRAG:
-        if order[:2] == branch and order < version_order(fixed):
-            found.append(f"before {fixed}: {words}")
-    if order[:2] < (3, 4) and order:
-        found.append("etcd before 3.4 is not maintained")
-    return tuple(found)
 
 
 def quota_use(inputs: Inputs) -> Verdict:

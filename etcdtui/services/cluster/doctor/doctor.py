@@ -41,7 +41,7 @@ from etcdtui.services.cluster.doctor.report import Report
 from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.services.cluster.hashes import HashCheck, check_hashes
 from etcdtui.services.cluster.health import HealthMonitor
-from etcdtui.services.cluster.metrics import MemberMetrics
+from etcdtui.services.cluster.metrics import QUOTA, MemberMetrics
 from etcdtui.services.cluster.scraping import Scraper, Target
 from etcdtui.services.cluster.view import ClusterView, view_of
 
@@ -124,7 +124,14 @@ class Doctor:
 
     @property
     def view(self) -> ClusterView:
-        return view_of(self._monitor.health, self._alarms, self._alarms_why)
+        """The members side by side, with what was read beside their Status: alarms, and quotas from /metrics."""
+        health = self._monitor.health
+        quotas = {
+            e.member_id: int(quota)
+            for e in health.endpoints
+            if (quota := self.scraper.of(e.endpoint).value(QUOTA)) is not None
+        }
+        return view_of(health, self._alarms, self._alarms_why, quotas)
 
     def judge(self, took: float = 0.0) -> Report:
         """Judge what is known now, without asking anybody."""
@@ -150,7 +157,7 @@ class Doctor:
         if self._is_due(READ, READ_EVERY, fresh):
             work.append(self._read_through([row.endpoint for row in rows]))
         if self._is_due(ALARMS, READ_EVERY, fresh):
-            work.append(self._read_alarms())
+            work.append(self.read_alarms())
         if self._is_due(LEASES, SLOW_EVERY, False):
             work += [self._read_leases(), self._read_auth()]
         await asyncio.gather(*work)
@@ -224,7 +231,7 @@ class Doctor:
         self._reads = dict(zip(endpoints, answers, strict=True))
         self._count(READ)
 
-    async def _read_alarms(self) -> None:
+    async def read_alarms(self) -> None:
         if self._monitor.health.state is State.NO_LEADER:
             self._alarms, self._alarms_why = None, NO_LEADER
             return
