@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from etcdtui.config.schema import ENVIRONMENTS, Profile
-from etcdtui.services.cluster.runbooks.context import Context, context_of
+from etcdtui.services.cluster.runbooks.context import Context
 from etcdtui.services.cluster.runbooks.runner import Runner
 from etcdtui.services.cluster.runbooks.spec import Runbook
 from etcdtui.services.cluster.runbooks.store import RunbookStore
@@ -26,7 +26,7 @@ async def runbooks_on(
     )  # fmt: skip
     session = await Session.open(profile, Overrides())
     try:
-        context = context_of(session, folder)
+        context = session.runbooks(folder)
         context.poll = 0.1
         yield context
     finally:

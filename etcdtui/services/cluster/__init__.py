@@ -10,5 +10,6 @@ __getattr__ = late(
         "admin": "admin",
         "doctor": "doctor",
         "reads": "reads",
+        "runbooks": "runbooks",
     },
 )

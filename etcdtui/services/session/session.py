@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # one is made of a session, the other when it is first wanted
     from etcdtui.services.cluster.admin import Admin
     from etcdtui.services.cluster.doctor.doctor import Doctor
     from etcdtui.services.cluster.reads import ClusterReads
+    from etcdtui.services.cluster.runbooks.context import Context
     from etcdtui.services.session.first_look import FirstLook
 
 OPEN_MARGIN = 3.0
@@ -219,6 +220,20 @@ class Session:
         """How many findings need somebody; 0 before the doctor is loaded."""
         report = self._doctor.report if self._doctor is not None else None
         return len(report.needing) if report is not None else 0
+
+    def runbooks(self, folder: Path | None = None) -> Context:
+        """What runbooks work with here; snapshots are proposed in ``folder``, else in the current one."""
+        made: Context = cluster.runbooks.context.Context(
+            self.client,
+            self.monitor,
+            self.admin,
+            self.writes,
+            self.doctor,
+            profile=self.profile.name,
+            keep_revisions=self.profile.keep_revisions,
+            folder=folder,
+        )
+        return made
 
     @classmethod
     async def open(

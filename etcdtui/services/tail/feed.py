@@ -28,7 +28,7 @@ from etcdtui.core.errors import (
 from etcdtui.core.ring import Ring
 from etcdtui.core.tasks import background
 from etcdtui.core.types import Event, EventType
-from etcdtui.services.cluster.health import version_order
+from etcdtui.services.cluster.versions import version_order
 from etcdtui.services.reads.roots import start_of
 from etcdtui.services.session.session import Session
 from etcdtui.services.tail import entries

@@ -14,7 +14,6 @@ from etcdtui.services.cluster.admin import Admin
 from etcdtui.services.cluster.doctor.doctor import Doctor
 from etcdtui.services.cluster.health import HealthMonitor
 from etcdtui.services.cluster.view import ClusterView, MemberRow
-from etcdtui.services.session.session import Session
 from etcdtui.services.writing.writes import Writes
 
 LAG_SMALL = 10
@@ -96,20 +95,6 @@ class Context:
         except Compacted:
             return False
         return True
-
-
-def context_of(session: Session, folder: Path | None = None) -> Context:
-    """What runbooks work with in an opened profile; snapshots are proposed in ``folder``, else in the current one."""
-    return Context(
-        session.client,
-        session.monitor,
-        session.admin,
-        session.writes,
-        session.doctor,
-        profile=session.profile.name,
-        keep_revisions=session.profile.keep_revisions,
-        folder=folder,
-    )
 
 
 def row_of(view: ClusterView, member_id: int) -> MemberRow:
