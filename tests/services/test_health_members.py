@@ -45,7 +45,7 @@ async def test_a_learner_is_listed_at_once_and_asked_at_its_own_url(etcd_server:
             monitor.poll_soon()
             return row.status is not None and row.role == "learner" and row.lag is not None
 
-        await eventually(told, timeout=20)
+        await eventually(told, timeout=60)
         assert monitor.health.members_up == monitor.health.members_total == 2
         await joining.kill()
         await eventually(lambda: _state(monitor), timeout=10)
@@ -68,7 +68,7 @@ async def test_a_learner_out_of_reach_is_not_down(etcd_server: ServerFactory) ->
             monitor.poll_soon()
             return bool(view_of(await monitor.poll()).rows[-1].member.client_urls)
 
-        await eventually(listed, timeout=20)
+        await eventually(listed, timeout=60)
         monitor.poll_soon()
         row = view_of(await monitor.poll()).rows[-1]
         assert row.state == "not reached" and row.problem is not None
