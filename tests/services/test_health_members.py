@@ -116,13 +116,18 @@ async def test_an_endpoint_where_now_this_and_now_that_member_answers_is_no_memb
     async with TcpProxy(cluster3.endpoint) as balancer, watching(balancer.endpoint) as (_, monitor):
         await monitor.poll()
         assert not monitor.health.proxy
-        balancer.lead_to(cluster3.members[1].endpoint)
-        await balancer.cut()
+        for member in (cluster3.members[1], cluster3.members[2]):
+            assert not monitor.health.proxy  # one change is a member that was replaced
+            before = monitor.health.endpoints[0].member_id
+            balancer.lead_to(member.endpoint)
+            await balancer.cut()
 
-        async def noticed() -> bool:
-            return "several members answer" in (await monitor.poll()).proxy
+            async def changed(before: int = before) -> bool:
+                status = (await monitor.poll()).endpoints[0].status
+                return status is not None and status.member_id != before
 
-        await eventually(noticed, timeout=30)
+            await eventually(changed, timeout=30)
+        assert "several members answer" in monitor.health.proxy
 
 
 def test_a_quorum_is_called_lost_only_by_somebody_who_knows_no_leader() -> None:

@@ -38,6 +38,8 @@ MEMBERS_EVERY = 10.0
 """Seconds between two readings of the member list while nothing changes."""
 BEYOND_EVERY = 10.0
 """Seconds between two tries of a member's own client URL that did not answer."""
+FLIPS = 2
+"""Changes of the member behind one endpoint that tell of a proxy or a balancer."""
 LOGIN_EVERY = 5.0
 """Seconds after which a session without a user looks again whether one is wanted."""
 
@@ -78,6 +80,7 @@ class HealthMonitor:
         self._met: set[int] = set()
         """Members that answered at their own client URL once, so that their silence means something."""
         self._proxy = ""
+        self._flips: dict[str, int] = {}
         self._busy: dict[int, str] = {}
         self._login_wanted = False
         self._login_at = float("-inf")
@@ -184,10 +187,13 @@ class HealthMonitor:
         return member.is_learner or member.id not in self._first_members or member.id in self._beyond
 
     def _see_proxy(self, answers: Sequence[EndpointHealth]) -> None:
-        """An endpoint at which now this and now that member answers is none of them."""
+        """An endpoint at which now this and now that member answers is none; one that was replaced changes once."""
         for answer in answers:
             before = self._seen.get(answer.endpoint)
-            if answer.status and before and before.status and before.status.member_id != answer.status.member_id:
+            if answer.status is None or before is None or before.member_id in (0, answer.status.member_id):
+                continue
+            self._flips[answer.endpoint] = self._flips.get(answer.endpoint, 0) + 1
+            if self._flips[answer.endpoint] >= FLIPS:
                 self._proxy = f"several members answer at {answer.endpoint}: a proxy or a balancer is between"
 
     async def _read_members(self, statuses: list[EndpointStatus]) -> None:
