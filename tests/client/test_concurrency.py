@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from etcdtui.client import Client, Op, errors
+from etcdtui.client import Client, ClientOptions, Op, connect, errors
 from etcdtui.client.concurrency import Election, Mutex, Session
+from tests.conftest import ServerFactory
 from tests.support.poll import eventually
 from tests.support.server import Server
 
@@ -29,6 +30,10 @@ async def first(client: Client) -> AsyncIterator[Session]:
 async def second(client: Client) -> AsyncIterator[Session]:
     async with Session(client, ttl=30) as session:
         yield session
+
+
+async def in_line(client: Client, count: int) -> bool:
+    return len(await keys_below(client, "lock/")) == count
 
 
 async def keys_below(client: Client, prefix: str) -> list[bytes]:
@@ -291,3 +296,30 @@ async def test_the_election_service_of_the_server(client: Client, first: Session
     await elections.resign(leader)
     with pytest.raises(errors.NotOwner):
         await elections.proclaim(leader, "c")
+
+
+async def test_a_lock_given_up_on_a_silent_cluster_ends_in_time_and_blocks_nobody(etcd_server: ServerFactory) -> None:
+    """It took five seconds more, and its key stood in the line as long as its session lived."""
+    server = await etcd_server()
+    options = ClientOptions(endpoints=server.endpoints, command_timeout=30)
+    async with (
+        connect(options) as client,
+        client.concurrency.session(30) as holder,
+        client.concurrency.session(30) as other,
+    ):
+        held, waiter = Mutex(holder, "lock"), Mutex(other, "lock")
+        await held.lock()
+        waiting = asyncio.create_task(waiter.lock(timeout=1.0))
+        await eventually(lambda: in_line(client, 2))
+        server.members[0].pause()
+        try:
+            began = time.monotonic()
+            with pytest.raises(errors.DeadlineExceeded):
+                await waiting
+            assert time.monotonic() - began < 4.0
+        finally:
+            server.members[0].resume()
+        await eventually(lambda: in_line(client, 1), 20.0)
+        await held.unlock()
+        await asyncio.wait_for(waiter.lock(), 20)
+        assert waiter.held

@@ -43,7 +43,8 @@ class Election(Contender):
         (``None`` or 0: no limit).
         """
         key = self._own_key()
-        await self._in_time(key, self._win(key, to_bytes(value, "the value")), timeout, "not elected")
+        proposal = to_bytes(value, "the value")
+        await self._in_time(key, lambda: self._win(key, proposal), timeout, "not elected")
 
     async def _win(self, key: bytes, value: bytes) -> None:
         await self._stand(key, value)

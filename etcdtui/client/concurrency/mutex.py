@@ -46,7 +46,7 @@ class Mutex(Contender):
         (``None`` or 0: no limit).
         """
         key = self._own_key()
-        await self._in_time(key, self._wait(key), timeout, "the lock was not free")
+        await self._in_time(key, lambda: self._wait(key), timeout, "the lock was not free")
 
     async def _wait(self, key: bytes) -> None:
         revision, held = await self._enqueue(key)
@@ -57,7 +57,7 @@ class Mutex(Contender):
     async def try_lock(self, timeout: float | None = None) -> None:
         """Lock now or raise ``Locked``, leaving nothing behind; ``timeout`` is for the answer, as in ``kv.txn``."""
         key = self._own_key()
-        await self._in_time(key, self._take_now(key, timeout), None, "")
+        await self._in_time(key, lambda: self._take_now(key, timeout), None, "")
 
     async def _take_now(self, key: bytes, timeout: float | None) -> None:
         revision, held = await self._enqueue(key, timeout)

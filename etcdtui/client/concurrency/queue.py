@@ -6,7 +6,7 @@ Every waiter owns the key ``<name>/<lease id in hex>``; the one created first is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.concurrency.session import Session
@@ -17,7 +17,9 @@ from etcdtui.core.tasks import awaited
 from etcdtui.core.types import EventType, KeyValue, ResponseHeader
 
 CLEANUP_TIMEOUT = 5.0
-"""Seconds for taking one's own key back after waiting was given up; the lease removes it otherwise."""
+"""Seconds for giving a leadership back; the lease removes the key otherwise."""
+WITHDRAW_GRACE = 1.0
+"""Seconds that giving up waits for its own key to be taken back, beyond the time limit of the wait."""
 
 
 class Contender:
@@ -39,13 +41,14 @@ class Contender:
         return own_key(self.prefix, self.session.lease_id)
 
     async def _in_time(
-        self, key: bytes, waiting: Coroutine[object, object, None], timeout: float | None, late: str
+        self, key: bytes, wait: Callable[[], Coroutine[object, object, None]], timeout: float | None, late: str
     ) -> None:
         """Wait; giving up, for whatever reason, leaves the line, unless the session is first there already."""
         ours = key in self.session.keys
         try:
             async with asyncio.timeout(timeout or None):
-                await waiting
+                await self.session.withdrawn(key)
+                await wait()
         except TimeoutError:
             await self._withdraw(key, ours)
             raise errors.DeadlineExceeded(f"{late} within {timeout:g} s") from None
@@ -55,13 +58,11 @@ class Contender:
         self.session.keys.add(key)
 
     async def _withdraw(self, key: bytes, ours: bool) -> None:
+        """A silent cluster is not waited for: the session goes on taking the key back."""
         if ours:
             return
         self.key, self.revision = b"", 0
-        try:
-            await self.session.client.kv.delete(key, timeout=CLEANUP_TIMEOUT)
-        except errors.EtcdError:
-            pass  # the lease takes the key with it
+        await asyncio.wait({self.session.withdraw(key)}, timeout=WITHDRAW_GRACE)
 
 
 def own_key(prefix: bytes, lease_id: int) -> bytes:

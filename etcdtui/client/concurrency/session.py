@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Generator
 from types import TracebackType
 
+from etcdtui.client._transport.stream_policy import Backoff
 from etcdtui.client.shape import EtcdClient
 from etcdtui.core import errors
 from etcdtui.core.tasks import background
 
 DEFAULT_TTL = 60
+WITHDRAW_PAUSE = 0.1
+WITHDRAW_PAUSE_CAP = 2.0
 
 
 class Session:
@@ -29,6 +32,7 @@ class Session:
         self.cause: errors.EtcdError | None = None
         self.keys: set[bytes] = set()  # in use by recipes of this session: no other attempt of theirs may delete them
         self._renewals: asyncio.Task[None] | None = None
+        self._withdrawals: dict[bytes, asyncio.Task[None]] = {}
 
     def __await__(self) -> Generator[object, None, Session]:
         return self.start().__await__()
@@ -76,12 +80,41 @@ class Session:
         why = f"lease {self.lease_id:x}: {self.cause.message}" if self.cause is not None else f"lease {self.lease_id:x}"
         return errors.SessionExpired(why)
 
+    def withdraw(self, key: bytes) -> asyncio.Task[None]:
+        """Take back a key that a given-up attempt may have put, however long the cluster is silent.
+
+        While it stood, others would wait for a holder that is none, for as long as the session lives.
+        """
+        task = self._withdrawals.get(key)
+        if task is None:
+            task = self._withdrawals[key] = background(self._delete(key), f"etcd withdrawal {self.lease_id:x}")
+            task.add_done_callback(lambda _: self._withdrawals.pop(key, None))
+        return task
+
+    async def withdrawn(self, key: bytes) -> None:
+        """Wait until an earlier attempt's key is gone, so that its end does not take this one's."""
+        if key in self._withdrawals:
+            await asyncio.wait({self._withdrawals[key]})
+
+    async def _delete(self, key: bytes) -> None:
+        pause = Backoff(WITHDRAW_PAUSE, WITHDRAW_PAUSE_CAP)
+        while self.alive:
+            try:
+                await self.client.kv.delete(key)
+            except errors.EtcdError as error:
+                if not error.retryable:
+                    return  # the lease takes the key with it
+                await asyncio.sleep(pause.next())
+            else:
+                return
+
     async def orphan(self) -> None:
         """Stop renewing without revoking: the lease lives on until its TTL has passed."""
         task, self._renewals = self._renewals, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        ending = [*self._withdrawals.values(), *([task] if task is not None else ())]
+        for one in ending:
+            one.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         self.done.set()
 
     async def close(self, timeout: float | None = None) -> None:
