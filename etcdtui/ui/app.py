@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from rich.text import Text
@@ -20,6 +21,7 @@ from textual.screen import Screen
 from etcdtui import ui
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
+from etcdtui.config.themes import load_themes, packaged_folder
 from etcdtui.services.cluster.endpoint_health import ClusterHealth, State
 from etcdtui.ui import flows
 from etcdtui.ui.bindings import APP, bindings_for
@@ -38,6 +40,7 @@ from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textua
 from etcdtui.ui.typeahead import KeyDone, Typeahead
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
+from etcdtui.ui.widgets.toned import Toned, retoning
 from etcdtui.ui.wire.hook import WiredApp
 
 if TYPE_CHECKING:  # only named here, and importing these must wait for the first paint
@@ -83,6 +86,8 @@ class EtcdtuiApp(WiredApp):
     NOTIFICATION_TIMEOUT = 6.0
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(APP, has=lambda action: action.id in APP_ACTIONS)]
 
+    _variables_before: Mapping[str, str] = MappingProxyType({})
+    """The colours of the theme that all texts were made for."""
     _parsed_theme: str = ""
     """The theme that the style rules are parsed for."""
 
@@ -146,6 +151,16 @@ class EtcdtuiApp(WiredApp):
             self._parsed_theme = self.theme
             super().refresh_css(animate)
 
+    def _theme_changed(self, _: object) -> None:
+        """Texts that were made with the colours of the theme before are painted in those of this one."""
+        colours = retoning(self._variables_before, self.theme_variables)
+        self._variables_before = dict(self.theme_variables)
+        for screen in {*self.deck.values(), *self.screen_stack}:
+            for widget in screen.query(Toned):
+                widget.retone(colours)
+            if isinstance(screen, ClusterScreen):
+                screen.refresh_chrome()
+
     def notify(
         self,
         message: str,
@@ -168,6 +183,8 @@ class EtcdtuiApp(WiredApp):
 
     def on_mount(self) -> None:
         follow_terminal_size(self)
+        self._variables_before = dict(self.theme_variables)
+        listen(self, self.theme_changed_signal, self._theme_changed)
         listen(self, self.app_resume_signal, self._resumed)
         every(self, IDLE, self._tidy)
 
@@ -400,6 +417,10 @@ class EtcdtuiApp(WiredApp):
             self._menus.palette(screen)
 
     def action_theme(self) -> None:
+        for name, spec in load_themes(packaged_folder()).themes.items():  # the start has read the one it needs
+            if name not in self.own_themes:
+                self.own_themes[name] = spec
+                self.register_theme(textual_theme(spec))
         self._menus.theme()
 
     def action_command(self) -> None:

@@ -21,7 +21,7 @@ KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth
 LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "profiles"
 HISTORY, CENSUS, SEARCH = "history", "census", "search"
 DIALOG, MESSAGE, CHOICE, PICKER, REVIEW = "dialog", "message", "choice", "picker", "review"
-EDITOR, TEXT, FIND, COMMAND, HELP = "editor", "text", "find dialog", "command line", "help"
+EDITOR, TEXT, FIND, COMMAND, HELP, LINE = "editor", "text", "find dialog", "command line", "help", "line of text"
 """Dialogs. Their keys are fixed, as their hints name them."""
 APP = "app"
 LIST = "list"
@@ -437,6 +437,8 @@ _DIALOGS = (
     _fixed(COMMAND, "older", "up", "older", "The line before in the history.", priority=True),
     _fixed(COMMAND, "newer", "down", "newer", "The line after in the history.", priority=True),
     _fixed(COMMAND, "take", "tab", "complete", "Take the completion.", priority=True),
+    _fixed(LINE, "undo", "ctrl+z,super+z", "undo", "Take back the last change of the line."),
+    _fixed(LINE, "redo", "ctrl+y,super+y", "redo", "Make it again."),
     _fixed(HELP, "search", "slash", "search", "Find a key or a word."),
     _fixed(HELP, "cancel", "q,question_mark", "close", "Close the help."),
     _fixed(HELP, "down", "down", "down", "Scroll down.", "scroll_lines(1)", priority=True),

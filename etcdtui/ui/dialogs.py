@@ -166,11 +166,13 @@ class Menus:
             Item(spec.name, safe(spec.label or spec.name, limit=40), Text("dark" if spec.dark else "light"))
             for spec in self._themes.values()
         ]
-        self._app.push_screen(PickerDialog(Text("Colours"), items, current=self._app.theme), self._use_theme)
+        before = self._app.theme
 
-    def _use_theme(self, name: str | None) -> None:
-        if name is not None:
-            self._app.theme = name
+        def use(name: str | None) -> None:
+            self._app.theme = name or before
+
+        picker = PickerDialog(Text("Colours"), items, current=before, preview=use)
+        self._app.push_screen(picker, use)
 
 
 class CommandLine:

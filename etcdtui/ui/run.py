@@ -144,7 +144,10 @@ async def _main(launch: Launch, folder: Path, crash: CrashReporter, ending: _End
 
 
 async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, ending: _Ending) -> int:
-    themes = load_themes(packaged_folder(), config_path(os.environ).parent / "themes")
+    folders = (packaged_folder(), config_path(os.environ).parent / "themes")
+    themes = load_themes(*folders, only=("dark", "light") if launch.theme == "auto" else (launch.theme,))
+    if unknown_theme(launch.theme, themes):
+        themes = load_themes(*folders)  # to name those that there are
     if problems := ui.bindings.keymap_problems(launch.config.keymap) or unknown_theme(launch.theme, themes):
         ending.problems = [f"etcdtui: {problem}" for problem in problems]
         return BAD_LOOK

@@ -60,7 +60,9 @@ def test_a_keymap_is_checked_entry_by_entry() -> None:
 def test_the_themes_are_whole() -> None:
     themes = load_themes(packaged_folder())
     assert themes.problems == ()
-    assert set(themes.themes) == {"dark", "light", "high-contrast", "sixteen"}
+    others = {"nord", "catppuccin-latte", "catppuccin-mocha", "gruvbox", "solarized-dark", "solarized-light"}
+    own = {"dark", "light", "high-contrast", "sixteen"}
+    assert set(themes.themes) == own | others | {"tokyo-night", "dracula"}
     assert all(getattr(themes.themes["sixteen"], role) in ANSI for role in ROLES)
     for theme in themes.themes.values():
         for group in [("prod", "staging", "dev", "no_environment"), ("error", "warn", "ok", "foreground"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 from textual import events
 from textual.pilot import Pilot
 
@@ -29,6 +30,7 @@ from etcdtui.ui.bindings import (
     FIND,
     FIXED,
     HELP,
+    LINE,
     MESSAGE,
     PICKER,
     REVIEW,
@@ -36,6 +38,7 @@ from etcdtui.ui.bindings import (
     actions_for,
     keymap_problems,
 )
+from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.command import CommandDialog, TextDialog
@@ -207,7 +210,7 @@ def test_keys_stand_in_the_table_and_nowhere_else() -> None:
 def test_every_row_of_a_dialog_has_its_method() -> None:
     owners = {
         DIALOG: Dialog, MESSAGE: MessageDialog, CHOICE: Choice, PICKER: PickerDialog, REVIEW: ReviewDialog,
-        EDITOR: EditDialog, TEXT: TextDialog, FIND: FindDialog, COMMAND: CommandDialog, HELP: HelpDialog,
+        EDITOR: EditDialog, TEXT: TextDialog, FIND: FindDialog, COMMAND: CommandDialog, HELP: HelpDialog, LINE: Field,
     }  # fmt: skip
     rows = [action for action in ACTIONS if action.group == FIXED]
     assert {action.screens[0] for action in rows} == set(owners)
@@ -307,3 +310,30 @@ async def test_news_of_the_cluster_while_the_program_ends_are_no_crash(etcd: Ser
     with app._context():  # as a worker that is still running then
         screen.health = replace(screen.health, revision=screen.health.revision + 1)
         screen.actions_changed()
+
+
+def inks(screen: ClusterScreen) -> list[object]:
+    return [span.style for span in screen.status_line.render().spans]
+
+
+async def test_colours_are_tried_out_while_choosing_and_esc_brings_those_from_before(
+    etcd: Server, tmp_path: Path
+) -> None:
+    async with running(profile("one", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
+        shown = app.shown
+        assert shown is not None
+        shown.set_status(Text("place"), Text("live", style=shown.status_line.tone("good")))
+        before, green = app.theme, shown.status_line.tone("good")
+        await pilot.press("T")
+        await eventually(lambda: isinstance(app.screen, PickerDialog))
+        await pilot.press(*"nord")
+        await eventually(lambda: app.theme == "nord")
+        await eventually(
+            lambda: shown.status_line.tone("good") in [span.style for span in shown.status_line.render().spans]
+        )
+        assert shown.status_line.tone("good") != green
+        await pilot.press("escape")
+        await eventually(lambda: app.theme == before)
+        await eventually(lambda: green in inks(shown))
+        await pilot.press("T", *"dracula", "enter")
+        await eventually(lambda: app.theme == "dracula")

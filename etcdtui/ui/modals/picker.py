@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import field
 from typing import ClassVar
 
@@ -139,8 +139,10 @@ class PickerDialog(Dialog[str]):
         typing: bool = True,
         current: str = "",
         placeholder: str = "type to narrow",
+        preview: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__()
+        self._preview = preview
         self._heading = title
         self.all_items = list(items)
         self.lines = ItemLines(items)
@@ -169,6 +171,12 @@ class PickerDialog(Dialog[str]):
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         event.stop()
         self._tell()
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """Show what picking the item under the cursor would do, where that can be shown."""
+        if self._preview is not None and self.lines.items:
+            self._preview(self.lines.items[self.lines.cursor].value)
 
     def _tell(self) -> None:
         """All that is said of the item under the cursor: its row may be too narrow for it."""
@@ -203,6 +211,8 @@ class PickerDialog(Dialog[str]):
     def on_input_changed(self, event: Field.Changed) -> None:
         self.lines.set_items(matching(self.all_items, event.value))
         self._tell()
+        if event.value:
+            self._try_out()
 
     def on_key(self, event: events.Key) -> None:
         if self.typing or event.character is None:

@@ -7,10 +7,11 @@ from itertools import takewhile
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from etcdtui.ui.bindings import LINE, bindings_for
 from etcdtui.ui.widgets.footer import TypedInto
 
 STEPS_KEPT = 200
@@ -23,10 +24,7 @@ class Field(Input, TypedInto):
     ctrl+z takes back the last change and ctrl+y makes it again, as in the editor; not in a password.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+z,super+z", "undo", "undo", show=False),
-        Binding("ctrl+y,super+y", "redo", "redo", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(LINE)]
 
     DEFAULT_CSS = """
     Field {

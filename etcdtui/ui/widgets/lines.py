@@ -23,7 +23,7 @@ from textual.strip import Strip
 
 from etcdtui.ui.bindings import LIST, bindings_for
 from etcdtui.ui.widgets.strips import FreedLines, FreedStrip
-from etcdtui.ui.widgets.toned import Toned
+from etcdtui.ui.widgets.toned import Retoning, Toned
 
 STRIPS_KEPT = 512
 """Painted lines kept for reuse; several screens full."""
@@ -289,6 +289,11 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
         self._forget()
         self._tones.clear()
         super().notify_style_update()
+
+    def retone(self, colours: Retoning) -> None:
+        self._forget()
+        self._tones.clear()
+        super().retone(colours)
 
     def _forget(self) -> None:
         self._painted.clear()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from rich.color import Color as RichColor
 from rich.style import Style
+from rich.text import Span, Text
 from textual.color import Color, ColorParseError
 from textual.widget import Widget
 
@@ -38,8 +42,45 @@ _FALLBACKS: dict[str, tuple[str, Style]] = {
 TONES = tuple(_FALLBACKS)
 
 
+Retoning = Mapping[RichColor, RichColor]
+"""Colours of one theme, and what stands for them in another."""
+
+
+def retoning(before: Mapping[str, str], after: Mapping[str, str]) -> Retoning:
+    """What becomes of the colours of tones when the theme's variables change; of two tones alike the first decides."""
+    colours: dict[RichColor, RichColor] = {}
+    for name, _ in _FALLBACKS.values():
+        old, new = colour_style(before.get(name, "")).color, colour_style(after.get(name, "")).color
+        if old is not None and new is not None:
+            colours.setdefault(old, new)
+    return colours
+
+
+def retoned(text: Text, colours: Retoning) -> Text:
+    """The same text in the colours of another theme."""
+    made = text.copy()
+    made.style = _retoned_style(made.style, colours)
+    made.spans = [Span(span.start, span.end, _retoned_style(span.style, colours)) for span in made.spans]
+    return made
+
+
+def _retoned_style(style: str | Style, colours: Retoning) -> str | Style:
+    if isinstance(style, str) or style.color is None:
+        return style
+    return style + Style(color=colours.get(style.color, style.color))
+
+
 class Toned(Widget):
     """A widget that asks for colours by meaning: ``tone("warn")`` is a style without a background."""
+
+    def retone(self, colours: Retoning) -> None:
+        """Another theme: texts that are kept with their colours get those of the theme, and all is painted again."""
+        for name, kept in list(vars(self).items()):
+            if isinstance(kept, Text):
+                vars(self)[name] = retoned(kept, colours)
+            elif isinstance(kept, (tuple, list)) and kept and all(isinstance(one, Text) for one in kept):
+                vars(self)[name] = type(kept)(retoned(one, colours) for one in kept)
+        self.refresh()
 
     def tone(self, name: str) -> Style:
         """The theme's style for one of ``TONES``; an unknown name is a programmer's mistake (``KeyError``)."""
