@@ -166,10 +166,6 @@ def readable_ranges(roles: tuple[Role, ...]) -> list[Range]:
     return _merged(roles, write=False)
 
 
-def writable_ranges(roles: tuple[Role, ...]) -> list[Range]:
-    return _merged(roles, write=True)
-
-
 def _merged(roles: tuple[Role, ...], *, write: bool) -> list[Range]:
     if any(role.name == ROOT for role in roles):
         return [ranges.ALL]
