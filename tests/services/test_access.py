@@ -120,6 +120,6 @@ async def test_can_i_says_what_the_server_does(etcd_server: ServerFactory) -> No
 
 def test_a_plan_names_who_uses_a_role() -> None:
     plan = access.role_delete(APP, VIEW)
-    assert b"bob" in [part for shown in plan.lines for part in shown.parts]
+    assert b"bob" in [fact.name for fact in plan.facts if fact.what == "user"]
     assert not access.overlaps(APP)
     assert access.overlaps(Role("r", (Permission(R, b"a", b"c"), Permission(W, b"b"))))
