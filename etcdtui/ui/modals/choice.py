@@ -19,7 +19,7 @@ class Choice(Static, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(CHOICE)]
     DEFAULT_CSS = """
     Choice { width: auto; height: 1; padding: 0 2; margin-right: 2; background: $panel; }
-    Choice:focus { background: $primary; color: $text; text-style: bold reverse; }
+    Choice:focus { background: $primary; color: $background; text-style: bold; }
     """
 
     class Chosen(Message):
