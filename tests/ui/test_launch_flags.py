@@ -34,7 +34,7 @@ async def test_hex_shows_values_as_hexadecimal_and_the_log_names_requests(etcd: 
         app.keys("ctrl+q")
         assert app.wait() == 0
     text = log.read_text()
-    assert "KV/Range" in text and "ok" in text and etcd.endpoint in text
+    assert "KV/Range" in text and "OK" in text and etcd.endpoint in text
     assert "hunter2" not in text and "/app/k" not in text
     assert log.stat().st_mode & 0o777 == 0o600
 

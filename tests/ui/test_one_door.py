@@ -151,7 +151,7 @@ def test_the_rule_lets_through(source: str) -> None:
 
 
 OURS: dict[str, tuple[str, ...]] = {
-    "app.py": ("safe(message).plain", "f'not suspended: {because}'"),
+    "app.py": ("f'not suspended: {because}'", "safe(message).plain", "f'not suspended: {because}'"),
     "flows/command.py": ("'; '.join(parsed.notices)",),
     "commands.py": ("f'go to {tab.label}'",),
     "dialogs.py": (

@@ -23,6 +23,7 @@ IN_A_GROUP = frozenset({"group", "tasks"})
 """Names of a ``TaskGroup``: it raises what its tasks raise."""
 ON_PURPOSE = {
     "services/session/session.py": {"Thread"},  # its outcome, whatever it is, is handed to who awaits it
+    "services/tail/headless.py": {"Thread"},  # it writes to a pipe; a pipe that is closed ends the program
     "ui/hangup.py": {"Thread"},  # it polls one descriptor and sends one signal
     "ui/life.py": {"Thread"},  # it waits and ends the process
     "ui/faults.py": {"call_later"},  # it tells the faults themselves; what breaks there ends the program
