@@ -196,7 +196,8 @@ def test_a_log_of_somebody_else_is_refused_in_a_sentence(tmp_path: Path, monkeyp
 
 def test_ctrl_z_gives_the_shell_its_terminal_and_fg_the_whole_screen(etcd: Server, state: dict[str, str]) -> None:
     program = f"{sys.executable} -m tests.ui.life_app {etcd.endpoint} action"
-    with PtyApp.start(["/bin/sh", "-i"], env={**state, "PS1": "shell> "}) as app:
+    wide = (300, 40)  # what the shell says begins where the cursor was left, and must not be wrapped
+    with PtyApp.start(["/bin/sh", "-i"], env={**state, "PS1": "shell> "}, size=wide) as app:
         app.wait_for("shell>")
         app.type(f"{program}\r")
         app.wait_for(*UP, timeout=20)
