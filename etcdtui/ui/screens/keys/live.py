@@ -13,6 +13,8 @@ from etcdtui.core.types import WatchBatch
 from etcdtui.services.reads import browse
 from etcdtui.ui.screens.keys.levels import PAINT_EVERY, LevelsMixin
 
+NEWS_EVERY = 0.25
+"""Seconds between two pictures of changes: each is composed anew from the title down to the status line."""
 WATCH_KEYS = 5_000
 """A level with no more keys below is watched; a larger one is checked again by its gaps."""
 REFRESH_ROWS = 2_000
@@ -113,9 +115,9 @@ class LiveMixin(LevelsMixin):
     _news_timer: Timer | None = None
 
     def _paint_news(self) -> None:
-        """At most one paint in ``PAINT_EVERY`` seconds, however many changes arrive."""
+        """At most one paint in ``NEWS_EVERY`` seconds, however many changes arrive."""
         if self._news and self._news_timer is None:
-            self._news_timer = self.set_timer(PAINT_EVERY, self._news_painted)
+            self._news_timer = self.set_timer(NEWS_EVERY, self._news_painted)
 
     def _news_painted(self) -> None:
         self._news_timer = None
