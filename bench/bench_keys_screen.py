@@ -52,7 +52,7 @@ def memory() -> float:
 async def loaded(screen: KeysScreen, prefix: bytes) -> Level:
     """Wait until the level of a prefix is complete."""
     while True:
-        for level in screen.model.root.walk():
+        for level in screen.browser.tree.root.walk():
             if level.prefix == prefix and level.state is State.READY:
                 return level
         await asyncio.sleep(0.02)

@@ -63,6 +63,17 @@ class Row:
         return self.index >= 0 and self.level.counts[self.index] != LEAF
 
     @property
+    def prefix(self) -> bytes:
+        """The folder itself, or the one that holds the key."""
+        return self.path if self.is_folder or self.is_note else self.level.prefix
+
+    @property
+    def area(self) -> tuple[bytes, tuple[bytes, bytes]]:
+        """That prefix, and the range that may be read of it."""
+        root = None if self.index < 0 else self.level.roots.get(self.name)
+        return (self.prefix, self.level.within) if root is None else (root.prefix, root.within)
+
+    @property
     def identity(self) -> Hashable:
         return (self.level.prefix, self.level.within, None if self.index < 0 else self.name)
 
@@ -85,6 +96,7 @@ class Level:
     or was stopped; ``total`` the number of keys below. All rows are true of ``revision``, those in ``newer`` of the
     later revision that stands there: a row may be looked at alone. ``changed`` gives the names that somebody changed
     since they were looked at with the revision of that. ``spared`` is set once garbage collections leave its names out.
+    ``version`` of the root is another after each change of rows anywhere.
     """
 
     prefix: bytes
@@ -107,6 +119,7 @@ class Level:
     hole: bytes | None = None
     generation: int = 0
     spared: bool = False
+    version: int = 0
     _size: int = -1
     _opened_at: list[tuple[int, Level]] | None = None
 
@@ -135,6 +148,7 @@ class Level:
         while level is not None:
             level._size = -1
             level._opened_at = None
+            level.version += 1
             level = level.parent
 
     def clear(self) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from rich.text import Text
 from textual import events
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.filter import LineFilter
-from textual.screen import Screen
+from textual.screen import Screen, ScreenResultType
 
 from etcdtui import ui
 from etcdtui.config.folders import config_path
@@ -37,7 +37,7 @@ from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened
 from etcdtui.ui.spawn import every, later, listen, painted, spawn
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
-from etcdtui.ui.typeahead import KeyDone, Typeahead
+from etcdtui.ui.typeahead import Hold, KeyDone, Typeahead, dialog_of_work
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
 from etcdtui.ui.widgets.toned import Toned, retoning
@@ -118,7 +118,7 @@ class EtcdtuiApp(WiredApp):
         self._interrupted = float("-inf")
         self._last_key = float("-inf")
         self.user_keys = dict(launch.config.keymap)
-        self._typeahead = Typeahead(self, super().on_event)
+        self._typeahead = Typeahead(self, super().on_event, lambda words: self.say(safe(words), "warn"))
         specs = dict(themes or {})
         for spec in specs.values():
             self.register_theme(textual_theme(spec))
@@ -455,6 +455,19 @@ class EtcdtuiApp(WiredApp):
             self.say(
                 Text.assemble("the keys are Latin letters, and your keyboard sends ", safe(char), OTHER_LAYOUT), "warn"
             )
+
+    def hold_keys(self) -> Hold:
+        return self._typeahead.hold()
+
+    def drop_keys(self) -> str:
+        return self._typeahead.drop()
+
+    async def push_screen_wait(
+        self, screen: Screen[ScreenResultType] | str, *, mode: str | None = None
+    ) -> ScreenResultType | Any:
+        """Keys that waited for a dialog of the work that calls this go to it."""
+        with dialog_of_work():
+            return await super().push_screen_wait(screen, mode=mode)
 
     async def on_key_done(self, message: KeyDone) -> None:
         await self._typeahead.done(message.number)

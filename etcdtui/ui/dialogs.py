@@ -153,7 +153,7 @@ class Menus:
         if action_id is None or screen is None:
             return
         own = find(action_id, screen.screen_name)
-        if own is not None and hasattr(screen, own.method):
+        if own is not None and screen.has_method(own.method):
             await screen.action_do(own.id)
             return
         for active in screen.active_bindings.values():

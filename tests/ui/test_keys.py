@@ -103,7 +103,7 @@ async def on_screen(
     try:
         async with app.run_test(size=size) as pilot:
             hands = Hands(pilot, app.keys, app)
-            await eventually(lambda: app.keys.model.root.state is not State.NEW)
+            await eventually(lambda: app.keys.browser.tree.root.state is not State.NEW)
             yield hands
     finally:
         await session.aclose()
@@ -121,8 +121,9 @@ async def test_folders_open_values_show_and_the_cursor_stays_while_others_write(
         await hands.value("5432")
         key = hands.screen.selected_key()
         assert key is not None and key.key == b"/c/app/db"
-        assert hands.screen.selected_prefix() == b"/c/app/"
-        await eventually(lambda: hands.screen.live_words == "live")
+        row = hands.screen.view.current
+        assert row is not None and row.prefix == b"/c/app/"
+        await eventually(lambda: hands.screen.browser.freshness.words == "live")
         await etcd.put("/c/app/db", '{"port": 6000}')
         await etcd.put("/c/app/a-new-one", "1")
         await hands.value("6000")
@@ -159,9 +160,9 @@ async def test_find_completes_from_the_server_and_goes_back_and_forward(etcd: Se
         await hands.at(b"/config/app/db.json")
         hands.screen.go_to(b"/other/x")
         await hands.at(b"/other/x")
-        hands.screen.action_history_back()
+        hands.screen.actions.action_history_back()
         await hands.at(b"/config/app/db.json")
-        hands.screen.action_history_forward()
+        hands.screen.actions.action_history_forward()
         await hands.at(b"/other/x")
         hands.screen.go_to(b"/nowhere/at/all")
         await eventually(lambda: "no such key" in hands.screen.status_line.render().plain)
@@ -173,7 +174,7 @@ async def test_find_in_a_long_folder_shows_its_first_names_and_reads_no_further(
         await fill(reads.client, keys)
     async with on_screen(profile_of(etcd)) as hands:
         await hands.sees("/long/")
-        asked = hands.screen.reads
+        asked = hands.screen.session.reads
         before = asked.requests
         await browse.children(asked, b"/long/", (b"/",))
         all_of_it, before = asked.requests - before, asked.requests
@@ -235,7 +236,7 @@ async def test_an_older_revision_of_the_whole_tree_is_plainly_marked(etcd: Serve
         await hands.sees("old")
         await hands.value("before")
         assert not any("new" in row for row in hands.rows())
-        await eventually(lambda: all(level.state is State.READY for level in hands.screen.model.root.walk()))
+        await eventually(lambda: all(level.state is State.READY for level in hands.screen.browser.tree.root.walk()))
         assert hands.screen.go_back()
         await hands.sees("new")
         await hands.value("after")
@@ -247,14 +248,14 @@ async def test_a_compaction_while_watching_reads_the_level_again(etcd: Server) -
     await etcd.put("/w/a", "1")
     async with on_screen(profile_of(etcd)) as hands:
         await hands.sees("/w/")
-        level = hands.screen.model.root.open(0)
-        hands.screen.load_level(level)
+        level = hands.screen.browser.tree.root.open(0)
+        hands.screen.browser.loader.load(level)
         await eventually(lambda: level.state is State.READY)
         for number in range(3):
             revision = await etcd.put("/w/a", str(number))
         await etcd.call("kv/compaction", revision=revision)
         level.revision = 1
-        hands.screen.reload_level(level)
+        hands.screen.browser.loader.reload(level)
         await eventually(lambda: level.state is State.READY and level.revision >= revision)
         await etcd.put("/w/b", "1")
         await hands.sees("b")
@@ -266,7 +267,7 @@ async def test_a_failed_level_says_why_and_r_tries_again(etcd_server: ServerFact
     async with on_screen(profile_of(server, command_timeout=1.0, dial_timeout=1.0)) as hands:
         await hands.sees("/d/")
         await server.members[0].kill()
-        hands.screen.reads.max_ops = 1
+        hands.screen.session.reads.max_ops = 1
         await hands.press("enter")
         await eventually(lambda: any("could not load" in row and "r to retry" in row for row in hands.rows()), 30)
         await server.members[0].restart()
@@ -304,11 +305,11 @@ async def test_marks_zoom_and_narrow_terminals(etcd: Server) -> None:
         hands.screen.go_to(b"/m/a")
         await hands.at(b"/m/a")
         await hands.press("space", "space")
-        assert hands.screen.marked() == [b"/m/a", b"/m/b"]
+        assert list(hands.screen.browser.marks) == [b"/m/a", b"/m/b"]
         await hands.press("backslash")
-        assert hands.screen.marked() == []
+        assert list(hands.screen.browser.marks) == []
         await hands.press("asterisk")
-        assert hands.screen.marked() == [b"/m/a", b"/m/b", b"/m/c"]
+        assert list(hands.screen.browser.marks) == [b"/m/a", b"/m/b", b"/m/c"]
         assert hands.screen.pane.size.width > 30
         await hands.press("z")
         await eventually(lambda: not hands.screen.pane.display or hands.screen.pane.size.width == 0)
@@ -356,7 +357,7 @@ async def test_opening_a_flat_folder_of_twenty_thousand_keys_never_blocks_the_lo
         try:
             heart = asyncio.create_task(beat())
             await hands.press("enter")
-            level = hands.screen.model.root.opened[b"/flat/"]
+            level = hands.screen.browser.tree.root.opened[b"/flat/"]
             await eventually(lambda: level.state is State.READY, 20)
             running = False
             await heart

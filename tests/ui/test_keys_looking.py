@@ -70,7 +70,7 @@ async def test_a_value_too_large_to_be_parsed_unasked_is_parsed_by_v(etcd: Serve
         pane = hands.screen.pane
 
         def decoded() -> Decoded | None:
-            return pane.decoded
+            return pane.value.decoded
 
         await eventually(lambda: (found := decoded()) is not None and found.unparsed)
         assert "not parsed (v forces)" in facts(hands)
@@ -160,8 +160,8 @@ async def test_the_cursor_starts_on_a_readable_name_and_stays_while_the_tree_is_
         await hands.at(b"/d/69/x")
         await hands.value("v")
         hands.screen.show_revision(revision)
-        await eventually(lambda: hands.screen.at_revision == revision)
-        await eventually(lambda: all(level.state is State.READY for level in hands.screen.model.root.walk()))
+        await eventually(lambda: hands.screen.shown_revision == revision)
+        await eventually(lambda: all(level.state is State.READY for level in hands.screen.browser.tree.root.walk()))
         await hands.at(b"/d/69/x")
         await hands.press("e")
         status = hands.screen.status_line
@@ -200,7 +200,7 @@ async def test_a_bookmark_is_offered_first_in_the_next_run(
         await eventually(lambda: kept.exists() and b"/m/kept".hex() in kept.read_text() and "kept" in kept.read_text())
     async with on_screen(profile) as hands:
         await hands.sees("/a")
-        await eventually(lambda: bool(hands.screen.places.bookmarks))
+        await eventually(lambda: bool(hands.screen.browser.navigation.places.bookmarks))
         await hands.press("f")
         dialog = hands.app.screen
         assert isinstance(dialog, FindDialog)
@@ -221,7 +221,7 @@ async def test_marked_hits_are_marked_in_the_tree_and_a_vain_search_can_be_looke
         await eventually(lambda: [hit.key for hit in search.hits] == [b"/h/one", b"/h/two"])
         await hands.press("space", "space", "enter")
         await hands.at(b"/h/two")
-        assert hands.screen.marked() == [b"/h/one", b"/h/two"]
+        assert list(hands.screen.browser.marks) == [b"/h/one", b"/h/two"]
         hands.screen.go_to(b"/h/gone")
         await eventually(lambda: hands.screen.absent_key() == b"/h/gone")
         await hands.press("H")
@@ -305,8 +305,8 @@ async def test_a_user_with_odd_rights_sees_them_as_roots_and_can_work(etcd_serve
         await eventually(lambda: sorted(history._what(row).plain for row in history.rows) == ["new", "new"])
         assert history.go_back()
         hands.screen.show_revision(-1)
-        await eventually(lambda: hands.screen.at_revision > 0)
-        assert hands.screen.leave_revision()
+        await eventually(lambda: hands.screen.shown_revision > 0)
+        assert hands.screen.browser.navigation.show_now()
         hands.screen.open_search("b*1")
         await eventually(lambda: isinstance(hands.app.screen, SearchScreen))
         search = hands.app.screen
@@ -342,7 +342,7 @@ async def test_reading_again_takes_no_row_away_and_the_pane_tells_the_count_of_n
     async with on_screen(profile_of(etcd, page_size=10)) as hands:
         await hands.at(b"/d/")
         await hands.press("right")
-        level = hands.screen.model.root.opened[b"/d/"]
+        level = hands.screen.browser.tree.root.opened[b"/d/"]
         await eventually(lambda: len(level.names) == 300 and level.state is State.READY and "300 keys" in facts(hands))
         view, seen = hands.screen.view, set[int]()
         changed = view.model_changed
@@ -375,6 +375,7 @@ async def test_the_footer_tells_what_keys_do_now(etcd: Server) -> None:
         await eventually(lambda: "edit" in hints() and "find" in hints())
         hands.screen.show_revision(revision)
         await eventually(lambda: "find" in hints() and "edit" not in hints())
+        await eventually(lambda: hands.screen.browser.tree.root.state is State.READY)
         assert hands.screen.go_back()
         await eventually(lambda: "edit" in hints())
 
@@ -383,7 +384,7 @@ async def test_a_filter_tells_no_number_of_what_was_not_counted(etcd: Server) ->
     await etcd.put("/a", "1")
     async with on_screen(profile_of(etcd)) as hands:
         await hands.at(b"/a")
-        hands.screen.model.root.total = UNKNOWN  # as when esc stops the first walk
+        hands.screen.browser.tree.root.total = UNKNOWN  # as when esc stops the first walk
         await hands.press("slash")
         await hands.type("a")
         await eventually(lambda: hands.screen.view.filtered is not None)
@@ -393,10 +394,10 @@ async def test_a_filter_tells_no_number_of_what_was_not_counted(etcd: Server) ->
 
 async def test_a_filter_shows_the_value_of_its_first_row_and_tells_what_it_could_not_look_into(etcd: Server) -> None:
     async with reading(etcd.endpoint) as reads:
-        await fill(reads.client, [b"/a%02d" % n for n in range(60)])
+        await fill(reads.client, [b"/a%03d" % n for n in range(200)])
         await reads.client.kv.put(b"/z", b"the last")
     async with on_screen(profile_of(etcd)) as hands:
-        await hands.at(b"/a00")
+        await hands.at(b"/a000")
         await hands.value("v")
         await hands.press("slash")
         await hands.type("z")

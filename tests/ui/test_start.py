@@ -38,7 +38,7 @@ HEAVY = """
 AFTER_THE_KEYS = """
     cryptography yaml dns sqlite3 multiprocessing pygments markdown_it tree_sitter tomllib xml etcdtui.demo.run
     etcdtui.ui.dialogs etcdtui.ui.flows.command etcdtui.ui.modals.dialog etcdtui.ui.flows.key
-    etcdtui.ui.screens.keys.above
+    etcdtui.ui.screens.keys.asking
     etcdtui.ui.frame.copying etcdtui.ui.screens.history.screen etcdtui.ui.screens.search
     etcdtui.ui.screens.census etcdtui.ui.screens.watch etcdtui.ui.screens.txn etcdtui.ui.screens.profiles.screen
     etcdtui.services.values.decoders etcdtui.services.reads.history etcdtui.services.reads.search
@@ -94,7 +94,7 @@ def test_the_first_keys_are_painted_before_what_is_done_with_them_is_imported(et
         with started.gate.open("w"):  # from here on the writing half is imported
             app.keys("f")
             app.wait_for("find a key by path")
-    assert "etcdtui.ui.screens.keys.above" in started.imported(), "what is imported later must be noted as well"
+    assert "etcdtui.ui.screens.keys.asking" in started.imported(), "what is imported later must be noted as well"
 
 
 def test_what_is_told_of_a_screen_before_its_import_is_what_it_says() -> None:

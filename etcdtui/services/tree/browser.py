@@ -22,7 +22,7 @@ from etcdtui.services.tree.value import CursorValue
 from etcdtui.services.writing.guard import UnlockKind
 from etcdtui.services.writing.undolog import UNDO, UndoEntry
 
-if TYPE_CHECKING:  # imported with the first value: no key waits for it
+if TYPE_CHECKING:  # only named here: imported with the first value
     from etcdtui.services.values.decoders import ValueDecoders
 
 
@@ -115,6 +115,10 @@ class Browser:
             self.freshness.opened(what.level)
         elif isinstance(what, news.KeyChanged):
             self.value.changed(what.key)
+        elif isinstance(what, news.Moment):
+            self.details.clear()
+            self.freshness.looked()
+            self.value.read_again(keep=False)
         if isinstance(what, (news.Rows, news.Listed)):
             self.marks.settle()
         self._tell_out(what)
@@ -163,6 +167,12 @@ class Browser:
             await self.freshness.check(level)
         else:
             self.loader.load(level)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether there are writes of this run that are not taken in."""
+        entries = self._session.writes.undo.entries
+        return bool(entries) and entries[-1] is not self._written
 
     def _new_entries(self) -> list[UndoEntry]:
         """What this run wrote since this was asked last."""

@@ -105,11 +105,15 @@ class Loader:
     def enter(self, level: Level, index: int) -> Level:
         """The level below a folder, open and read or on its way."""
         below = level.open(index)
-        if below.state in (State.NEW, State.FAILED):
-            self.load(below)
-        else:
-            self._tell(news.Opened(below))
+        self.show(below)
         return below
+
+    def show(self, level: Level) -> None:
+        """A level was opened: read it unless that was done before."""
+        if level.state in (State.NEW, State.FAILED):
+            self.load(level)
+        else:
+            self._tell(news.Opened(level))
 
     async def listed(self, level: Level, name: bytes = b"") -> None:
         """Wait until nothing more comes of a level; with a name until that row is there."""

@@ -18,7 +18,7 @@ from etcdtui.core.keytree import KeyTree, Level, Root, State
 from etcdtui.core.listing import LEAF, Child, folders_of
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.value import Value
-from etcdtui.services.reads import history
+from etcdtui.services import tree as late
 from etcdtui.services.reads.browse import Listing
 from etcdtui.services.reads.reading import Reads
 from etcdtui.services.tree import news
@@ -282,15 +282,12 @@ class Navigation:
         async with self._moment:
             starts = self._tree.root.roots.values()
             readable = next((root.within[0] for root in starts if root.readable), ranges.ALL[0])
-            reach = await history.reach(self._reads, readable)
-        wanted = reach.head + revision if revision < 0 else revision
-        if reach.oldest <= wanted <= reach.head:
-            words = f"as of revision {wanted}; history reaches back to revision {reach.oldest}"
-            self._show(wanted, news.Said(words, "warn"))
-            return
-        compacted = ", older ones are compacted away" if reach.compacted else ""
-        words = f"revision {wanted} cannot be shown: history reaches from {reach.oldest} to {reach.head}{compacted}"
-        self._tell(news.Said(words, "warn"))
+            wanted = await late.moment.wanted_revision(self._reads, revision, readable)
+        said = news.Said(wanted.words, "warn")
+        if wanted.revision:
+            self._show(wanted.revision, said)
+        else:
+            self._tell(said)
 
     def show_now(self) -> bool:
         """Back to now; False when now is shown already."""

@@ -55,6 +55,8 @@ class CursorValue:
         self._masked = masked
         self._patience = patience
         self._work: Work | None = None
+        self._settled = asyncio.Event()
+        self._reads_begun = 0
         self.key: bytes | None = None
         self.revealed = self.forced = False
         self._nothing()
@@ -73,6 +75,10 @@ class CursorValue:
         """Whether ``kv`` is the key under the cursor: for a moment it is still the one before."""
         return self.kv is not None and self.kv.key == self.key
 
+    async def settled(self) -> None:
+        """Wait until what is known of the key is what was read, or why it was not."""
+        await self._settled.wait()
+
     # --- what is looked at -------------------------------------------------------------------------------
 
     def look_at(self, key: bytes | None) -> None:
@@ -82,6 +88,7 @@ class CursorValue:
                 self._work.cancel()
             self.key = None
             self._nothing()
+            self._settled.set()
         elif key != self.key or self.error is not None:
             self.key = key
             self.revealed = self.forced = False
@@ -123,7 +130,17 @@ class CursorValue:
 
     def _read(self, *, keep: bool = False) -> None:
         if self.key is not None:
-            self._work = self._start("value", partial(self._show, self.key, keep=keep))
+            self._settled.clear()
+            self._reads_begun += 1
+            self._work = self._start("value", partial(self._read_and_tell, self.key, self._reads_begun, keep=keep))
+
+    async def _read_and_tell(self, key: bytes, number: int, *, keep: bool) -> None:
+        try:
+            await self._show(key, keep=keep)
+        finally:
+            if number == self._reads_begun:
+                self._settled.set()
+        await self.read_lease()
 
     async def _show(self, key: bytes, *, keep: bool) -> None:
         try:
@@ -145,7 +162,6 @@ class CursorValue:
             self.hidden = self._masked(key) and not self.revealed
             self._details.add({key: browse.detail_of(kv)})
         self._tell(news.ValueRead(keep))
-        await self.read_lease()
 
     async def _value(self, key: bytes) -> KeyValue | None:
         """Told that it is waited for when that takes long and another key's value is still shown."""

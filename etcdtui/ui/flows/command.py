@@ -245,10 +245,9 @@ class Commander:
         screen = await self.go("keys")
         if isinstance(screen, KeysScreen):
             if verb.words:
-                screen.go_to(self._key(verb))
-                painted(screen, screen.action_census)
+                screen.go_to(self._key(verb), then=screen.actions.action_census)
             else:
-                screen.action_census()
+                screen.actions.action_census()
 
     async def _export(self, verb: Verb) -> None:
         prefix = verb.words[0] if verb.words else b""
@@ -264,8 +263,7 @@ class Commander:
         if not isinstance(screen, KeysScreen):
             await self.act("filter")
             return
-        screen.action_filter()
-        screen.filter_field.value = verb.text
+        screen.filter_by(verb.text)
 
     async def _drafts(self, verb: Verb) -> None:
         drafts = drafts_of(self.screen.session.writes).all()

@@ -21,6 +21,7 @@ from etcdtui.ui.frame.host import Face
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.text import safe
+from etcdtui.ui.typeahead import answered_last
 
 Failure = (EtcdError, OSError, TransferError, TooLarge)
 """What a flow expects to go wrong; anything else is a fault of ours."""
@@ -28,6 +29,8 @@ Diff = Callable[[Look], Sequence[PlanLine]]
 Done = Callable[[Report], Text | str]
 TITLE_LIMIT = 200
 LOST = " (the answer was lost; read again: it is so)"
+RUNS_FOR = 1.0
+"""Seconds that keys wait for what was agreed to: they mean what stands on the screen after it."""
 UNDECIDED = "Whether it was written is not known, for the answer was lost"
 
 
@@ -93,6 +96,7 @@ class Flow:
 
     async def send(self, write: Write, confirmed: Confirmed) -> Report | None:
         """Send what was confirmed; ``None`` when it failed, which is told."""
+        answered_last(RUNS_FOR)
         try:
             return await WriteRun(self.writes, write, self._progress).send(confirmed)
         except Failure as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -33,6 +34,7 @@ from etcdtui.ui.bindings import (
 )
 from etcdtui.ui.frame.host import Host
 from etcdtui.ui.spawn import Work, every, read_again, spawn
+from etcdtui.ui.typeahead import asks, drop_keys
 from etcdtui.ui.widgets.footer import FooterLine, Hint, TypedInto
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import TabLine
@@ -45,6 +47,8 @@ LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 DOCTOR_NUMBER = 7
 """The screen that explains a red title."""
 TOO_SMALL = "terminal too small: 40x10 at least"
+WRITING = "write"
+"""The group of all writes of a screen."""
 TYPING: tuple[Hint, ...] = (("enter", "done"), ("esc", "leave"))
 """Hints while a line of input has the focus."""
 STORING = frozenset(
@@ -57,7 +61,8 @@ class ClusterScreen(Screen[None]):
     """One numbered screen on one session.
 
     A subclass names itself, composes its panes in ``compose_body`` and implements ``action_<id>`` for the rows of
-    ``ui.bindings`` that name it; a row without its method is neither bound nor shown. It overrides ``why_not`` for
+    ``ui.bindings`` that name it; a row without its method is neither bound nor shown. The methods may also stand in
+    an object of their own: ``actions_class`` names its class, ``actions`` holds it. It overrides ``why_not`` for
     actions that are off at the moment, ``health_changed`` to react to the cluster, ``go_back`` for esc and
     ``close_view`` for q where it has something to close.
     """
@@ -76,6 +81,9 @@ class ClusterScreen(Screen[None]):
     }
     """
 
+    actions_class: ClassVar[type[object] | None] = None
+    actions: object = None
+
     health: reactive[ClusterHealth] = reactive(ClusterHealth(), init=False, repaint=False)
 
     class GoTo(Message):
@@ -88,10 +96,15 @@ class ClusterScreen(Screen[None]):
 
     def __init_subclass__(cls, **kwargs: bool) -> None:
         bindings: list[BindingType] = [
-            *bindings_for(cls.screen_name, has=lambda action: hasattr(cls, action.method), through="do")
+            *bindings_for(cls.screen_name, has=lambda action: cls.has_method(action.method), through="do")
         ]
         cls.BINDINGS = [*bindings, *cls.__dict__.get("BINDINGS", ())]
         super().__init_subclass__(**kwargs)
+
+    @classmethod
+    def has_method(cls, name: str) -> bool:
+        """Whether there is this method for a row of the table."""
+        return any(hasattr(one, name) for one in (cls, cls.actions_class) if one is not None)
 
     def __init__(self, session: Session, host: Host) -> None:
         super().__init__()
@@ -143,6 +156,11 @@ class ClusterScreen(Screen[None]):
     def show_place(self, place: bytes) -> None:
         """Another screen sent the person here to see ``place``."""
 
+    @property
+    def shown_revision(self) -> int:
+        """The revision that is shown instead of now, 0 for now: nothing can be changed then."""
+        return 0
+
     def show_revision(self, revision: int) -> None:
         """Show everything as of ``revision``, where a screen can."""
 
@@ -152,21 +170,28 @@ class ClusterScreen(Screen[None]):
         """News for a few seconds: tones are ``accent``, ``good``, ``warn``, ``bad``; a ``str`` is made safe."""
         self.status_line.flash(message, tone)
 
+    def not_used(self, keys: str) -> None:
+        """Keys were typed for something that did not come; said beside the reason."""
+        if keys:
+            self.status_line.flash_more(f"not used: {keys}")
+
     def set_status(self, *parts: Text) -> None:
         """The status line from left to right: place, filter, freshness, latency."""
         self.status_line.set_parts(*parts)
 
-    def is_writing(self, group: str = "write") -> bool:
+    def is_writing(self, group: str = WRITING) -> bool:
         """Whether a write is still open, which is then said: a second one must not cut it short."""
         if any(worker.group == group and not worker.is_finished for worker in self.workers):
             self.flash("another write is still open", "warn")
             return True
         return False
 
-    def start_write(self, flow: Work, group: str = "write") -> None:
-        """Run a write flow, one at a time: a second one waits for nobody, it is refused."""
-        if not self.is_writing(group):
-            spawn(self, flow, group)
+    def start_write(self, flow: Work, group: str = WRITING) -> None:
+        """Run a write flow, one at a time: a second one waits for nobody, it is refused. Keys wait for its dialogs."""
+        if self.is_writing(group):
+            self.not_used(drop_keys(self.app))
+        else:
+            spawn(self, partial(asks, self.app, flow, told=self.not_used), group)
 
     def actions_changed(self) -> None:
         """What can be done now is something else: draw the hints again."""
@@ -224,13 +249,14 @@ class ClusterScreen(Screen[None]):
     def refresh_title(self) -> None:
         """Once a second too, for the countdown; equal facts are not painted again."""
         session, guard = self.session, self.session.guard
-        was = self.title_line.facts.writable
+        was = self.title_line.facts
         left = guard.relock_in()
         self.title_line.facts = TitleFacts(
             profile=session.profile.name,
             color=session.profile.env.color,
             health=session.health,
-            writable=guard.writable,
+            writable=guard.writable and not self.shown_revision,
+            as_of=self.shown_revision,
             left_open=None if left is None else float(int(left)),
             dry_run=guard.dry_run,
             plaintext=not session.profile.is_tls,
@@ -240,7 +266,7 @@ class ClusterScreen(Screen[None]):
             note=session.note,
             lead="" if self.number == DOCTOR_NUMBER else f"press {DOCTOR_NUMBER}",
         )
-        if was != guard.writable:
+        if was.writable != self.title_line.facts.writable:
             self.actions_changed()
 
     def _hints(self) -> Iterator[Hint]:
@@ -260,7 +286,7 @@ class ClusterScreen(Screen[None]):
         """The rows of the table that work here, whether on or off at the moment."""
         own: list[Action] = []
         for action in actions_for(self.screen_name):  # the first row of an id is the one about this screen
-            if hasattr(self, action.method) and all(action.key_slot != known.key_slot for known in own):
+            if self.has_method(action.method) and all(action.key_slot != known.key_slot for known in own):
                 own.append(action)
         bound = {active.binding.id for active in self.active_bindings.values()}
         slots = {action.key_slot for action in own}
@@ -275,9 +301,10 @@ class ClusterScreen(Screen[None]):
         action_id = action.id
         if reason := self.why_not(action_id):
             self.flash(reason, "warn")
+            self.not_used(drop_keys(self.app))
             return
         if action_id == "refresh":
             read_again(self)
-        result = getattr(self, action.method)()
+        result = getattr(self if hasattr(self, action.method) else self.actions, action.method)()
         if inspect.isawaitable(result):
             await result

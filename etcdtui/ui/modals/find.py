@@ -14,7 +14,7 @@ from textual.widgets import Static
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.units import format_count
-from etcdtui.core.value import Value
+from etcdtui.services.tree.navigation import SUGGESTED, Suggestion
 from etcdtui.ui.bindings import FIND, bindings_for
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.dialog import Dialog
@@ -23,22 +23,13 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
-SHOWN = 200
-"""Suggestions at most; typing narrows them."""
+SHOWN = SUGGESTED
 PAUSE = 0.08
 ROWS_MOST = 12
 
 
-class Suggestion(Value):
-    """``count`` keys below a folder, -1 for a key; ``note`` says where it comes from."""
-
-    path: bytes
-    count: int = -1
-    note: str = ""
-
-
-Complete = Callable[[bytes, bytes], Awaitable[tuple[list[Suggestion], bool]]]
-"""Given a folder's prefix and what is typed: children that start so, and whether these are all of the folder's."""
+Complete = Callable[[bytes], Awaitable[tuple[list[Suggestion], bool]]]
+"""Given what is typed: children of its folder that start so, and whether these are all of the folder's."""
 
 
 def _common(paths: Sequence[bytes]) -> bytes:
@@ -137,7 +128,7 @@ class FindDialog(Dialog[bytes]):
             return
         self.note.update(Text("asking the server…"))
         try:
-            found, whole = await self._complete(folder, typed)
+            found, whole = await self._complete(typed)
         except EtcdError as error:
             self.note.update(error_line(error))
             return

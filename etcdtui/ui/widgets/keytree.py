@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.message import Message
@@ -11,13 +12,17 @@ from etcdtui.core.keypath import SELF_LABEL
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.listing import LEAF
 from etcdtui.core.units import format_count, format_size
-from etcdtui.core.value import Value
-from etcdtui.services.reads.browse import Detail
+from etcdtui.services.tree.details import Details
+from etcdtui.services.tree.marks import Marks
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.toned import Toned
 
-DETAILS_KEPT = 5_000
+if TYPE_CHECKING:  # only named here: the filter is imported when it is first used
+    from etcdtui.services.tree.filtering import Filtered
+
+FILTERED_FOUND = 5_000
+"""Rows of a filter among which one is looked for again."""
 INDENT = 2
 MARKERS = 3
 SIZE_WIDTH = 9
@@ -34,48 +39,52 @@ def column_widths(width: int) -> tuple[int, int]:
     return SIZE_WIDTH, VERSION_WIDTH - (1 if width < NARROW else 0)
 
 
-class Filtered(Value):
-    """What a filter left of the loaded rows."""
-
-    words: str
-    rows: tuple[Row, ...]
-    loaded: int
-
-
 class KeyTreeView(LineView):
     """Rows of a ``KeyTree``. The screen changes the model and calls ``model_changed``."""
 
-    class Wanted(Message):
-        """A folder was opened that is not loaded."""
+    class Opened(Message):
+        """A folder was opened; the level below it may have to be read, or checked."""
 
-        def __init__(self, row: Row) -> None:
+        def __init__(self, level: Level) -> None:
             super().__init__()
-            self.row = row
+            self.level = level
+
+    class PlaceChosen(Message):
+        """A row of a filter was chosen: it is wanted in the tree."""
+
+        def __init__(self, path: bytes) -> None:
+            super().__init__()
+            self.path = path
 
     class LeafChosen(Message):
         """Enter on a key."""
 
-        def __init__(self, row: Row) -> None:
+        def __init__(self, key: bytes) -> None:
             super().__init__()
-            self.row = row
+            self.key = key
 
     class EndWanted(Message):
         """The end of the tree was asked for while a level is still loading."""
 
-        def __init__(self, row: Row) -> None:
-            super().__init__()
-            self.row = row
-
-    def __init__(self, tree: KeyTree, masked: Callable[[bytes], bool], *, id: str | None = None) -> None:
+    def __init__(
+        self,
+        tree: KeyTree,
+        details: Details,
+        marks: Marks,
+        masked: Callable[[bytes], bool],
+        *,
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id)
         self.model = tree
+        self.details = details
+        self.marks = marks
         self.masked = masked
-        self.details: dict[bytes, Detail] = {}
-        self.marked: set[bytes] = set()
         self.filtered: Filtered | None = None
         self._lost: tuple[Hashable, int] | None = None
         self._here: Hashable | None = None
         self._opened: tuple[int, Level, int] | None = None
+        self._version = -1
 
     # --- the model ---------------------------------------------------------------------------------------
 
@@ -88,7 +97,8 @@ class KeyTreeView(LineView):
 
     @property
     def current(self) -> Row | None:
-        """The row under the cursor."""
+        """The row under the cursor, as it was painted: rows that came since then are taken in first."""
+        self._catch_up()
         return self.row_at(self.cursor) if 0 <= self.cursor < self.row_count else None
 
     def row_key(self, index: int) -> Hashable | None:
@@ -98,10 +108,20 @@ class KeyTreeView(LineView):
     def index_of(self, key: Hashable) -> int | None:
         if self.filtered is None:
             return self.model.index_of(key)
-        return next((i for i, row in enumerate(self.filtered.rows[:DETAILS_KEPT]) if row.identity == key), None)
+        return next((i for i, row in enumerate(self.filtered.rows[:FILTERED_FOUND]) if row.identity == key), None)
+
+    def _catch_up(self) -> None:
+        """The cursor is a number: it must not mean another row because rows came that are not painted yet."""
+        if self.filtered is None and self._version != self.model.root.version:
+            self.model_changed()
+
+    def move_cursor(self, rows: int) -> None:
+        self._catch_up()
+        super().move_cursor(rows)
 
     def model_changed(self) -> None:
         """As everywhere; and a row that is away only while its level is read again gets the cursor back."""
+        self._version = self.model.root.version
         was, self._lost = self._lost, None
         identity = was[0] if was is not None and was[1] == self.cursor else self._here
         super().model_changed()
@@ -119,20 +139,10 @@ class KeyTreeView(LineView):
         super().watch_cursor(old, new)
         self._here = self.row_key(new) if new < self.row_count else None
 
-    def show_tree(self, tree: KeyTree) -> None:
-        """Show another tree; marks and details of the old one are dropped."""
-        self.model = tree
-        self.filtered = None
-        self.details.clear()
-        self.marked.clear()
-        self.model_changed()
-
-    def add_details(self, found: dict[bytes, Detail]) -> None:
-        if len(self.details) + len(found) > DETAILS_KEPT:
-            self.details.clear()
-        self.details.update(found)
+    def details_changed(self, keys: Collection[bytes]) -> None:
+        """More is known about these keys, or less."""
         for index in self.visible_rows():
-            if self.row_at(index).path in found:
+            if self.row_at(index).path in keys:
                 self.row_changed(index)
 
     def repaint(self) -> None:
@@ -176,7 +186,7 @@ class KeyTreeView(LineView):
         path = row.path
         detail = self.details.get(path)
         text = Text()
-        text.append("+" if path in self.marked else " ", self.tone("mark"))
+        text.append("+" if path in self.marks else " ", self.tone("mark"))
         text.append("*" if row.name in row.level.changed else " ", self.tone("warn"))
         text.append("L" if detail is not None and detail.lease and not row.is_folder else " ", self.tone("accent"))
         return text
@@ -225,9 +235,11 @@ class KeyTreeView(LineView):
         row = self.current
         if row is None:
             return
-        if not row.is_folder:
-            self.post_message(self.LeafChosen(row))
-        elif row.name in row.level.opened and self.filtered is None:
+        if self.filtered is not None:
+            self.post_message(self.PlaceChosen(row.path))
+        elif not row.is_folder:
+            self.post_message(self.LeafChosen(row.path))
+        elif row.name in row.level.opened:
             self.close_row(row)
         else:
             self.open_row(row)
@@ -257,19 +269,15 @@ class KeyTreeView(LineView):
         super().action_bottom()
         loading = [level for level in self.model.root.walk() if level.state is State.LOADING]
         if loading and self.current is not None:
-            self.post_message(self.EndWanted(self.current))
+            self.post_message(self.EndWanted())
 
     def open_row(self, row: Row) -> None:
         """Show what is below a folder; asks for it when it is not known."""
-        if self.filtered is not None:
-            self.post_message(self.Wanted(row))
-            return
         root = row.level.roots.get(row.name)
         if root is not None and not root.readable:
             return
         level = row.level.open(row.index)
-        if level.state in (State.NEW, State.FAILED):
-            self.post_message(self.Wanted(row))
+        self.post_message(self.Opened(level))
         self.show_below(level, CHILDREN_SHOWN)
         self.model_changed()
 
@@ -302,16 +310,16 @@ class KeyTreeView(LineView):
         row = self.current
         if row is None or row.is_note:
             return
-        self.marked ^= {row.path}
+        self.marks.toggle(row.path)
         self.row_changed(self.cursor)
         self.cursor += 1
 
     def mark_rows(self, rows: Iterable[Row]) -> None:
-        self.marked.update(row.path for row in rows if not row.is_note)
+        self.marks.add(row.path for row in rows if not row.is_note)
         self.repaint()
 
     def clear_marks(self) -> None:
-        self.marked.clear()
+        self.marks.clear()
         self.repaint()
 
 

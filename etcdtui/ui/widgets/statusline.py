@@ -50,6 +50,10 @@ class StatusLine(Toned):
         self._timer = after(self, FLASH_SECONDS, self.clear_flash)
         self.refresh()
 
+    def flash_more(self, words: str) -> None:
+        """Something beside what stands there."""
+        self.flash(Text("  ").join(part for part in (self._flash, safe(words, limit=FLASH_LIMIT)) if part), "warn")
+
     def clear_flash(self) -> None:
         """End the flash before its time."""
         if self._flash:

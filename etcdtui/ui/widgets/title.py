@@ -22,7 +22,8 @@ NAME_LIMIT = 40
 class TitleFacts(Value):
     """Everything the title line tells. ``left_open`` is the seconds until writes lock again, None when they do not.
 
-    ``unchecked`` is TLS to a server whose certificate nobody checks. ``lead`` says where what is red is explained.
+    ``as_of`` is the revision that is shown instead of now. ``unchecked`` is TLS to a server whose certificate nobody
+    checks. ``lead`` says where what is red is explained.
     """
 
     profile: str = ""
@@ -35,6 +36,7 @@ class TitleFacts(Value):
     unchecked: bool = False
     identity: str = ""
     namespace: str = ""
+    as_of: int = 0
     note: str = ""
     lead: str = ""
 
@@ -105,7 +107,9 @@ class TitleLine(Toned):
         elif health.leader_name:
             leader = safe(health.leader_name, limit=NAME_LIMIT)
             yield leader if short else Text.assemble(("leader ", self.tone("dim")), leader)
-        if health.revision:
+        if self.facts.as_of:
+            yield Text(f"AS OF REV {self.facts.as_of}", self.tone("bad"))
+        elif health.revision:
             yield Text.assemble(("rev ", self.tone("dim")), str(health.revision))
         if health.quota_used is not None:
             share = f"{health.quota_used:.0%}"

@@ -1,166 +1,97 @@
-"""``/`` on the Keys screen: filter what is loaded, say what is not, and ask the server for the rest."""
+"""``/`` on the Keys screen: the line under the tree, and the list of rows that it leaves."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
-from etcdtui.core import ranges
-from etcdtui.core.keytree import Level, Row
-from etcdtui.core.listing import LEAF, UNKNOWN
-from etcdtui.core.search import TEXT, FilterError, Predicate, Record
-from etcdtui.core.units import format_count
-from etcdtui.ui.frame.host import VisitSearch
-from etcdtui.ui.screens.keys.levels import LevelsMixin
+from etcdtui.core.search import FilterError
+from etcdtui.services import tree
+from etcdtui.services.tree.browser import Browser
+from etcdtui.services.tree.news import Start
 from etcdtui.ui.widgets.field import Field
-from etcdtui.ui.widgets.keytree import Filtered
+from etcdtui.ui.widgets.keytree import KeyTreeView
 
-ROWS_SHOWN = 50_000
-CHUNK = 5_000
-"""Rows tested before the screen gets its turn."""
+if TYPE_CHECKING:  # only named here: it is imported with the first filter
+    from etcdtui.services.tree.filtering import Filtered
 
 
-class FilterMixin(LevelsMixin):
-    """The filter line under the tree, and the list it leaves."""
+class TreeFilter:
+    """``changed`` is called when the list, or what is said of it, is another."""
 
-    separators: tuple[bytes, ...]
-    filter_field: Field
-    filter_problem: str = ""
-    _untested: int = 0
-    """Keys whose size, lease, version and revision are not read, when the filter asks for such."""
+    def __init__(self, browser: Browser, view: KeyTreeView, start: Start, changed: Callable[[], object]) -> None:
+        self._browser = browser
+        self._view = view
+        self._start = start
+        self._changed = changed
+        self.field = Field(placeholder="part of a name; !not ~fuzzy ^/regex/ size:>10k", max_length=500, id="filter")
+        self.problem = ""
 
-    def action_filter(self) -> None:
-        """Open the filter line."""
-        field = self.filter_field
-        field.add_class("-shown")
-        field.focus()
+    @property
+    def words(self) -> str:
+        """What is said of it in the status line; empty when nothing is filtered."""
+        filtered = self._view.filtered
+        return self.problem or (filtered.words if filtered is not None else "")
 
-    def clear_filter(self) -> bool:
-        """Show everything again; False when nothing was filtered."""
-        field = self.filter_field
-        shown = field.has_class("-shown")
-        self.filter_problem = ""
-        field.remove_class("-shown")
-        with field.prevent(Field.Changed):
-            field.value = ""
-        if self.view.filtered is None:
-            if shown:
-                self.view.focus()
+    @property
+    def is_shown(self) -> bool:
+        return self.field.has_class("-shown")
+
+    def open(self) -> None:
+        self.field.add_class("-shown")
+        self.field.focus()
+
+    def type(self, words: str) -> None:
+        """As if a person had typed it."""
+        self.open()
+        self.field.value = words
+
+    def close(self) -> bool:
+        """Show everything again, the cursor on the row it was on; False when nothing was filtered."""
+        shown = self.is_shown
+        self.problem = ""
+        self.field.remove_class("-shown")
+        with self.field.prevent(Field.Changed):
+            self.field.value = ""
+        if shown or self._view.filtered is not None:
+            self._view.focus()
+        if self._view.filtered is None:
             return shown
-        row = self.view.current
-        self.view.filtered = None
-        self.workers.cancel_group(self, "filter")
-        self.view.model_changed()
-        if row is not None and (at := self.model.index_of(row.identity)) is not None:
-            self.view.cursor = at
-        self.rows_changed()
-        self.view.focus()
-        self.place_changed()
+        row = self._view.current
+        self._start("filter", self._show_all)
+        self._view.filtered = None
+        self._view.model_changed()
+        if row is not None and (at := self._browser.tree.index_of(row.identity)) is not None:
+            self._view.cursor = at
+        self._changed()
         return True
 
-    def on_input_changed(self, event: Field.Changed) -> None:
-        if event.input is self.filter_field:
-            event.stop()
-            self.run_worker(self._filter(event.value.strip()), group="filter", exclusive=True, exit_on_error=False)
+    def look(self, words: str) -> None:
+        """Other words were typed."""
+        self._start("filter", partial(self._filter, words) if words else self._show_all)
 
-    def on_input_submitted(self, event: Field.Submitted) -> None:
-        """Enter asks the server for what is not loaded."""
-        if event.input is not self.filter_field:
-            return
-        event.stop()
-        words = event.value.strip()
-        if words and (self._missing() or self._untested):
-            self.open_search(words)
-        else:
-            self.view.focus()
+    def asks_server(self, words: str) -> bool:
+        """Whether enter should ask the server for the rest; else the list gets the focus."""
+        filtered = self._view.filtered
+        if words and filtered is not None and filtered.incomplete:
+            return True
+        self._view.focus()
+        return False
 
-    def open_search(self, words: str) -> None:
-        """The search over all keys below the prefix under the cursor, or what can be read of everything."""
-
-        prefix, within = self.selected_area()
-        if self.view.filtered is not None:  # what was filtered is all that is shown
-            prefix, within = self._whole()
-        self.visit(VisitSearch(prefix, words, within))
-
-    def _whole(self) -> tuple[bytes, tuple[bytes, bytes]]:
-        """Everything; for a limited user the start place under the cursor, or the first: one range can be searched."""
-        root, row = self.model.root, self.view.current
-        if not root.roots:
-            return b"", ranges.ALL
-        if row is not None and row.level is not root:
-            level = row.level
-            while level.parent is not None and level.parent is not root:
-                level = level.parent
-            return level.prefix, level.within
-        start = root.roots[row.name] if row is not None else None
-        if start is None or not start.readable:
-            start = next((one for one in root.roots.values() if one.readable), None)
-        return (b"", ranges.ALL) if start is None else (start.prefix, start.within)
-
-    def _missing(self) -> int:
-        """Keys below what is shown that are not loaded as rows; UNKNOWN when they were not counted."""
-        root = self.model.root
-        loaded = sum(1 for level in root.walk() for count in level.counts if count == LEAF)
-        return max(0, root.total - loaded) if root.total >= 0 else UNKNOWN
+    async def _show_all(self) -> None:
+        self.problem = ""
+        self._view.filtered = None
+        self._view.model_changed()
+        self._changed()
 
     async def _filter(self, words: str) -> None:
-        if not words:
-            self.filter_problem = ""
-            self.view.filtered = None
-            self.view.model_changed()
-            self.rows_changed()
-            self.place_changed()
-            return
         try:
-            wanted = self.above.filter(words, self.above.filter_fields)
+            found: Filtered = await tree.filtering.filtered(self._browser.tree, self._browser.details, words)
         except FilterError as problem:
-            self.filter_problem = str(problem)
-            self.place_changed()
-            return
-        self.filter_problem = ""
-        rows: list[Row] = []
-        loaded = self._untested = 0
-        asks = any(f"{name}:" in words.lower() for name in self.above.filter_fields)
-        for level in list(self.model.root.walk()):
-            for first in range(0, len(level.names), CHUNK):
-                last = min(first + CHUNK, len(level.names))
-                rows += self._matching(level, first, last, wanted)
-                loaded += last - first
-                self._untested += self._unread(level, first, last) if asks else 0
-                await asyncio.sleep(0)
-            if len(rows) >= ROWS_SHOWN:
-                break
-        missing = self._missing()
-        told = f"{words}   {format_count(len(rows))} of {format_count(loaded)} loaded"
-        if missing:
-            many = f"{format_count(missing)} {'key' if missing == 1 else 'keys'}" if missing > 0 else "the rest is"
-            told += f"; {many} not loaded"
-        told += f"; {format_count(self._untested)} not looked into yet" if self._untested else ""
-        told += ": enter asks the server" if missing or self._untested else ""
-        rows.sort(key=lambda row: row.path)
-        self.view.filtered = Filtered(told, tuple(rows[:ROWS_SHOWN]), loaded)
-        self.view.model_changed()
-        self.settle()
-        self.rows_changed()
-        self.place_changed()
-
-    def _unread(self, level: Level, first: int, last: int) -> int:
-        """Keys of a part of the level that a filter on more than names cannot judge."""
-        known = self.view.details
-        keys = (level.path(index) for index in range(first, last) if level.counts[index] == LEAF)
-        return sum(1 for key in keys if key not in known)
-
-    def _matching(self, level: Level, first: int, last: int, wanted: Predicate) -> list[Row]:
-        found = []
-        for index in range(first, last):
-            path = level.prefix + level.names[index]
-            detail = self.view.details.get(path)
-            record: Record = {
-                TEXT: path,
-                "size": detail.size if detail else None,
-                "lease": bool(detail.lease) if detail else False,
-                "ver": detail.version if detail else None,
-                "mod": detail.mod_revision if detail else None,
-            }
-            if wanted(record):
-                found.append(Row(level, index, 0))
-        return found
+            self.problem = str(problem)
+        else:
+            self.problem = ""
+            self._view.filtered = found
+            self._view.model_changed()
+        self._changed()

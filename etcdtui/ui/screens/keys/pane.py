@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
-from etcdtui.core.decoding.result import Decoded
 from etcdtui.core.keytree import Row
-from etcdtui.core.types import KeyValue, LeaseTimeToLive
 from etcdtui.core.units import format_count
+from etcdtui.services.tree.value import CursorValue
 from etcdtui.ui.bindings import VALUE, bindings_for
+from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.keys.facts import Facts
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
@@ -22,6 +23,11 @@ from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.viewer import ValueViewer
 
 MASKED_WORDS = "masked by the profile: x shows it"
+PLACE = 400
+"""Characters of a name."""
+NOTE_PARTS = re.compile(r"(?<=[.,;]) | · ")
+"""Where a sentence in place of rows is broken for the pane."""
+NOTE_LINES = 4
 
 
 class ValuePane(Vertical):
@@ -35,21 +41,16 @@ class ValuePane(Vertical):
     ValuePane > #find.-shown { display: block; }
     """
 
-    def __init__(self, *, first_view: str = "", id: str | None = None) -> None:
+    def __init__(self, value: CursorValue, *, first_view: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
+        self.value = value
         self.first_view = first_view
         self.head = PaneHead()
         self.facts = Facts()
         self.viewer = ValueViewer(id="value")
         self.find_field = Field(placeholder="text inside the value", max_length=500, id="find")
         self.bar = PaneHead(id="value-bar")
-        self.kv: KeyValue | None = None
-        self.decoded: Decoded | None = None
-        self.revealed = False
-        self.forced = False
-        self.hidden = False
-        self.ttl: LeaseTimeToLive | None = None
-        self.as_of = ""
+        self.shown_key = b""
         self.needle = ""
         self.found = True
 
@@ -64,55 +65,79 @@ class ValuePane(Vertical):
 
     def show_words(self, title: Text, *lines: Text) -> None:
         """No value: a folder, a note, a failure."""
-        self.kv = self.decoded = self.ttl = None
+        self.shown_key = b""
         self.end_find()
         self.head.show(title)
         self.facts.show([[line] for line in lines])
         self.viewer.show_lines(())
         self.bar.show(Text())
 
-    def show_folder(self, row: Row, note: str = "") -> None:
+    def show_row(self, row: Row | None) -> None:
+        """A row without a value: a folder, or the sentence in place of a level's rows."""
+        if row is not None and not row.is_note:
+            self._show_folder(row)
+            return
+        note = row.level.note if row is not None else ""
+        pieces = [safe(piece, limit=PLACE) for piece in NOTE_PARTS.split(note, NOTE_LINES)]
+        self.show_words(safe(row.path if row is not None else b"", limit=PLACE), *pieces)
+
+    def _show_folder(self, row: Row) -> None:
         keys = "1 key" if row.count == 1 else f"{format_count(row.count)} keys"
         count = keys if row.count >= 0 else "keys not counted yet"
         lines = [safe(f"folder  {count}")]
         if row.name in row.level.changed:
             lines.append(safe("something below changed since you looked", self.facts.tone("warn")))
-        if note:
-            lines.append(safe(note, self.facts.tone("dim")))
-        self.show_words(safe(row.path, limit=400), *lines)
+        if row.name.endswith(b"/") and row.level.find(row.name.rstrip(b"/")) >= 0:
+            words = "there is also a key of this name, shown as a row of its own"
+            lines.append(safe(words, self.facts.tone("dim")))
+        self.show_words(safe(row.path, limit=PLACE), *lines)
 
-    def show_value(self, kv: KeyValue, decoded: Decoded, *, hidden: bool, keep_view: bool) -> None:
-        """``hidden`` when the key's value is masked; ``keep_view`` stays in the chosen view and place."""
-        if self.kv is not None and self.kv.key != kv.key:
-            self.end_find()
-        self.kv, self.decoded, self.hidden = kv, decoded, hidden
-        self.show_facts()
-        if hidden:
-            self.viewer.show_lines((MASKED_WORDS,))
+    def show_absent(self, path: bytes, *lines: str) -> None:
+        """A key that was named and does not exist."""
+        words = [safe("no such key", self.facts.tone("warn")), *(safe(line) for line in lines)]
+        self.show_words(safe(path, limit=PLACE), *words)
+
+    def show_value(self, *, keep_view: bool) -> None:
+        """What is known of the key under the cursor now; ``keep_view`` stays in the chosen view and place."""
+        value = self.value
+        title = safe(value.key or b"", limit=PLACE)
+        if value.error is not None:
+            self.show_words(title, error_line(value.error), safe("r to retry"))
+        elif value.waiting:
+            self.show_words(title, safe("waiting for the server…", self.facts.tone("dim")))
+        elif value.gone:
+            self.show_words(title, safe("this key was deleted; H shows what it was"))
+        elif value.kv is None or value.decoded is None:
+            self.show_words(Text())
         else:
-            view = self.viewer.view_name if keep_view else self.first_view
-            self.viewer.show(decoded, len(kv.value), view=view, keep_place=keep_view)
-        self.show_bar()
+            if self.shown_key != value.kv.key:
+                self.end_find()
+            self.shown_key = value.kv.key
+            self.show_facts()
+            if value.hidden:
+                self.viewer.show_lines((MASKED_WORDS,))
+            else:
+                view = self.viewer.view_name if keep_view else self.first_view
+                self.viewer.show(value.decoded, len(value.kv.value), view=view, keep_place=keep_view)
+            self.show_bar()
 
     @property
     def view_name(self) -> str:
-        return "" if self.decoded is None or self.hidden else self.viewer.view_name
-
-    @property
-    def can_be_forced(self) -> bool:
-        """Whether the value was too large to be parsed without being asked to."""
-        return self.decoded is not None and self.decoded.unparsed and not self.hidden
+        """The view that is shown of the value; empty when none is."""
+        shown = self.shown_key and self.value.decoded is not None and not self.value.hidden
+        return self.viewer.view_name if shown else ""
 
     def next_view(self) -> None:
-        if self.decoded is not None and not self.hidden:
+        if self.view_name:
             self.viewer.next_view()
             self.show_bar()
 
     def lines(self) -> Sequence[str]:
         """Every line of the view that is shown, not made safe; none of a masked value."""
-        if self.decoded is None or self.hidden:
+        decoded, name = self.value.decoded, self.view_name
+        if decoded is None or not name:
             return ()
-        return next((view.lines() for view in self.decoded.views if view.name == self.view_name), ())
+        return next((view.lines() for view in decoded.views if view.name == name), ())
 
     def on_value_viewer_shown(self, event: ValueViewer.Shown) -> None:
         if self.needle:
@@ -121,24 +146,27 @@ class ValuePane(Vertical):
 
     def show_facts(self) -> None:
         """Head and facts of the key."""
-        if self.kv is None or self.decoded is None:
+        value = self.value
+        if not self.shown_key or value.kv is None or value.decoded is None:
             return
-        self.head.show(safe(self.kv.key, limit=400))
-        self.facts.show(self.facts.of_key(self.kv, self.decoded, self.ttl, hidden=self.hidden, as_of=self.as_of))
+        as_of = f"as of revision {value.revision}" if value.revision else ""
+        self.head.show(safe(value.kv.key, limit=PLACE))
+        self.facts.show(self.facts.of_key(value.kv, value.decoded, value.ttl, hidden=value.hidden, as_of=as_of))
 
     def show_bar(self) -> None:
         """The line below the value: which view this is, and what can be done with it."""
-        if self.decoded is None:
+        value, decoded = self.value, self.value.decoded
+        if not self.shown_key or decoded is None:
             self.bar.show(Text())
             return
-        words = ["masked" if self.hidden else f"view: {self.view_name}"]
+        words = ["masked" if value.hidden else f"view: {self.view_name}"]
         if self.needle:
             words = ["n next  N previous  esc ends" if self.found else "not found here  esc ends"]
-        elif not self.hidden:
-            several = len(self.decoded.views) > 1 or self.decoded.unparsed
-            words += ["v parses it" if self.decoded.unparsed else "v next view"] if several else []
+        elif not value.hidden:
+            several = len(decoded.views) > 1 or decoded.unparsed
+            words += ["v parses it" if decoded.unparsed else "v next view"] if several else []
             words += ["/ finds"] if self.viewer.has_focus else ["tab, / finds"]
-        if self.hidden or self.decoded.masked:
+        if value.hidden or decoded.masked:
             words.append("x reveal")
         shown = safe("  ".join(words), self.facts.tone("dim"))
         if self.needle:
@@ -157,7 +185,7 @@ class ValuePane(Vertical):
     # --- finding text inside the value -------------------------------------------------------------------
 
     def action_find_in_value(self) -> None:
-        if self.decoded is None or self.hidden:
+        if not self.view_name:
             return
         self.find_field.add_class("-shown")
         self.find_field.focus()

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
+from textual.timer import Timer
+from textual.worker import Worker
 
-from etcdtui.core import ranges
-from etcdtui.core.errors import EtcdError
-from etcdtui.core.keytree import KeyTree, Level, Row, State
-from etcdtui.core.search import KeyGlob
+from etcdtui.core.keytree import Row, State
 from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_count, format_latency
+from etcdtui.services import tree
 from etcdtui.services.cluster.health import ClusterHealth
 from etcdtui.services.cluster.health import State as ClusterState
-from etcdtui.services.reads.browse import Listing
 from etcdtui.services.session.session import Session
-from etcdtui.services.tree.places import Places
+from etcdtui.services.tree import news
+from etcdtui.services.tree.browser import Browser
+from etcdtui.services.tree.navigation import Absent, Found, Outcome, Outside, Unread
+from etcdtui.services.tree.news import News
 from etcdtui.ui.bindings import KEYS, find
+from etcdtui.ui.collector import leave_out_names
 from etcdtui.ui.frame.base import ClusterScreen
-from etcdtui.ui.frame.host import Host
-from etcdtui.ui.screens.keys.filter import FilterMixin
-from etcdtui.ui.screens.keys.go import GoMixin
-from etcdtui.ui.screens.keys.live import LiveMixin
+from etcdtui.ui.frame.host import Chosen, Host, Visit, VisitSearch
+from etcdtui.ui.screens.keys.actions import KeysActions
+from etcdtui.ui.screens.keys.filter import TreeFilter
 from etcdtui.ui.screens.keys.pane import ValuePane
-from etcdtui.ui.screens.keys.reading import ValueMixin
-from etcdtui.ui.screens.keys.write import KeysWriteMixin
-from etcdtui.ui.spawn import listen
+from etcdtui.ui.spawn import after, every, listen, painted, spawn
 from etcdtui.ui.text import safe
+from etcdtui.ui.typeahead import Hold, drop_keys, hold_keys
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import KeyTreeView, TreeTitles
 from etcdtui.ui.widgets.lines import LineView
@@ -43,9 +47,26 @@ NARROW = 60
 TTL_EVERY = 5.0
 FIRST_ROWS = 0.03
 """Seconds that the first level gets to be in the first picture: else the screen is painted without it, and again."""
+PAINT_EVERY = 0.1
+"""Seconds between two paints while more of the same is on its way."""
+SETTLE = 0.15
+"""Seconds the cursor rests before more is read for what it shows."""
+VALUE_PAUSE = 0.06
+"""Seconds the cursor rests before the value under it is read."""
+READABLE = 200
+"""Bytes of a name that decide whether it can be read."""
+ZOOMS = ("-zoom-tree", "-zoom-value")
 
 
-class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, ClusterScreen):
+def is_readable(name: bytes) -> bool:
+    """Whether a name is printable text."""
+    try:
+        return name[:READABLE].decode().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+class KeysScreen(ClusterScreen):
     """The screen that people open first."""
 
     screen_name: ClassVar[str] = KEYS
@@ -54,6 +75,8 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
     about: ClassVar[str] = (
         "Browse the key tree; only the level you look at is read.\nThe value of the selected key is shown beside it."
     )
+    actions_class: ClassVar[type[object]] = KeysActions
+    actions: KeysActions
 
     DEFAULT_CSS = """
     KeysScreen #panes { layout: horizontal; height: 1fr; }
@@ -71,25 +94,42 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
 
     def __init__(self, session: Session, host: Host) -> None:
         super().__init__(session, host)
-        profile = session.profile
-        self.separators = session.separators
-        self.reads = session.reads
         self.first_look = session.take_first_look()
-        self._globs = [KeyGlob(pattern) for pattern in profile.mask.keys]
-        self._listings: dict[int, Listing] = {}
-        self.has_rows = asyncio.Event()
-        self.places = Places.from_profile(profile.name, profile.bookmarks)
-        self.view = KeyTreeView(KeyTree(self.separators), self.is_masked, id="tree")
-        self.pane = ValuePane(first_view=session.first_view, id="value-pane")
-        self.tree_head = PaneHead()
-        self.columns = TreeTitles(self.view)
-        self.tree_foot = PaneHead()
-        self.filter_field = Field(
-            placeholder="part of a name; !not ~fuzzy ^/regex/ size:>10k", max_length=500, id="filter"
+        self.browser = Browser(
+            session,
+            self.hear,
+            self._start_work,
+            on_screen=self._on_screen,
+            begun=self.first_look.take_listing,
+            spare=leave_out_names,
         )
-        self._value_for: object = None
+        browser = self.browser
+        self.view = KeyTreeView(browser.tree, browser.details, browser.marks, browser.is_masked, id="tree")
+        self.pane = ValuePane(browser.value, first_view=session.first_view, id="value-pane")
+        self.filter = TreeFilter(browser, self.view, self._start_work, self._filter_changed)
+        self.actions = KeysActions(self)
+        self.tree_head, self.tree_foot = PaneHead(), PaneHead()
+        self.columns = TreeTitles(self.view)
+        self.has_rows = asyncio.Event()
         self.start_words = ""
+        self.last_read = 0.0
         self._started = False
+        self._placed = False
+        """Whether the cursor is where it starts, or a person has moved it."""
+        self._looked_at: Hashable = None
+        """Of the row under the cursor, what the pane shows."""
+        self._absent_at: Hashable = None
+        """The row the cursor was on when a place was named in vain."""
+        self._going: Hold | None = None
+        self._value_timer: Timer | None = None
+        self._settle_timer: Timer | None = None
+        self._paint_timer: Timer | None = None
+        self._painted = float("-inf")
+
+    def _start_work(self, name: str, work: Callable[[], Awaitable[None]]) -> Worker[None]:
+        return spawn(self, work, name, exclusive=True)
+
+    # --- beginning ---------------------------------------------------------------------------------------
 
     def compose_body(self) -> ComposeResult:
         with Container(id="panes"):
@@ -97,22 +137,22 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
                 yield self.tree_head
                 yield self.columns
                 yield self.view
-                yield self.filter_field
+                yield self.filter.field
                 yield self.tree_foot
             yield self.pane
 
     def on_mount(self) -> None:
         self.view.focus()
-        self.set_interval(TTL_EVERY, self.refresh_ttl)
+        every(self, TTL_EVERY, self._read_lease)
         if self.session.profile.refresh > 0:
-            self.set_interval(self.session.profile.refresh, self.poll)
+            every(self, self.session.profile.refresh, self._poll)
         self._fit(self.size.width)
-        listen(self, self.app.app_suspend_signal, self.hide_secrets)
+        listen(self, self.app.app_suspend_signal, self._hide_secrets)
 
     @on(events.Mount)
     async def start(self) -> None:
         """Show the first level, in the first picture if it is there soon."""
-        self.run_worker(self._start(), group="start", exclusive=True, exit_on_error=False)
+        spawn(self, self._start, "start", exclusive=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.has_rows.wait(), FIRST_ROWS)
 
@@ -121,19 +161,24 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
 
     async def _start(self) -> None:
         """Show the tree from where it starts."""
+        browser = self.browser
         start = await self.first_look.start()
         self.start_words = start.words
         if start.words and not start.roots:
             self.flash(start.words, "warn")
         if start.roots:
-            self.view.show_tree(KeyTree(self.separators, start.roots))
+            browser.tree.start_at(start.roots)
+            self._paint()
+        else:
+            browser.loader.load(browser.tree.root)
         self._started = True
-        if not self.model.is_limited:
-            self.load_level(self.model.root)
         self.place_changed()
-        await self.listed(self.model.root)  # what follows takes time, and is not wanted before the first keys
-        await asyncio.to_thread(self.places.load, self.session.writes.state)
-        self.call_after_refresh(self.look_after_writes)
+        await browser.loader.listed(browser.tree.root)  # what follows takes time, and no key waits for it
+        await browser.navigation.load_places()
+        painted(self, self._look_after_writes)
+
+    def _look_after_writes(self) -> None:
+        spawn(self, self.actions.look_after_writes, "look-after")
 
     # --- layout ------------------------------------------------------------------------------------------
 
@@ -145,211 +190,393 @@ class KeysScreen(GoMixin, FilterMixin, KeysWriteMixin, ValueMixin, LiveMixin, Cl
     def _fit(self, width: int) -> None:
         self.set_class(0 < width < NARROW, "-stacked")
 
-    def action_zoom(self) -> None:
-        """Zoom the pane with the focus; again gives both panes back."""
-        for name in ("-zoom-tree", "-zoom-value"):
-            if self.has_class(name):
-                self.remove_class(name)
-                return
-        self.add_class("-zoom-value" if self.pane.viewer.has_focus else "-zoom-tree")
+    def zoom(self) -> None:
+        """Give the pane with the focus the whole screen; again gives both panes back."""
+        if not self._show_both():
+            self.add_class("-zoom-value" if self.pane.viewer.has_focus else "-zoom-tree")
+
+    def _show_both(self) -> bool:
+        zoomed = any(map(self.has_class, ZOOMS))
+        self.remove_class(*ZOOMS)
+        return zoomed
+
+    def focus_tree(self) -> None:
+        """The keys go to the tree, which can be seen."""
+        self.remove_class("-zoom-value")
+        self.view.focus()
+
+    def focus_value(self) -> None:
+        self.remove_class("-zoom-tree")
+        self.pane.viewer.focus()
+
+    # --- what can be done --------------------------------------------------------------------------------
+
+    @property
+    def shown_revision(self) -> int:
+        return self.browser.tree.revision
 
     def offers_writes(self) -> bool:
-        return not self.at_revision and super().offers_writes()
+        return not self.shown_revision and super().offers_writes()
 
     def why_not(self, action_id: str) -> str:
         action = find(action_id, self.screen_name)
-        if self.at_revision and action is not None and action.mutating:
-            return f"this is revision {self.at_revision}, which cannot be changed: esc or :rev live returns to now"
+        if self.shown_revision and action is not None and action.mutating:
+            return f"this is revision {self.shown_revision}, which cannot be changed: esc or :rev live returns to now"
         return super().why_not(action_id)
+
+    def actions_changed(self) -> None:
+        """What an empty level says depends on what can be done."""
+        super().actions_changed()
+        if self.browser.loader.settle_notes():
+            self._look_soon()
+            self.place_changed()
 
     # --- what others ask of the screen -------------------------------------------------------------------
 
+    @property
+    def separators(self) -> tuple[bytes, ...]:
+        return self.browser.tree.separators
+
     def selected_key(self) -> KeyValue | None:
         """The key under the cursor with its value, once it is read."""
-        row = self.view.current
-        kv = self.pane.kv
-        return kv if row is not None and kv is not None and row.index >= 0 and row.path == kv.key else None
+        row, value = self.view.current, self.browser.value
+        read = row is not None and row.index >= 0 and value.is_read and value.key == row.path
+        return value.kv if read else None
 
-    def selected_path(self) -> bytes | None:
-        """The key or folder prefix under the cursor."""
-        row = self.view.current
-        return None if row is None else row.path
+    def absent_key(self) -> bytes:
+        """The key that was named and does not exist, as long as nothing else is looked at."""
+        row, navigation = self.view.current, self.browser.navigation
+        if navigation.absent and (row is None or row.identity != self._absent_at):
+            navigation.looked_elsewhere()
+        return navigation.absent
 
-    def selected_prefix(self) -> bytes | None:
-        """The folder under the cursor, or the one that holds the key under the cursor."""
-        row = self.view.current
-        if row is None:
-            return b""
-        return row.path if row.is_folder or row.is_note else row.level.prefix
+    def drop_keys(self) -> str:
+        """What was typed ahead is for something that is not there."""
+        return drop_keys(self.app)
 
-    def selected_area(self) -> tuple[bytes, tuple[bytes, bytes]]:
-        row = self.view.current
-        if row is not None and row.index >= 0 and (root := row.level.roots.get(row.name)) is not None:
-            return root.prefix, root.within
-        return self.selected_prefix() or b"", row.level.within if row is not None else ranges.ALL
+    def show_place(self, place: bytes) -> None:
+        self.go_to(place)
 
-    def marked(self) -> list[bytes]:
-        """Marked keys and prefixes, sorted."""
-        return sorted(self.view.marked)
+    def show_revision(self, revision: int) -> None:
+        spawn(self, partial(self.browser.navigation.show_revision, revision), "revision", exclusive=True)
 
-    def is_masked(self, key: bytes) -> bool:
-        return any(glob.matches(key) for glob in self._globs)
+    def filter_by(self, words: str) -> None:
+        self.filter.type(words)
+
+    def visit(self, wanted: Visit) -> None:
+        """Show a screen above this one; afterwards go to what was chosen there."""
+
+        def back(chosen: Chosen) -> None:
+            self.browser.marks.add(chosen.marks)
+            if chosen.place:
+                self.go_to(chosen.place)
+
+        self.host.visit(self, wanted, back)
 
     def reload(self, prefix: bytes) -> None:
         """Something below ``prefix`` was written: show it as it is now."""
-        self.view.details.clear()
-        for level in list(self.model.root.walk()):
-            if level.prefix.startswith(prefix) or prefix.startswith(level.prefix):
-                self.run_worker(
-                    self._check_or_reload(level), group=f"check-{id(level)}", exclusive=True, exit_on_error=False
-                )
-        self._shown_key = None
-        self.want_value()
+        spawn(self, partial(self.browser.written, prefix), "written")
 
-    async def _check_or_reload(self, level: Level) -> None:
-        if level.state is State.READY and level.names:
-            try:
-                await self.check_level(level)
-            except EtcdError:
-                self.load_level(level)
-        else:
-            self.load_level(level)
+    def came_on_show(self) -> None:
+        if self.browser.has_written:
+            spawn(self, self._take_in_writes, "written")
 
-    # --- tree --------------------------------------------------------------------------------------------
+    async def _take_in_writes(self) -> None:
+        await self.browser.take_in_writes()
 
-    def on_key_tree_view_wanted(self, event: KeyTreeView.Wanted) -> None:
-        event.stop()
-        row = event.row
-        if self.view.filtered is not None:
-            self.go_to(row.path)
+    # --- going to a place --------------------------------------------------------------------------------
+
+    def go_to(self, path: bytes, *, remember: bool = True, then: Callable[[], object] | None = None) -> None:
+        """Open the folders on the way and put the cursor on a key or folder; say so when it does not exist.
+
+        Keys that are typed meanwhile mean that place; ``then`` is called when it is reached.
+        """
+        self.filter.close()
+        self.focus_tree()
+        self._stop_going()
+        if remember:
+            spawn(self, partial(self.browser.navigation.visited, path), "places")
+        self._going = hold = hold_keys(self.app)
+        spawn(self, partial(self._go, path, hold, then), "go", exclusive=True)
+
+    def _stop_going(self) -> bool:
+        """Leave the cursor where it is; False when it was on its way to no place."""
+        hold, self._going = self._going, None
+        if hold is None:
+            return False
+        self.workers.cancel_group(self, "go")
+        self.not_used(hold.drop())
+        return True
+
+    async def _go(self, path: bytes, hold: Hold, then: Callable[[], object] | None) -> None:
+        try:
+            outcome = await self.browser.navigation.go(path)
+            self._arrive(outcome)
+            if not isinstance(outcome, Found):
+                self.not_used(hold.drop())
+            elif then is not None:
+                then()
+        finally:
+            hold.release()
+            if self._going is hold:
+                self._going = None
+
+    def _arrive(self, outcome: Outcome) -> None:
+        """Put the cursor where a go ended, or say why it ended nowhere."""
+        number = self.browser.tree.number
+        if isinstance(outcome, Found):
+            if outcome.index >= 0:
+                self.view.cursor = number(outcome.level, outcome.index)
+            if outcome.below is not None:
+                self.view.show_below(outcome.below)
+            self._paint()
+        elif isinstance(outcome, Absent):
+            level, index = outcome.level, outcome.index
+            for above, name in level.around() if index < 0 else ():
+                level, index = above, above.find(name)
+                break
+            if index >= 0:
+                self.view.cursor = number(level, index)
+            self._absent_at = row.identity if (row := self.view.current) is not None else None
+            creates = "" if self.why_not("new") else "n creates it, "
+            self.flash(f"{outcome.words}  {creates}H shows whether it was there")
+            self._look_soon()
+        elif isinstance(outcome, (Outside, Unread)):
+            self.flash(outcome.words, "warn")
+
+    # --- the one place where news arrive -----------------------------------------------------------------
+
+    def hear(self, what: News) -> None:
+        """News of the tree and its value: words, rows, facts."""
+        if isinstance(what, news.Said):
+            self.flash(what.words, what.tone)
+        elif isinstance(what, news.Rows):
+            self._paint_soon(last=what.last)
+        elif isinstance(what, news.Listed):
+            self.last_read = what.seconds
+            self._paint()
+            self.has_rows.set()
+        elif isinstance(what, news.Details):
+            self.view.details_changed(what.keys)
+        elif isinstance(what, news.ValueRead):
+            self._show_value(keep=what.keep)
+        elif isinstance(what, news.LeaseRead):
+            self.pane.show_facts()
+        elif isinstance(what, news.Freshness):
+            self.place_changed()
+        elif isinstance(what, news.Moment):
+            self.refresh_title()
+            self.actions_changed()
+            self.place_changed()
+
+    def _paint_soon(self, *, last: bool) -> None:
+        """At once when nothing more is on its way, else at most once in ``PAINT_EVERY`` seconds."""
+        since = time.perf_counter() - self._painted
+        if last or since > PAINT_EVERY:
+            self._paint()
+        elif self._paint_timer is None:
+            self._paint_timer = after(self, PAINT_EVERY - since, self._paint)
+
+    def _paint(self) -> None:
+        if self._paint_timer is not None:
+            self._paint_timer.stop()
+            self._paint_timer = None
+        self._painted = time.perf_counter()
+        self._place_cursor()
+        self.view.model_changed()
+        self.settle()
+        self._look_if_changed()
+        self.place_changed()
+
+    def _place_cursor(self) -> None:
+        """The cursor starts on the first name that can be read and typed; binary ones sort before it."""
+        root = self.browser.tree.root
+        if self._placed or not root.names:
             return
-        self.load_level(row.level.opened.get(row.name) or row.level.open(row.index))
+        first = next((i for i, name in enumerate(root.names) if is_readable(name)), -1)
+        self._placed = first >= 0 or root.state is State.READY or self.view.cursor > 0
+        if first > 0 and not self.view.cursor:
+            self.view.model_changed()
+            self.view.cursor = self.browser.tree.number(root, first)
 
-    def on_key_tree_view_leaf_chosen(self, event: KeyTreeView.LeafChosen) -> None:
-        event.stop()
-        if self.view.filtered is not None:
-            self.go_to(event.row.path)
-            return
-        self.visited(event.row.path)
-        self.pane.viewer.focus()
+    def health_changed(self, health: ClusterHealth) -> None:
+        """A cluster that answers again heals what could not be loaded."""
+        if health.answering and self._started:
+            self.browser.heal()
+        self.place_changed()
 
-    def on_key_tree_view_end_wanted(self, event: KeyTreeView.EndWanted) -> None:
-        event.stop()
-        for listing in self._listings.values():
-            listing.from_end = True
+    # --- what is under the cursor ------------------------------------------------------------------------
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         if event.view is not self.view:
             return
         event.stop()
+        self.absent_key()
         self.settle()
-        self.want_value()
+        self._look_if_changed()
         self.place_changed()
 
-    def place_changed(self) -> None:
+    def _look_if_changed(self) -> None:
         row = self.view.current
-        level = row.level if row is not None else self.model.root
-        tone = self.view.tone
-        where = level.prefix if level.prefix else b"all keys"
+        seen = None if row is None else (row.identity, row.count, row.is_note and row.level.note)
+        if seen != self._looked_at:  # the pane tells the count of a folder too
+            self._looked_at = seen
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        if self._value_timer is not None:
+            self._value_timer.stop()
+        self._value_timer = after(self, VALUE_PAUSE, self.look_now)
+
+    def look_now(self) -> None:
+        """Show what is under the cursor, as far as it is known; its value is read."""
+        if self._value_timer is not None:
+            self._value_timer.stop()
+            self._value_timer = None
+        row, value = self.view.current, self.browser.value
+        if absent := self.absent_key():
+            value.look_at(None)
+            creates = () if self.why_not("new") else ("n creates it",)
+            self.pane.show_absent(absent, *creates, "H shows whether it was there")
+        elif row is None or row.is_note or row.is_folder:
+            value.look_at(None)
+            self.pane.show_row(row)
+        else:
+            value.look_at(row.path)
+
+    @property
+    def value_is_settled(self) -> bool:
+        """Whether the value under the cursor is read, or why it cannot be is known."""
+        value = self.browser.value
+        return value.key is None or value.is_read or value.error is not None or value.gone
+
+    def _show_value(self, *, keep: bool) -> None:
+        self.pane.show_value(keep_view=keep)
+        self.actions_changed()
+
+    def _read_lease(self) -> None:
+        if self.is_current:
+            self._start_work("lease", self.browser.value.read_lease)
+
+    def _hide_secrets(self, _: object) -> None:
+        """Nothing revealed stays on a screen that nobody looks at."""
+        self.browser.value.hide()
+
+    def settle(self) -> None:
+        """Once the cursor rests: read details of the rows on the screen and follow the level under it."""
+        if self._settle_timer is not None:
+            self._settle_timer.stop()
+        self._settle_timer = after(self, SETTLE, self._settled)
+
+    def _settled(self) -> None:
+        if leaves := self.view.visible_leaves():
+            spawn(self, partial(self.browser.details.read, leaves), "details", exclusive=True)
+        row = self.view.current
+        self.browser.freshness.follow(row.level if row is not None else self.browser.tree.root)
+
+    def _poll(self) -> None:
+        if self.is_current:
+            self.browser.freshness.poll()
+
+    def _on_screen(self) -> Iterable[Row]:
+        return [self.view.row_at(index) for index in self.view.visible_rows()]
+
+    # --- the tree ----------------------------------------------------------------------------------------
+
+    def on_key_tree_view_opened(self, event: KeyTreeView.Opened) -> None:
+        event.stop()
+        self.browser.loader.show(event.level)
+
+    def on_key_tree_view_place_chosen(self, event: KeyTreeView.PlaceChosen) -> None:
+        event.stop()
+        self.go_to(event.path)
+
+    def on_key_tree_view_leaf_chosen(self, event: KeyTreeView.LeafChosen) -> None:
+        event.stop()
+        spawn(self, partial(self.browser.navigation.visited, event.key), "places")
+        self.focus_value()
+
+    def on_key_tree_view_end_wanted(self, event: KeyTreeView.EndWanted) -> None:
+        event.stop()
+        self.browser.loader.from_end()
+
+    # --- the filter --------------------------------------------------------------------------------------
+
+    def on_input_changed(self, event: Field.Changed) -> None:
+        if event.input is self.filter.field:
+            event.stop()
+            self.filter.look(event.value.strip())
+
+    def on_input_submitted(self, event: Field.Submitted) -> None:
+        """Enter asks the server for what is not loaded."""
+        if event.input is self.filter.field:
+            event.stop()
+            words = event.value.strip()
+            if self.filter.asks_server(words):
+                self.open_search(words)
+
+    def open_search(self, words: str) -> None:
+        """The search over all keys below the prefix under the cursor, or what can be read of everything."""
+        row = self.view.current
+        if row is None or self.view.filtered is not None:  # what was filtered is all that is shown
+            prefix, within = tree.filtering.whole(self.browser.tree, row)
+        else:
+            prefix, within = row.area
+        self.visit(VisitSearch(prefix, words, within))
+
+    def _filter_changed(self) -> None:
+        self.settle()
+        self._look_if_changed()
+        self.place_changed()
+
+    # --- words -------------------------------------------------------------------------------------------
+
+    def place_changed(self) -> None:
+        """Where the cursor is, what is marked, how fresh it is."""
+        row, model, tone = self.view.current, self.browser.tree, self.view.tone
+        level = row.level if row is not None else model.root
         total = "1 key" if level.total == 1 else f"{format_count(level.total)} keys" if level.total >= 0 else ""
-        self.tree_head.show(safe(where, limit=300), safe(total))
-        foot = [safe(f"{len(self.view.marked)} marked", tone("mark"))] if self.view.marked else []
-        if self.at_revision:
-            foot.append(safe(f"AS OF REV {self.at_revision}  (:rev live returns)", tone("bad")))
-        if self.model.is_limited:
+        self.tree_head.show(safe(level.prefix or b"all keys", limit=300), safe(total))
+        marks = self.browser.marks
+        foot = [safe(f"{len(marks)} marked", tone("mark"))] if marks else []
+        if model.revision:
+            foot.append(safe(f"AS OF REV {model.revision}  (:rev live returns)", tone("bad")))
+        if model.is_limited:
             foot.append(safe(self.start_words, tone("warn"), limit=400))
-        hidden = safe("rest hidden", tone("warn")) if self.model.is_limited else None
+        hidden = safe("rest hidden", tone("warn")) if model.is_limited else None
         self.tree_foot.show(Text("  ").join(foot), hidden)
         self.set_status(*self._status())
 
     def _status(self) -> list[Text]:
-        row = self.view.current
-        tone = self.view.tone
-        words = self.filter_problem or (self.view.filtered.words if self.view.filtered is not None else "")
+        row, tone, freshness = self.view.current, self.view.tone, self.browser.freshness
         parts = [safe(row.path if row is not None else b"", limit=300)]
         if row is not None and row.is_note and row.level.state in (State.READY, State.FAILED):
             parts = [safe(row.level.note, limit=400)]  # the pane may be too narrow for it
-        if self.reads.stale and self.session.health.state is not ClusterState.NO_LEADER:
+        if self.session.reads.stale and self.session.health.state is not ClusterState.NO_LEADER:
             parts.insert(0, safe("STALE: read from one member, may be behind", tone("bad")))
-        if self.at_revision:
-            parts.insert(0, safe(f"AS OF REV {self.at_revision}", tone("bad")))
-        if words:
+        if self.shown_revision:
+            parts.insert(0, safe(f"AS OF REV {self.shown_revision}", tone("bad")))
+        if words := self.filter.words:
             parts.append(safe(f"filter: {words}", tone("warn"), limit=200))
-        parts.append(safe(self.live_words, tone("good" if self.live_words == "live" else "dim")))
+        parts.append(safe(freshness.words, tone("good" if freshness.words == "live" else "dim")))
         if self.last_read:
             parts.append(safe(format_latency(self.last_read), tone("dim")))
-        if self.changes_seen:
-            many = "change" if self.changes_seen == 1 else "changes"
-            parts.append(safe(f"{format_count(self.changes_seen)} {many} since you looked", tone("warn")))
+        if freshness.changes:
+            many = "change" if freshness.changes == 1 else "changes"
+            parts.append(safe(f"{format_count(freshness.changes)} {many} since you looked", tone("warn")))
         return parts
 
-    def health_changed(self, health: ClusterHealth) -> None:
-        """A cluster that answers again heals what could not be loaded."""
-        if health.answering:
-            for level in self.model.root.walk():
-                if level.state is State.FAILED and self._started:
-                    self.load_level(level)
-            if self._value_failed:
-                self.want_value()
-        self.place_changed()
-
-    def note_changed(self) -> None:
-        self.want_value()
-        self.place_changed()
-
-    def rows_changed(self) -> None:
-        row = self.view.current
-        seen = None if row is None else (row.identity, row.count)  # the pane tells the count of a folder
-        if seen != self._value_for:
-            self._value_for = seen
-            self.want_value()
-
-    # --- look again --------------------------------------------------------------------------------------
-
-    def action_refresh(self) -> None:
-        self.view.details.clear()
-        self.changes_seen = 0
-        self._live_level = None  # what it tells while a level is read is lost: it starts again after that
-        for level in self.model.root.walk():
-            level.changed.clear()
-        self._shown_key = None
-        if self.model.is_limited:
-            for level in self.model.root.opened.values():
-                self.reload_level(level)
-        else:
-            self.reload_level(self.model.root)
-        self.want_value()
-
-    def action_auto_refresh(self) -> None:
-        self.auto = not self.auto
-        self.live_words = "" if self.auto else "automatic refresh off"
-        self.follow()
-        self.place_changed()
-
-    def action_mark(self) -> None:
-        self.view.toggle_mark()
-        self.place_changed()
-
-    def action_mark_all(self) -> None:
-        """On a folder expand all of it; on a key mark every row of its level, or every filtered row."""
-        row = self.view.current
-        if row is not None and row.is_folder and self.view.filtered is None:
-            self.expand_all(row)
-            return
-        if self.view.filtered is not None:
-            self.view.mark_rows(self.view.filtered.rows)
-        elif row is not None:
-            self.view.mark_rows(Row(row.level, index, 0) for index in range(len(row.level.names)))
-        self.place_changed()
-
-    def action_clear_marks(self) -> None:
-        self.view.clear_marks()
-        self.place_changed()
+    # --- back --------------------------------------------------------------------------------------------
 
     def go_back(self) -> bool:
-        if self.pane.end_find() or self.stop_loading() or self.clear_filter():
+        if self.absent_key():
+            self.browser.navigation.looked_elsewhere()
+            self._looked_at = None
+            self._look_if_changed()
+            return True
+        if self._stop_going() or self.pane.end_find() or self.browser.loader.stop() or self.filter.close():
             return True
         if self.pane.viewer.has_focus:
-            self.view.focus()
+            self.focus_tree()
             return True
-        return self.leave_revision()
+        return self.browser.navigation.show_now()

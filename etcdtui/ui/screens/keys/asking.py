@@ -1,0 +1,82 @@
+"""The dialogs of the Keys screen. Imported when the first of them is wanted: no key of the tree waits for it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from etcdtui.core.keytree import Row
+from etcdtui.core.listing import UNKNOWN
+from etcdtui.core.units import format_size
+from etcdtui.ui.frame.copying import choices, offer
+from etcdtui.ui.frame.host import VisitSearch
+from etcdtui.ui.modals.find import FindDialog
+from etcdtui.ui.modals.message import MessageDialog
+from etcdtui.ui.screens.keys.facts import lease_words
+from etcdtui.ui.text import safe
+
+if TYPE_CHECKING:  # only named here
+    from etcdtui.ui.screens.keys.screen import KeysScreen
+
+COPY_LINES = 100_000
+KUBERNETES = b"k8s:"
+"""In front of a name typed into find: look for it below ``REGISTRY``."""
+REGISTRY = b"/registry/"
+PATH_SHOWN = 2_000
+"""Characters of a name where all of it is wanted."""
+
+
+def find(screen: KeysScreen) -> None:
+    """Ask for a path and go there."""
+    navigation = screen.browser.navigation
+
+    def found(path: bytes | None) -> None:
+        if path and path.startswith(KUBERNETES):
+            _find_objects(screen, path.removeprefix(KUBERNETES))
+        elif path:
+            screen.go_to(path)
+
+    dialog = FindDialog(navigation.complete, navigation.folder_of, places=navigation.suggested_places())
+    screen.app.push_screen(dialog, found)
+
+
+def _find_objects(screen: KeysScreen, name: bytes) -> None:
+    """Everything under a namespace, or of a name, wherever the apiserver keeps it."""
+    word = re.escape(name.strip(b"/ ").decode("utf-8", "surrogateescape"))
+    if word:
+        screen.visit(VisitSearch(REGISTRY, f"^//{word}(/|$)/"))
+
+
+def info(screen: KeysScreen, row: Row) -> None:
+    """Everything known about a row, in words."""
+    kv, value = screen.selected_key(), screen.browser.value
+    lines = [
+        Text.assemble("path     ", safe(row.path, limit=PATH_SHOWN)),
+        safe(f"bytes    {row.path.hex(' ')[:600]}"),
+        safe(f"listed   at revision {row.level.known_at(row.name)}"),
+    ]
+    if row.is_folder:
+        lines.append(safe(f"keys     {row.count if row.count != UNKNOWN else 'not counted'}"))
+    if kv is not None:
+        lines += [
+            safe(f"size     {format_size(len(kv.value))} ({len(kv.value)} bytes)"),
+            safe(f"version  {kv.version}, so it was written {kv.version} times since it was created"),
+            safe(f"created  in revision {kv.create_revision}"),
+            safe(f"changed  in revision {kv.mod_revision}"),
+            safe(lease_words(kv.lease, value.ttl) or "no lease"),
+            safe(value.decoded.how if value.decoded else ""),
+        ]
+    screen.app.push_screen(MessageDialog(Text("info"), Text("\n").join(lines)))
+
+
+def copy(screen: KeysScreen, row: Row) -> None:
+    """Ask what to copy of a row."""
+    kv, value, pane = screen.selected_key(), screen.browser.value, screen.pane
+    lines = "" if kv is None or value.hidden else "\n".join(pane.lines()[:COPY_LINES])
+    namespace = screen.session.guard.policy.namespace
+    folder = row.is_folder or row.is_note
+    decoded = value.decoded if kv is not None else None
+    hidden = value.hidden and kv is not None
+    offer(screen, choices(kv, row.path, folder, decoded, lines, hidden, pane.view_name, namespace=namespace))
