@@ -51,6 +51,8 @@ NAMED = 8
 AT_ONCE = frozenset({"ctrl+q", "ctrl+c", "ctrl+z"})
 
 Event = events.Key | events.Paste
+_State = tuple[Screen[object], Widget | None]
+"""The screen on show and what has the focus in it."""
 
 
 class KeyDone(Message):
@@ -203,7 +205,7 @@ class Typeahead:
         self._quiet, self._wanted = 0, QUIET_ROUNDS
         self._under_way = False
         self._limit: Timer | None = None
-        self._seen: tuple[Screen[object], Widget | None] | None = None
+        self._seen: _State | None = None
 
     async def take(self, event: Event) -> None:
         """Handle the event now or when its turn comes."""
@@ -275,16 +277,16 @@ class Typeahead:
         self._seen = self._state()
         self._wait_no_longer()
 
-    def _state(self) -> tuple[Screen[object], Widget | None]:
-        screen = self._app.screen
-        return screen, screen.focused
+    def _state(self) -> _State | None:
+        """What the next key would go to; nothing while the application ends."""
+        stack = self._app.screen_stack
+        return (stack[-1], stack[-1].focused) if stack else None
 
     def _ask(self) -> None:
         """Send a round through the queues of what has the focus."""
         self._number += 1
-        screen, focused = self._state()
         done = KeyDone(self._number)
-        if not (focused or screen).post_message(done):
+        if (state := self._state()) is None or not (state[1] or state[0]).post_message(done):
             self._app.post_message(done)
 
     def _wait_no_longer(self) -> None:
@@ -296,14 +298,17 @@ class Typeahead:
         """A round came back; the next key follows when nothing moves any more."""
         if number != self._number or not self._under_way:
             return
-        before, self._seen = self._seen, self._state()
-        self._quiet = self._quiet + 1 if before == self._seen else 0
-        if before is not None and before[0] is not self._seen[0]:
+        before, now = self._seen, self._state()
+        self._seen = now
+        self._quiet = self._quiet + 1 if before == now else 0
+        if now is None:
+            self._under_way = False
+        elif before is not None and before[0] is not now[0]:
             # A screen was opened or closed, which may open the next, or asked to show something: it is drawn first.
             self._number += 1
             self._wait_no_longer()
             self._wanted = QUIET_ROUNDS
-            painted(self._seen[0], self._drawn, self._number)
+            painted(now[0], self._drawn, self._number)
         elif self._quiet < self._wanted:
             self._ask()
         else:

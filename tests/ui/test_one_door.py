@@ -27,7 +27,7 @@ SAFE_CALLS = ("safe", "error_line", "format_", "Text", "lease_hex", "range_text"
 SAFE_TYPES = ("Text", "Text | None", "int", "float")
 NUMERIC = frozenset(
     """
-    revision mod_revision compact_revision new_revision old_revision oldest version_count raft_index raft_term
+    as_of revision mod_revision compact_revision new_revision old_revision oldest version_count raft_index raft_term
     raft_applied_index index count events changes hash id learners members_total
     """.split()  # noqa: SIM905 - a list literal of that many words is no easier to read
 )

@@ -31,10 +31,11 @@ from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.undolog import UndoEntry
 from etcdtui.services.writing.writes import holds_kubernetes
 from etcdtui.ui.flows.key import KeyWriting
-from etcdtui.ui.flows.template import Failure
+from etcdtui.ui.flows.template import RUNS_FOR, Failure
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.prompt import ANSWER_LIMIT, PromptDialog
 from etcdtui.ui.text import safe
+from etcdtui.ui.typeahead import answered_last
 
 
 class ManyWriting(KeyWriting):
@@ -205,6 +206,7 @@ class ManyWriting(KeyWriting):
         if not name:
             return
         path = typed_path(name)
+        answered_last(RUNS_FOR)
         try:
             export = await export_file(self.writes, prefix, path)
         except FileExistsError:

@@ -20,6 +20,7 @@ from etcdtui.ui.errors import error_line
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
+from etcdtui.ui.typeahead import Hold, hold_keys
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
@@ -80,6 +81,11 @@ class FindDialog(Dialog[bytes]):
         self._places = tuple(places)
         self._levels: dict[bytes, list[Suggestion]] = {}
         self._partial = False
+        self._answered: bytes | None = None
+        """What was typed when the server answered last."""
+        self._tab_at: bytes | None = None
+        self._tab = Hold()
+        """Of a tab that came before the answer: what was typed, and the keys after it."""
         self.field = Field(placeholder="/path/of/a/key, or k8s:NAME", max_length=4096)
         self.list = SuggestionList()
         self.note = Static(Text(), markup=False)
@@ -95,6 +101,9 @@ class FindDialog(Dialog[bytes]):
     def on_mount(self) -> None:
         self.field.focus()
         self._suggest()
+
+    def on_unmount(self) -> None:
+        self._tab.release()
 
     def on_resize(self) -> None:
         self.list.styles.height = min(ROWS_MOST, self.rows_free(2))
@@ -116,6 +125,14 @@ class FindDialog(Dialog[bytes]):
             spawn(self, partial(self._fill, typed), "complete", exclusive=True)
 
     async def _fill(self, typed: bytes) -> None:
+        await self._ask(typed)
+        self._answered = typed
+        if self._tab_at == typed:
+            self._complete_typed(typed)
+        self._tab_at = None
+        self._tab.release()
+
+    async def _ask(self, typed: bytes) -> None:
         folder = self._folder_of(typed)
         words = typed.lower()
         if words:
@@ -160,18 +177,29 @@ class FindDialog(Dialog[bytes]):
     def action_complete(self) -> None:
         """As much as all suggestions of the server have in common, or the one under the cursor."""
         typed = self._typed()
-        if typed is None or not self.list.rows:
+        if typed is None:
             return
-        if self.list.has_focus:
-            found = self.list.rows[self.list.cursor].path
+        if self.list.has_focus and self.list.rows:
+            self._take(self.list.rows[self.list.cursor].path)
+        elif self._answered == typed:
+            self._complete_typed(typed)
+        else:  # what is typed after it is for the path that it makes
+            self._tab.release()
+            self._tab_at, self._tab = typed, hold_keys(self.app)
+
+    def _complete_typed(self, typed: bytes) -> None:
+        """What only this run remembers may not be there: the server's names count where it has any."""
+        rows = [row for row in self.list.rows if row.path.startswith(typed)]
+        paths = [row.path for row in rows if not row.note] or [row.path for row in rows]
+        if not self.list.rows or (self._partial and len(paths) >= SHOWN):
+            return
+        found = _common(paths) if paths else self.list.rows[0].path
+        if found == typed and len(paths) > 1:
+            self.note.update(Text(f"{len(paths)} names start like this: type on, or down to choose"))
         else:
-            paths = [row.path for row in self.list.rows if row.path.startswith(typed)]
-            if self._partial and len(paths) >= SHOWN:
-                return
-            found = _common(paths) if paths else self.list.rows[0].path
-            if found == typed and len(paths) > 1:
-                self.note.update(Text(f"{len(paths)} names start like this: type on, or down to choose"))
-                return
+            self._take(found)
+
+    def _take(self, found: bytes) -> None:
         self.field.focus()
         self.field.value = escape_key(found)
         self.field.cursor_position = len(self.field.value)

@@ -294,10 +294,8 @@ class KeysScreen(ClusterScreen):
         self.filter.close()
         self.focus_tree()
         self._stop_going()
-        if remember:
-            spawn(self, partial(self.browser.navigation.visited, path), "places")
         self._going = hold = hold_keys(self.app)
-        spawn(self, partial(self._go, path, hold, then), "go", exclusive=True)
+        spawn(self, partial(self._go, path, hold, remember, then), "go", exclusive=True)
 
     def _stop_going(self) -> bool:
         """Leave the cursor where it is; False when it was on its way to no place."""
@@ -308,18 +306,24 @@ class KeysScreen(ClusterScreen):
         self.not_used(hold.drop())
         return True
 
-    async def _go(self, path: bytes, hold: Hold, then: Callable[[], object] | None) -> None:
+    async def _go(self, path: bytes, hold: Hold, remember: bool, then: Callable[[], object] | None) -> None:
         try:
             outcome = await self.browser.navigation.go(path)
             self._arrive(outcome)
             if not isinstance(outcome, Found):
                 self.not_used(hold.drop())
-            elif then is not None:
+                return
+            if remember:
+                self._remember(path)
+            if then is not None:
                 then()
         finally:
             hold.release()
             if self._going is hold:
                 self._going = None
+
+    def _remember(self, path: bytes) -> None:
+        spawn(self, partial(self.browser.navigation.visited, path), "places")
 
     def _arrive(self, outcome: Outcome) -> None:
         """Put the cursor where a go ended, or say why it ended nowhere."""
@@ -493,7 +497,7 @@ class KeysScreen(ClusterScreen):
 
     def on_key_tree_view_leaf_chosen(self, event: KeyTreeView.LeafChosen) -> None:
         event.stop()
-        spawn(self, partial(self.browser.navigation.visited, event.key), "places")
+        self._remember(event.key)
         self.focus_value()
 
     def on_key_tree_view_end_wanted(self, event: KeyTreeView.EndWanted) -> None:
