@@ -38,6 +38,7 @@ from etcdtui.ui.spawn import every, later, listen, painted, spawn
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
 from etcdtui.ui.typeahead import Hold, KeyDone, Typeahead, dialog_of_work
+from etcdtui.ui.widgets.footer import TypedInto
 from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import Tab, TabLine
 from etcdtui.ui.widgets.toned import Toned, retoning
@@ -118,7 +119,12 @@ class EtcdtuiApp(WiredApp):
         self._interrupted = float("-inf")
         self._last_key = float("-inf")
         self.user_keys = dict(launch.config.keymap)
-        self._typeahead = Typeahead(self, super().on_event, lambda words: self.say(safe(words), "warn"))
+        self._typeahead = Typeahead(
+            self,
+            super().on_event,
+            lambda words: self.say(safe(words), "warn"),
+            lambda widget: isinstance(widget, TypedInto),
+        )
         specs = dict(themes or {})
         for spec in specs.values():
             self.register_theme(textual_theme(spec))

@@ -10,7 +10,8 @@ what was under the cursor before. So the next key waits
 * until every ``Hold`` is over: work says with one that keys typed now belong to the place, or to the dialog, that is
   on its way. What was typed for something that does not come is dropped, and told; it never reaches another thing.
 
-Esc does not wait for a hold: it drops what waits. Keys in ``AT_ONCE`` wait for nothing.
+Esc does not wait for a hold: it drops what waits. Keys in ``AT_ONCE`` wait for nothing. Keys that come while a screen
+``Awaits`` another one are kept for that.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from textual.widget import Widget
 
 from etcdtui.ui.bindings import key_words
 from etcdtui.ui.spawn import after, later, painted
-from etcdtui.ui.widgets.footer import TypedInto
 
 if TYPE_CHECKING:  # only named here
     from textual.timer import Timer
@@ -48,11 +48,22 @@ TELL_AFTER = 1.0
 """Seconds of a hold after which it is told that keys wait for it."""
 NAMED = 8
 """Dropped keys that are told by name."""
-AT_ONCE = frozenset({"ctrl+q", "ctrl+c", "ctrl+z"})
+AT_ONCE = frozenset({"ctrl+q", "ctrl+c"})
+OUT = frozenset({"q", "P", "escape"})
+"""Keys that are not kept for a screen that is still to come: they lead away from waiting for it."""
 
 Event = events.Key | events.Paste
 _State = tuple[Screen[object], Widget | None]
 """The screen on show and what has the focus in it."""
+
+
+@runtime_checkable
+class Awaits(Protocol):
+    """A screen that is shown only until another one is there, which is whom the keys are for."""
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether that other screen is still expected."""
 
 
 class KeyDone(Message):
@@ -191,15 +202,21 @@ def answered_last(seconds: float) -> None:
 
 class Typeahead:
     """Holds keys back until the one before them is done. ``forward`` is what would have been done with them at once,
-    ``tell`` says something to the person."""
+    ``tell`` says something to the person, ``is_typed_into`` knows a widget that letters go into."""
 
     def __init__(
-        self, app: App[int], forward: Callable[[events.Event], Awaitable[None]], tell: Callable[[str], object]
+        self,
+        app: App[int],
+        forward: Callable[[events.Event], Awaitable[None]],
+        tell: Callable[[str], object],
+        is_typed_into: Callable[[Widget | None], bool],
     ) -> None:
         self._app = app
         self._forward = forward
         self._tell = tell
+        self._is_typed_into = is_typed_into
         self._waiting: deque[Event] = deque(maxlen=HELD_MOST)
+        self._early: deque[Event] = deque(maxlen=HELD_MOST)
         self._holds: set[Hold] = set()
         self._number = 0
         self._quiet, self._wanted = 0, QUIET_ROUNDS
@@ -211,12 +228,28 @@ class Typeahead:
         """Handle the event now or when its turn comes."""
         if isinstance(event, events.Key) and event.key in AT_ONCE:
             await self._forward(event)
+        elif self._is_early(event):
+            self._early.append(event)
         elif self._holds and isinstance(event, events.Key) and event.key == "escape":
             await self._give_up(event)
         elif self._under_way or self._holds or self._waiting:
             self._waiting.append(event)
         else:
             await self._handle(event)
+
+    def _is_early(self, event: Event) -> bool:
+        screen: object = self._app.screen if self._app.screen_stack else None
+        if not isinstance(screen, Awaits) or not screen.keeps_keys:
+            self._early.clear()  # they were for something that did not come
+            return False
+        return bool(self._early) or not isinstance(event, events.Key) or event.key not in OUT
+
+    async def arrived(self) -> None:
+        """The screen that the early keys are for is shown."""
+        early = list(self._early)
+        self._early.clear()
+        for event in early:
+            await self.take(event)
 
     async def _give_up(self, escape: events.Key) -> None:
         """Nobody waits any longer: what was on its way is left, and whatever was typed for it."""
@@ -266,7 +299,7 @@ class Typeahead:
 
     async def _handle(self, event: Event) -> None:
         self._begin()
-        typed = isinstance(event, events.Key) and event.is_printable and isinstance(self._app.focused, TypedInto)
+        typed = isinstance(event, events.Key) and event.is_printable and self._is_typed_into(self._app.focused)
         self._wanted = TYPED_ROUNDS if typed else QUIET_ROUNDS
         await self._forward(event)
         self._ask()

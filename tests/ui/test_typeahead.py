@@ -20,7 +20,7 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.screens.history.screen import HistoryScreen
 from etcdtui.ui.screens.keys.screen import KeysScreen
-from etcdtui.ui.screens.watch import WatchScreen
+from etcdtui.ui.screens.watch.screen import WatchScreen
 from tests.services.tree_support import filled
 from tests.support import Server, TcpProxy, eventually
 from tests.ui.conftest import Start
@@ -104,7 +104,7 @@ def acts(app: EtcdtuiApp, key: str) -> bool:
         case "H":
             return isinstance(screen, HistoryScreen) and screen.path == WANTED
         case "w":
-            return isinstance(screen, WatchScreen) and [feed.spec.key for _, feed in screen.list.feeds] == [WANTED]
+            return isinstance(screen, WatchScreen) and [one.feed.spec.key for one in screen.watches] == [WANTED]
         case "y":
             return isinstance(screen, PickerDialog) and any(
                 WANTED.decode() in item.note.plain for item in screen.lines.items
