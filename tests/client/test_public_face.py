@@ -144,6 +144,7 @@ CLASSES = (Session, Mutex, Election)
 ENDLESS = {
     "Election.observe": "ends with its reader",
     "Session.orphan": "asks no server",
+    "Session.withdrawn": "waits for what has a limit of its own",
     "LeaseClient.keep_alive": "ends with its reader",
     "LeaseClient.aclose": "asks no server",
     "Client.aclose": "asks no server",

@@ -38,7 +38,7 @@ def test_junk_in_every_prompt_and_compaction_end_nothing(etcd: Server, tmp_path:
         app.wait_for("1/1 up", "/c/key", gone=["history of"])
 
 
-async def test_a_paused_watch_reads_on_and_counts_what_it_drops(etcd_server: ServerFactory, tmp_path: Path) -> None:
+async def test_a_paused_watch_is_bounded_and_loses_nothing(etcd_server: ServerFactory, tmp_path: Path) -> None:
     server = await etcd_server()
     value = os.urandom(EVENT)
     with operate(tmp_path, server.endpoints, "--screen", "watch") as app:
@@ -52,10 +52,7 @@ async def test_a_paused_watch_reads_on_and_counts_what_it_drops(etcd_server: Ser
         app.wait_for("paused (0)")
         for n in range(EVENTS):
             server.call_sync("kv/put", key=b"/hot/%d" % (n % 3), value=value)
-        app.wait_for(f"paused ({EVENTS})", "older ones dropped", timeout=30)
-        metrics = await server.members[0].metrics()
-        assert "etcd_debugging_mvcc_slow_watcher_total 0" in metrics
-        assert "etcd_debugging_mvcc_pending_events_total 0" in metrics
+        app.wait_for("the server keeps the rest", timeout=30)
         assert _resident(app.pid) < 300 * 1024 * 1024
         app.keys("p")
         app.wait_for("follow ON", "PUT")

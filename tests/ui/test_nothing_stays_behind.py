@@ -135,7 +135,7 @@ async def test_what_is_closed_is_gone(etcd: Server, tmp_path: Path) -> None:
                 seen.add(await open_and_close(app, pilot, name))
         await gone(app, seen)
         await as_before(before)
-        assert before.nets == 1
+        assert held().nets <= before.nets
         assert alive(Strip) < 1.25 * strips + 100
 
 
