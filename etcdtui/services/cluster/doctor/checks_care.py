@@ -54,7 +54,12 @@ def bad_versions(inputs: Inputs) -> Verdict:
         return ok("nothing is known against these versions that would concern this cluster")
     evidence = tuple(f"{', '.join(names)}: {words}" for words, names in by_words.items())
     known = sorted({look.status.version for look in inputs.answering if look.status}, key=version_order)
-    return Verdict(worst, f"faults are known of {', '.join(known)}", evidence, "Upgrade: o, upgrade check on Members.")
+    return Verdict(
+        worst,
+        f"faults are known of {', '.join(known)}",
+        evidence,
+        "Upgrade to a version without them: one member after the other, the leader last.",
+    )
 
 
 def downgrade(inputs: Inputs) -> Verdict:

@@ -272,7 +272,7 @@ def alarms(inputs: Inputs) -> Verdict:
     todo = (
         "Do not disarm. Compare the hashes (h), keep a snapshot of each member, replace the odd one out."
         if corrupt
-        else "enter opens the plan: compact, defragment each member, then clear the alarms."
+        else "Compact, defragment each member, then clear the alarms: o on Members has all three."
     )
     line = ("etcdctl alarm list", STATUS_LINE)
     told = tuple(f"{kind}: {', '.join(by)}" for kind, by in names.items()) + _space(inputs)

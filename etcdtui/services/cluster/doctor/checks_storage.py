@@ -46,7 +46,7 @@ def quota_use(inputs: Inputs) -> Verdict:
     severity = Severity.CRIT if worst >= QUOTA_CRIT else Severity.WARN if worst >= QUOTA_WARN else Severity.OK
     if severity is Severity.OK:
         return ok(f"at most {worst:.0%} of the quota", *evidence)
-    todo = "Compact and defragment (enter opens the plan), find what grows (C on Keys), or raise the quota."
+    todo = "Compact and defragment (o on Members), find what grows (C on Keys), or raise the quota."
     return Verdict(severity, f"{name} uses {worst:.0%} of its quota", tuple(evidence), todo, (STATUS_LINE,))
 
 
@@ -98,7 +98,7 @@ def fragmentation(inputs: Inputs) -> Verdict:
     if not found:
         return ok("no file is half empty (or it is small)", *evidence)
     share, name, gain = min(found)
-    todo = "Defragment one member after the other, the leader last: enter opens the plan."
+    todo = "Defragment one member after the other, the leader last: o on Members."
     lines = tuple(_defrag_line(look) for look in inputs.answering)
     words = f"{name}: {share:.0%} of the file in use, defragmenting frees at least {gain}"
     return Verdict(Severity.WARN, words, tuple(evidence), todo, lines)
