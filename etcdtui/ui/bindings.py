@@ -148,7 +148,16 @@ _KEYS = (
     ),
     Action("history", "H", "history", "Older versions of this key.", (KEYS,), "do", "get KEY --rev N", footer=45),
     Action("diff", "D", "diff", "Compare.", (KEYS,), "do"),
-    Action("ttl", "t", "lease", "The lease of this key.", (KEYS,), "do", "lease timetolive ID --keys"),
+    Action(
+        "keys.show_lease",
+        "t",
+        "lease",
+        "The lease of this key.",
+        (KEYS,),
+        "do",
+        "lease timetolive ID --keys",
+        slot="ttl",
+    ),
     Action("next_view", "v", "next view", "Show the value another way.", (KEYS, WATCH), "view"),
     Action("reveal", "x", "reveal", "Show what is masked.", (KEYS, WATCH), "view"),
     Action("census", "C", "census", "Count and measure a prefix.", (KEYS,), "do"),
@@ -254,18 +263,39 @@ _SEARCH = (
 _WATCH = (
     Action("choose", "enter", "diff", "The change, before and after.", (WATCH,), "move", footer=1),
     Action("new", "n", "new", "A new watch.", (WATCH,), "do", "watch KEY", footer=20),
-    Action("delete", "d", "stop", "End this watch.", (WATCH,), "do", footer=30),
-    Action("move", "m", "mark", "Put a line with the time into the tail.", (WATCH,), "do", footer=10),
+    Action("watch.stop", "d", "stop", "End this watch.", (WATCH,), "do", footer=30, slot="delete"),
+    Action(
+        "watch.put_mark", "m", "mark", "Put a line with the time into the tail.", (WATCH,), "do", footer=10, slot="move"
+    ),
     Action("pause", "p", "pause", "Pause this watch, or let it go on; nothing is lost.", (WATCH,), "view", footer=5),
     Action("save", "ctrl+s", "save", "Save this watch to a file, and go on saving; again: end.", (WATCH,), footer=40),
-    Action("edit", "e", "name", "Give this watch a name.", (WATCH,), "do"),
-    Action("bookmark", "b", "keep", "Save this watch under a name, or forget it.", (WATCH,), "do"),
+    Action("watch.rename", "e", "name", "Give this watch a name.", (WATCH,), "do", slot="edit"),
+    Action("watch.keep", "b", "keep", "Save this watch under a name, or forget it.", (WATCH,), "do", slot="bookmark"),
     Action("saved_watches", "W", "saved", "Open a saved watch; those of the profile are always there.", (WATCH,), "do"),
-    Action("find", "f", "to the key", "Go to the key of this event.", (WATCH,), "do", "get KEY"),
-    Action("ttl", "t", "lease", "Go to the lease of the key.", (WATCH,), "do", "lease timetolive ID --keys"),
+    Action(
+        "watch.go_to_key", "f", "to the key", "Go to the key of this event.", (WATCH,), "do", "get KEY", slot="find"
+    ),
+    Action(
+        "watch.go_to_lease",
+        "t",
+        "lease",
+        "Go to the lease of the key.",
+        (WATCH,),
+        "do",
+        "lease timetolive ID --keys",
+        slot="ttl",
+    ),
     Action("history", "H", "history", "Older versions of the key.", (WATCH,), "do", "get KEY --rev N"),
     Action("trigger", "A", "alarm", "Ring the bell and notify when an event matches.", (WATCH,), "do"),
-    Action("census", "C", "churn", "Events a second by prefix, the busiest keys, a graph.", (WATCH,), "view"),
+    Action(
+        "watch.show_churn",
+        "C",
+        "churn",
+        "Events a second by prefix, the busiest keys, a graph.",
+        (WATCH,),
+        "view",
+        slot="census",
+    ),
     Action("find_text", "F", "search", "Go to the event that matches, without hiding others.", (WATCH,), "view"),
     Action("previous_hit", "<", "match before", "The match, or the mark or gap, before this.", (WATCH,), "view"),
     Action("next_hit", ">", "match after", "The match, or the mark or gap, after this.", (WATCH,), "view"),
@@ -306,12 +336,55 @@ _LEASES = (
 
 _MEMBERS = (
     Action("choose", "enter", "detail", "Everything known about the member.", (MEMBERS,), "move", footer=1),
-    Action("new", "n", "add", "Add a member.", (MEMBERS,), "write", "member add NAME --peer-urls U", True, footer=20),
-    Action("edit", "e", "peer URLs", "Change the peer URLs.", (MEMBERS,), "write", "member update ID", True),
-    Action("delete", "d", "remove", "Remove the member.", (MEMBERS,), "write", "member remove ID", True, footer=30),
-    Action("move", "m", "move leader", "Make it the leader.", (MEMBERS,), "write", "move-leader ID", True, footer=40),
     Action(
-        "maintenance",
+        "members.add",
+        "n",
+        "add",
+        "Add a member.",
+        (MEMBERS,),
+        "write",
+        "member add NAME --peer-urls U",
+        True,
+        footer=20,
+        slot="new",
+    ),
+    Action(
+        "members.change_peer_urls",
+        "e",
+        "peer URLs",
+        "Change the peer URLs.",
+        (MEMBERS,),
+        "write",
+        "member update ID",
+        True,
+        slot="edit",
+    ),
+    Action(
+        "members.remove",
+        "d",
+        "remove",
+        "Remove the member.",
+        (MEMBERS,),
+        "write",
+        "member remove ID",
+        True,
+        footer=30,
+        slot="delete",
+    ),
+    Action(
+        "members.move_leader",
+        "m",
+        "move leader",
+        "Make it the leader.",
+        (MEMBERS,),
+        "write",
+        "move-leader ID",
+        True,
+        footer=40,
+        slot="move",
+    ),
+    Action(
+        "members.maintain",
         "M",
         "maintain",
         "Promote, defragment, compact, snapshot, hash check, alarms.",
@@ -319,6 +392,7 @@ _MEMBERS = (
         "do",
         "defrag | snapshot save | compact | alarm disarm",
         footer=50,
+        slot="maintenance",
     ),
 )
 
@@ -348,7 +422,7 @@ _DOCTOR = (
     Action("copy", "y", "copy", "Copy: as etcdctl commands, the finding, the report.", (DOCTOR,), "do", footer=20),
     Action("save", "ctrl+s", "save report", "Save the report, as text or as JSON.", (DOCTOR,), "do", footer=30),
     Action(
-        "maintenance",
+        "doctor.more",
         "M",
         "more",
         "Compare the members' hashes; a support bundle.",
@@ -356,6 +430,7 @@ _DOCTOR = (
         "do",
         "endpoint hashkv --cluster",
         footer=40,
+        slot="maintenance",
     ),
 )
 
@@ -386,7 +461,9 @@ _ACTIVITY = (
 
 _PROFILES = (
     Action("toggle_read_only", "R", "read-only", "Connect without any write.", (PROFILES,), "do", footer=20),
-    Action("edit", "e", "edit file", "Open the config in $EDITOR.", (PROFILES,), "do", footer=30),
+    Action(
+        "profile.edit_file", "e", "edit file", "Open the config in $EDITOR.", (PROFILES,), "do", footer=30, slot="edit"
+    ),
     Action(
         "profile.test",
         "t",

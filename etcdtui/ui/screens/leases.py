@@ -259,7 +259,10 @@ class LeasesScreen(ListScreen[LeaseRow]):
         """Where there is little room the hint for renewing is shorter, so that it stays."""
         if self.size.width >= WIDE:
             return super().available_actions()
-        return [replace(a, label="keep alive") if a.id == "ttl" else a for a in super().available_actions()]
+        return [
+            replace(a, label="keep alive") if a.id == "leases.keep_alive_once" else a
+            for a in super().available_actions()
+        ]
 
     def why_not(self, action_id: str) -> str:
         if action_id in ("leases.revoke", "watch", "leases.keep_alive_once") and self.table.current is None:

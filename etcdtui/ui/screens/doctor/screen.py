@@ -243,7 +243,7 @@ class DoctorScreen(ListScreen[Finding]):
         else:
             self.flash(Text.assemble(f"{what} is in ", safe(str(path.absolute()), limit=LINE_LIMIT)), "good")
 
-    def action_maintenance(self) -> None:
+    def action_more(self) -> None:
         """What there is beyond the findings, as a list."""
         self.begin(self._choose, "maintenance")
 

@@ -105,7 +105,7 @@ class KeysActions:
         if (row := self._row()) is not None:
             self._screen.post_message(self._screen.GoTo("watch", row.path))
 
-    def action_ttl(self) -> None:
+    def action_show_lease(self) -> None:
         if self._row() is not None:
             self._with_value(self._show_lease)
 

@@ -248,7 +248,10 @@ class MembersScreen(ListScreen[MemberRow]):
     # --- actions -----------------------------------------------------------------------------------------
 
     def why_not(self, action_id: str) -> str:
-        if action_id in ("delete", "edit", "move") and self.table.current is None:
+        if (
+            action_id in ("members.remove", "members.change_peer_urls", "members.move_leader")
+            and self.table.current is None
+        ):
             return "no member is selected"
         return super().why_not(action_id)
 
@@ -269,19 +272,19 @@ class MembersScreen(ListScreen[MemberRow]):
     def _flows(self) -> Members:
         return self.host.members(self, lambda _: self.read_again(), lambda: self.shown)
 
-    def action_move(self) -> None:
+    def action_move_leader(self) -> None:
         self._on_row(self._flows.make_leader)
 
-    def action_delete(self) -> None:
+    def action_remove(self) -> None:
         self._on_row(self._flows.remove_member)
 
-    def action_edit(self) -> None:
+    def action_change_peer_urls(self) -> None:
         self._on_row(self._flows.update_member)
 
-    def action_new(self) -> None:
+    def action_add(self) -> None:
         self.start_write(self._flows.add_member)
 
-    def action_maintenance(self) -> None:
+    def action_maintain(self) -> None:
         """The maintenance of the cluster and of the selected member, as a list."""
         self.start_write(partial(self._flows.choose, self.table.current), "maintenance")
 

@@ -258,7 +258,7 @@ class ProfilesScreen(Screen[None]):
             return True
         return not self.current
 
-    async def action_edit(self) -> None:
+    async def action_edit_file(self) -> None:
         """Open the configuration in the editor, then read it again."""
         if not self.config.file:
             self.status_line.flash("there is no configuration file yet; see config.example.yaml", "warn")

@@ -62,7 +62,7 @@ MOST_WATCHES = 16
 SHORT = 30
 """Rows of the terminal below which the change opens over the list instead of under it."""
 FILTER_LIMIT = 40
-ONLINE = frozenset({"new", "saved_watches", "find", "ttl", "history"})
+ONLINE = frozenset({"new", "saved_watches", "watch.go_to_key", "watch.go_to_lease", "history"})
 """Actions that want a cluster."""
 
 
@@ -213,7 +213,7 @@ class WatchScreen(WatchFace):
             self.tail.focus()
         elif event.view is self.churn and self.churn.current is not None:
             busy = self.churn.current
-            self.action_census()
+            self.action_show_churn()
             self._apply_filter(f'"{busy.name.decode("utf-8", "backslashreplace")}"')
 
     def _show_current(self) -> None:
@@ -329,27 +329,29 @@ class WatchScreen(WatchFace):
 
     def why_not(self, action_id: str) -> str:
         wants_watch = (
-            "delete",
-            "move",
+            "watch.stop",
+            "watch.put_mark",
             "pause",
             "save",
-            "edit",
-            "census",
+            "watch.rename",
+            "watch.show_churn",
             "find_text",
-            "bookmark",
+            "watch.keep",
             "trigger",
             "refresh",
         )
         if action_id in wants_watch and self.current is None:
             return "there is no watch; n begins one"
-        if action_id in ("find", "ttl", "history", "reveal") and not isinstance(self.entry, Seen):
+        if action_id in ("watch.go_to_key", "watch.go_to_lease", "history", "reveal") and not isinstance(
+            self.entry, Seen
+        ):
             return "there is no event under the cursor"
-        if action_id == "ttl" and isinstance(self.entry, Seen) and not self.entry.lease:
+        if action_id == "watch.go_to_lease" and isinstance(self.entry, Seen) and not self.entry.lease:
             return "the key of this event has no lease"
         if action_id == "next_view" and not self.has_class("-detail"):
             return "enter opens the change first"
         recorded = self.current is not None and self.current.live is None
-        if recorded and action_id in ("move", "pause", "bookmark", "delete", "trigger"):
+        if recorded and action_id in ("watch.put_mark", "pause", "watch.keep", "watch.stop", "trigger"):
             return "this is a recording"
         if action_id in ONLINE and isinstance(self.session, ReplaySession):
             return "a recording has no cluster"
@@ -410,7 +412,7 @@ class WatchScreen(WatchFace):
 
         self.app.push_screen(PickerDialog(Text("saved watches"), items), picked)
 
-    def action_bookmark(self) -> None:
+    def action_keep(self) -> None:
         """Save this watch under a name, or forget it."""
         current = self.current
         assert current is not None
@@ -442,7 +444,7 @@ class WatchScreen(WatchFace):
         except OSError as error:
             self.flash(f"not saved: {error.strerror}", "bad")
 
-    def action_edit(self) -> None:
+    def action_rename(self) -> None:
         """Give the watch a name."""
         current = self.current
         assert current is not None
@@ -453,7 +455,7 @@ class WatchScreen(WatchFace):
 
         self.app.push_screen(PromptDialog(Text("name of this watch"), value=current.feed.name), named)
 
-    def action_delete(self) -> None:
+    def action_stop(self) -> None:
         current = self.current
         if current is not None:
             self.saving.stop(current)
@@ -472,7 +474,7 @@ class WatchScreen(WatchFace):
         elif feed.state in (FeedState.LOST, FeedState.REFUSED):
             feed.retry_now()
         elif feed.state is FeedState.ENDED:
-            self.action_delete()
+            self.action_stop()
             self._begin(WatchSpec(feed.spec.key, feed.spec.range_end, feed.complete + 1), feed.name)
         elif feed.catching_up:
             lines = [
@@ -505,7 +507,7 @@ class WatchScreen(WatchFace):
         self.tail.take_news()
         self._show_status()
 
-    def action_move(self) -> None:
+    def action_put_mark(self) -> None:
         def put(text: str | None) -> None:
             live = self.current.live if self.current is not None else None
             if text is not None and live is not None:
@@ -568,7 +570,7 @@ class WatchScreen(WatchFace):
             what = "match" if searched else "mark or gap"
             self.flash(f"no {what} {'before' if back else 'after'} this line", "warn")
 
-    def action_census(self) -> None:
+    def action_show_churn(self) -> None:
         """The churn view, on or off."""
         if self.has_class("-churn"):
             self.remove_class("-churn")
@@ -625,11 +627,11 @@ class WatchScreen(WatchFace):
         self.change.next_view()
         self._show_change()
 
-    def action_find(self) -> None:
+    def action_go_to_key(self) -> None:
         if isinstance(self.entry, Seen):
             self.post_message(self.GoTo(KEYS, self.entry.kv.key))
 
-    def action_ttl(self) -> None:
+    def action_go_to_lease(self) -> None:
         if isinstance(self.entry, Seen):
             self.post_message(self.GoTo(LEASES, f"{self.entry.lease:x}".encode()))
 
