@@ -147,7 +147,7 @@ class KV:
 
         Where the server streams ranges (3.7) one stream feeds the pages. Raises ``Compacted`` when the revision is
         compacted away meanwhile: what came before is a consistent part, the listing has to be started anew.
-        ``timeout`` bounds each page.
+        ``timeout`` is for the whole, what is done between two pages included.
         """
         request = requests.range_request(
             key,

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from etcdtui.client._transport.calls import Calls
+from etcdtui.client._transport.deadline import Deadline
 from etcdtui.client._transport.server_streams import messages
 from etcdtui.client._wire import convert, methods
 from etcdtui.core import errors as e
@@ -24,7 +25,9 @@ class Pager:
     async def pages(
         self, request: rpc_pb2.RangeRequest, page_size: int, timeout: float | None
     ) -> AsyncGenerator[RangeResult, None]:
-        first = await self._page(request, page_size, timeout)
+        """``timeout`` is for all pages, also for what the reader does between two; ``None`` bounds each request."""
+        deadline = Deadline(timeout) if timeout else None
+        first = await self._page(request, page_size, deadline, timeout)
         yield first
         if not first.more or first.header is None:
             return
@@ -32,7 +35,7 @@ class Pager:
         request.key = next_key(first.kvs[-1].key)
         if self._streams:
             try:
-                async with aclosing(self._streamed(request, page_size, first.count)) as streamed:
+                async with aclosing(self._streamed(request, page_size, first.count, deadline)) as streamed:
                     async for page in streamed:
                         request.key = next_key(page.kvs[-1].key)
                         yield page
@@ -42,17 +45,20 @@ class Pager:
             except (e.Unavailable, e.NoLeader, e.LearnerRefused, e.DeadlineExceeded, e.MessageTooLarge):
                 pass
         while True:
-            page = await self._page(request, page_size, timeout)
+            page = await self._page(request, page_size, deadline, timeout)
             if page.kvs:
                 yield page
             if not page.more:
                 return
             request.key = next_key(page.kvs[-1].key)
 
-    async def _page(self, request: rpc_pb2.RangeRequest, size: int, timeout: float | None) -> RangeResult:
+    async def _page(
+        self, request: rpc_pb2.RangeRequest, size: int, deadline: Deadline | None, timeout: float | None
+    ) -> RangeResult:
         """One Range; if its answer breaks the size limit, fewer keys are asked for."""
         while True:
             request.limit = size
+            timeout = deadline.left() if deadline else timeout
             try:
                 return convert.range_result(await self._caller.unary(methods.RANGE, request, timeout=timeout))
             except e.MessageTooLarge:
@@ -61,14 +67,15 @@ class Pager:
                 size = max(1, size // 4)
 
     async def _streamed(
-        self, request: rpc_pb2.RangeRequest, size: int, count: int
+        self, request: rpc_pb2.RangeRequest, size: int, count: int, deadline: Deadline | None
     ) -> AsyncGenerator[RangeResult, None]:
         """Pages of ``size`` keys cut from the chunks of one stream; ``more`` is false on the last."""
         asked = rpc_pb2.RangeRequest()
         asked.CopyFrom(request)
         asked.limit = 0
         held: list[KeyValue] = []
-        async with aclosing(messages(self._caller, methods.RANGE_STREAM, asked)) as chunks:
+        left = deadline.left() if deadline else None
+        async with aclosing(messages(self._caller, methods.RANGE_STREAM, asked, timeout=left)) as chunks:
             async for message in chunks:
                 held.extend(convert.key_values(message.range_response.kvs))
                 while len(held) > size:

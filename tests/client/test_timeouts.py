@@ -159,6 +159,29 @@ async def test_ordered_reads_share_one_timeout_over_their_tries(client: Client) 
     assert len(given) > 1 and given == sorted(given, reverse=True) and given[0] <= 0.12
 
 
+class SlowPages(OrderedCalls):
+    """Answers each page after a while; streams of ranges it has not."""
+
+    async def unary(self, method: Any, request: Any, *, timeout: float | None = None, **more: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return await super().unary(method, request, timeout=timeout, **more)
+
+    async def open_stream(self, *_: Any, **__: Any) -> Any:
+        raise errors.NotSupported("no streams of ranges")
+
+
+async def test_pages_share_one_timeout(client: Client) -> None:
+    """Each page had all of it, so a listing of many pages had no end."""
+    for number in range(30):
+        await client.kv.put(f"p{number:02}", b"v")
+    pages = KV(SlowPages(client._calls)).pages("p", prefix=True, page_size=1, timeout=0.5)
+    began = time.monotonic()
+    with pytest.raises(errors.DeadlineExceeded):
+        await drained(pages)
+    assert time.monotonic() - began < SLACK
+    assert len([page async for page in client.kv.pages("p", prefix=True, page_size=1, timeout=60)]) == 30
+
+
 async def test_ordered_reads_exist_in_a_namespace(client: Client) -> None:
     team = client.namespaced("team/")
     await team.kv.put("k", "v")
