@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.text import Text
 
 from etcdtui.config.schema import Profile
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import GROUPS, Action, key_words, keys_of
 from etcdtui.ui.modals.menu import action_items
 from etcdtui.ui.modals.picker import Item
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.tabs import Tab
 
-NAME_LIMIT = 60
 GO, DO, PROFILE = "go:", "do:", "profile:"
 """How a picked value begins; the rest is the screen's number, the action's id or the profile's name."""
 
@@ -37,8 +37,8 @@ def palette_items(
     items += [
         Item(
             f"{PROFILE}{profile.name}",
-            Text.assemble("connect ", safe(profile.name, limit=NAME_LIMIT)),
-            safe(profile.description, limit=NAME_LIMIT),
+            Text.assemble("connect ", safe(profile.name, limit=limits.NAME)),
+            safe(profile.description, limit=limits.NAME),
         )
         for profile in profiles
     ]

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from etcdtui import __version__
 from etcdtui.config.launch import Launch
-from etcdtui.ui import flows
+from etcdtui.ui import flows, limits
 from etcdtui.ui.bindings import find
 from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
 from etcdtui.ui.frame.base import ClusterScreen
@@ -34,8 +34,6 @@ if TYPE_CHECKING:  # only named here
     from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session.session import Session
     from etcdtui.ui.flows.command import Commander
-
-FACT_LIMIT = 200
 
 
 class Deck(Protocol):
@@ -120,7 +118,7 @@ class Menus:
         config = self._launch().config.file or "no config file"
         server = f"etcd {session.health.version}" if session.health.version else "etcd version unknown"
         words = [f"etcdtui {__version__}", server, config, *self._facts]
-        return Text("  ").join(safe(word, limit=FACT_LIMIT) for word in words)
+        return Text("  ").join(safe(word, limit=limits.WORDS) for word in words)
 
     def menu(self, screen: ClusterScreen) -> None:
         actions = screen.available_actions()

@@ -14,14 +14,13 @@ from etcdtui.core.types import Permission, PermissionType, Role, User
 from etcdtui.services.cluster import access
 from etcdtui.services.cluster.access import AccessView
 from etcdtui.services.cluster.admin import AdminWrite
+from etcdtui.ui import limits
 from etcdtui.ui.flows.template import Flow
 from etcdtui.ui.frame.host import Face
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PasswordDialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.grants import permission_words, range_text
-
-NAME_LIMIT = 60
 
 
 class AccessWriting(Flow):
@@ -107,16 +106,16 @@ class AccessWriting(Flow):
             Item("grant", Text("grant a role"), key="g"),
             Item("password", Text("change the password"), key="p"),
             *(
-                Item(f"revoke {i}", Text.assemble("take away role ", safe(role, limit=NAME_LIMIT)))
+                Item(f"revoke {i}", Text.assemble("take away role ", safe(role, limit=limits.NAME)))
                 for i, role in enumerate(user.roles)
             ),
         ]
-        choice = await self.pick(Text.assemble("user ", safe(user.name, limit=NAME_LIMIT)), items)
+        choice = await self.pick(Text.assemble("user ", safe(user.name, limit=limits.NAME)), items)
         if choice == "grant":
             roles = [role.name for role in self.view().roles if role.name not in user.roles]
             if access.ROOT not in roles and access.ROOT not in user.roles:
                 roles.append(access.ROOT)
-            shown = [Item(str(i), safe(name, limit=NAME_LIMIT)) for i, name in enumerate(roles)]
+            shown = [Item(str(i), safe(name, limit=limits.NAME)) for i, name in enumerate(roles)]
             picked = await self.pick(Text("which role"), shown)
             if picked is not None:
                 await self.grant_role(user.name, roles[int(picked)])
@@ -145,7 +144,7 @@ class AccessWriting(Flow):
                 for i, permission in enumerate(role.permissions)
             ),
         ]
-        choice = await self.pick(Text.assemble("role ", safe(role.name, limit=NAME_LIMIT)), items)
+        choice = await self.pick(Text.assemble("role ", safe(role.name, limit=limits.NAME)), items)
         if choice == "grant":
             await self._grant_permission(role)
         elif choice is not None:

@@ -16,6 +16,7 @@ from etcdtui.core.ranges import FROM_KEY, prefix_range
 from etcdtui.core.types import Permission, PermissionType, Role
 from etcdtui.services.cluster.leases import LeaseRow, lease_hex
 from etcdtui.services.cluster.view import MemberRow
+from etcdtui.ui import limits
 from etcdtui.ui.flows.access import AccessWriting
 from etcdtui.ui.flows.leases import LeaseWriting
 from etcdtui.ui.flows.members import MemberWriting
@@ -32,7 +33,6 @@ READING = frozenset({
 })  # fmt: skip
 """Commands that change nothing, and work while writes are locked."""
 UPKEEP = frozenset({"snapshot", "endpoint", "alarm", "compact", "compaction", "defrag"})
-NAME_LIMIT = 60
 PASSWORD = re.compile(r"\buser\s+add\s+[^\s:]*:|--(new-user-password|password|user|auth-jwt-token)\b")
 
 
@@ -146,7 +146,7 @@ async def _on_member(screen: MembersScreen, typed: str, work: Callable[[MemberRo
         (row for row in rows if plain in (f"{row.member.id:x}", f"{row.member.id:016x}", str(row.member.id))), None
     )
     if row is None:
-        screen.flash(Text.assemble("there is no member ", safe(typed, limit=NAME_LIMIT)), "warn")
+        screen.flash(Text.assemble("there is no member ", safe(typed, limit=limits.NAME)), "warn")
         return
     screen.table.go_to(row.member.id)
     await work(row)
@@ -195,7 +195,7 @@ def _access_flow(screen: AuthScreen, flows: AccessWriting, words: list[str], fla
 def _permission(kind: str, key: str, end: list[str], flags: dict[str, str]) -> Permission:
     """The words of the line as a permission; raises ``ValueError`` for an unknown type or an end too many."""
     if kind.upper() not in PermissionType.__members__:
-        raise ValueError(f"a permission is read, write or readwrite, not {kind[:NAME_LIMIT]}")
+        raise ValueError(f"a permission is read, write or readwrite, not {kind[: limits.NAME]}")
     if end and flags.keys() & {"prefix", "from-key"}:
         raise ValueError("--prefix and --from-key take one key, without a range end")
     raw = key.encode("utf-8", "surrogateescape")
@@ -252,7 +252,7 @@ async def _on_access(screen: AuthScreen, kind: str, name: str, work: Callable[[A
     await screen.read()
     row = next((row for row in screen.table.all_rows if (row.kind, row.name) == (kind, name)), None)
     if row is None:
-        screen.flash(safe(f"there is no {kind} {name}", limit=2 * NAME_LIMIT), "warn")
+        screen.flash(safe(f"there is no {kind} {name}", limit=2 * limits.NAME), "warn")
         return
     screen.table.go_to((kind, name))
     await work(row)

@@ -37,7 +37,6 @@ from etcdtui.ui.text import safe
 
 CANNOT_MERGE = "you and they changed the same place, so a merge is left to you"
 FILE_LIMIT = 8 * 1024 * 1024
-NAME_LIMIT = 100
 
 
 class _Work(Value):

@@ -7,12 +7,12 @@ from rich.text import Text
 from etcdtui.core.types import Lease
 from etcdtui.services.cluster.leases import LeaseBook, LeaseRow, lease_hex, parse_lease_id
 from etcdtui.services.writing.run import Report
+from etcdtui.ui import limits
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.template import Flow
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.text import safe
 
-NAME_LIMIT = 60
 IDS = 1 << 63
 
 
@@ -57,7 +57,7 @@ class LeaseWriting(Flow):
         alive = [row for row in rows if row.ttl is not None and row.ttl >= 0]
         if not alive:
             failed = next((row.error for row in rows if row.error is not None), None)
-            missing = Text.assemble("there is no lease ", safe(typed, limit=NAME_LIMIT), ": ended, or not an ID")
+            missing = Text.assemble("there is no lease ", safe(typed, limit=limits.NAME), ": ended, or not an ID")
             self.flash(error_line(failed) if failed is not None else missing, "warn")
             return None
         if len(alive) == 1:

@@ -17,13 +17,13 @@ from etcdtui.services.cluster.snapshots import save_snapshot
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.run import Report
+from etcdtui.ui import limits
 from etcdtui.ui.flows.template import Flow
 from etcdtui.ui.frame.host import Face
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.text import safe
 
-NAME_LIMIT = 40
 IN_MENU = 24
 
 
@@ -143,7 +143,7 @@ class MemberWriting(Flow):
         lines = [safe(f"at revision {check.revision}: {check.verdict}")]
         for one in check.answers:
             told = f"{one.hash.hash:08x}  {_compacted(one.hash)}" if one.hash is not None else one.why
-            lines.append(Text.assemble(safe(one.row.name, limit=NAME_LIMIT), "  ", safe(told)))
+            lines.append(Text.assemble(safe(one.row.name, limit=limits.SHORT_NAME), "  ", safe(told)))
         self.flash(f"hash check: {check.verdict}", "bad" if check.differs else "accent")
         await self.face.app.push_screen_wait(MessageDialog(Text("do the members agree"), Text("\n").join(lines)))
 

@@ -16,6 +16,7 @@ from etcdtui.services.writing.deleting import TooLarge
 from etcdtui.services.writing.run import Report, Write, WriteRun
 from etcdtui.services.writing.transfer import TransferError
 from etcdtui.services.writing.writes import Writes
+from etcdtui.ui import limits
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Face
 from etcdtui.ui.modals.prompt import PromptDialog
@@ -27,7 +28,6 @@ Failure = (EtcdError, OSError, TransferError, TooLarge)
 """What a flow expects to go wrong; anything else is a fault of ours."""
 Diff = Callable[[Look], Sequence[PlanLine]]
 Done = Callable[[Report], Text | str]
-TITLE_LIMIT = 200
 LOST = " (the answer was lost; read again: it is so)"
 RUNS_FOR = 1.0
 """Seconds that keys wait for what was agreed to: they mean what stands on the screen after it."""
@@ -58,7 +58,7 @@ class Flow:
 
     async def ask(self, title: str | Text, explain: str = "", *, value: str = "") -> str:
         """One line from the person, empty when the dialog was closed."""
-        heading = title if isinstance(title, Text) else safe(title, limit=TITLE_LIMIT)
+        heading = title if isinstance(title, Text) else safe(title, limit=limits.WORDS)
         dialog = PromptDialog(heading, safe(explain, "dim") if explain else None, value=value)
         return await self.face.app.push_screen_wait(dialog) or ""
 
@@ -115,7 +115,7 @@ class Flow:
             self.flash(f"dry run: nothing was sent; {report.dry.words}", "warn")
         elif report.complete:
             words = done(report)
-            told = words if isinstance(words, Text) else safe(words, limit=TITLE_LIMIT)
+            told = words if isinstance(words, Text) else safe(words, limit=limits.WORDS)
             self.flash(told.append(LOST) if report.settled else told, "good")
         elif report.error is not None:
             self.flash(f"stopped after {report.count} of {planned}: {report.error}", "bad")

@@ -10,6 +10,7 @@ from textual.timer import Timer
 
 from etcdtui.core.search import Field, FilterError, Record, compile_filter
 from etcdtui.services.session.session import Session
+from etcdtui.ui import limits
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Host
 from etcdtui.ui.modals.picker import Item, PickerDialog
@@ -21,7 +22,6 @@ from etcdtui.ui.widgets.table import LineTable
 RowT = TypeVar("RowT")
 
 FILTER_SHOWN = 40
-TITLE_LIMIT = 200
 NOT_TWICE = frozenset({"write", "maintenance"})
 """Groups of work that nothing may cut short: what they send may be on its way."""
 
@@ -148,5 +148,5 @@ class ListScreen(ClusterScreen, Generic[RowT]):
     async def ask(self, title: str, explain: str = "", *, value: str = "") -> str | None:
         """One line from the person, ``None`` when the dialog was closed; call it from a worker."""
         return await self.app.push_screen_wait(
-            PromptDialog(safe(title, limit=TITLE_LIMIT), safe(explain, "dim") if explain else None, value=value)
+            PromptDialog(safe(title, limit=limits.WORDS), safe(explain, "dim") if explain else None, value=value)
         )

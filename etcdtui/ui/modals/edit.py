@@ -13,12 +13,12 @@ from textual.widgets import Static, TextArea
 
 from etcdtui.core.units import format_size
 from etcdtui.services.writing.editing import Editable, EditMode, to_value
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import EDITOR, bindings_for
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
 
-TITLE_LIMIT = 100
 KEEP_AFTER = 1.0
 """Seconds without typing after which the text is kept as a draft, so that no end of the program loses it."""
 
@@ -65,7 +65,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
 
     def title_text(self) -> Text:
         kind = "" if self.shown.mode is EditMode.TEXT else f" as {self.shown.mode.value}"
-        return Text.assemble(f"edit{kind}  ", safe(self.key, "bold", limit=TITLE_LIMIT))
+        return Text.assemble(f"edit{kind}  ", safe(self.key, "bold", limit=limits.LINE))
 
     def compose_dialog(self) -> ComposeResult:
         yield self.area

@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from etcdtui.core.value import record
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import GROUP_TITLES, GROUPS, HELP, Action, bindings_for, key_words, keys_of
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.widgets.field import Field
@@ -18,8 +19,6 @@ from etcdtui.ui.widgets.lines import LineView
 
 KEYS_WIDTH = 14
 LABEL_WIDTH = 16
-NARROW = 60
-"""Below this width the columns are given up."""
 ETCDCTL_COLUMN = 60
 """Columns a help sentence may fill before the etcdctl line starts."""
 
@@ -79,7 +78,7 @@ class HelpLines(LineView):
         if row.heading:
             return Text(row.heading, self.tone("head"), no_wrap=True)
         line = Text(no_wrap=True)
-        keys, label = (KEYS_WIDTH, LABEL_WIDTH) if width >= NARROW else (KEYS_WIDTH // 2, 0)
+        keys, label = (KEYS_WIDTH, LABEL_WIDTH) if width >= limits.NARROW else (KEYS_WIDTH // 2, 0)
         line.append(f" {row.keys:<{keys}} ", self.tone("accent"))
         line.append(f"{row.label:<{label}} " if row.label else "").append(row.help, self.tone("dim"))
         if row.etcdctl:

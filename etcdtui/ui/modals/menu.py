@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.text import Text
 
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import GROUP_TITLES, GROUPS, Action, key_words, keys_of
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.text import safe
-
-REASON_LIMIT = 200
 
 
 def action_items(
@@ -23,7 +22,7 @@ def action_items(
             label=Text(action.label),
             note=Text(action.help),
             key=key_words(keys_of(action, keymap)),
-            reason=safe(why_not(action.id), limit=REASON_LIMIT),
+            reason=safe(why_not(action.id), limit=limits.WORDS),
             group=GROUP_TITLES[group],
         )
         for group in groups

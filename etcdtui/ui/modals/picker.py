@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from etcdtui.core.value import Value
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import PICKER, bindings_for
 from etcdtui.ui.modals.dialog import SHORT, Dialog
 from etcdtui.ui.spawn import painted
@@ -21,8 +22,6 @@ from etcdtui.ui.widgets.lines import LineView
 
 LABEL_WIDTH = 22
 KEY_WIDTH = 10
-NARROW = 60
-"""Below this width labels and keys take less."""
 ROWS_MOST = 16
 WIDTH = 100
 BESIDE = 5
@@ -86,7 +85,7 @@ class ItemLines(LineView):
         longest = max((one.label.cell_len for one in self.items), default=0)
         if not any(one.note or one.reason for one in self.items):
             return longest
-        return min(max(longest, LABEL_WIDTH if width >= NARROW else 0), width // 2)
+        return min(max(longest, LABEL_WIDTH if width >= limits.NARROW else 0), width // 2)
 
     def render_row(self, index: int, width: int) -> Text:
         item = self.items[index]
@@ -110,7 +109,7 @@ class ItemLines(LineView):
         """The letters, in a column of their own; only the first one where there is little room."""
         if not any(one.key for one in self.items):
             return " "
-        if width >= NARROW:
+        if width >= limits.NARROW:
             return f" {item.key:<{KEY_WIDTH}}"
         first = [one.key.partition(" ")[0] for one in self.items]
         return f" {item.key.partition(' ')[0]:<{max(map(len, first)) + 1}}"

@@ -22,6 +22,7 @@ from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, li
 from etcdtui.services.values.valuediff import Look
 from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.guard import Guard
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import REVIEW, bindings_for
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.dialog import Dialog
@@ -32,7 +33,6 @@ from etcdtui.ui.widgets.field import Field
 
 DEAF_FOR = 0.3
 """Seconds after opening in which no key agrees to anything."""
-TITLE_LIMIT = 60
 COPY_LIMIT = 64 * 1024
 RUN, EDIT, DRAFT = "run", "edit", "draft"
 COMMANDS_SHOWN = 3
@@ -117,8 +117,8 @@ class ReviewDialog(Dialog[Confirmed | str]):
         if self.plan.named:
             head.append_text(_names(self.plan.named))
         elif self.plan.target != self.plan.action.encode():
-            head.append_text(safe(self.plan.target, "bold", limit=TITLE_LIMIT))
-        head.append("  on  ").append_text(safe(self.guard.policy.profile or "?", "bold", limit=TITLE_LIMIT))
+            head.append_text(safe(self.plan.target, "bold", limit=limits.NAME))
+        head.append("  on  ").append_text(safe(self.guard.policy.profile or "?", "bold", limit=limits.NAME))
         return head.append(f", {self.guard.state_word}")
 
     @property
@@ -281,7 +281,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
 
 def _names(named: Sequence[bytes]) -> Text:
     """The first of the things that were pointed at, and how many there are."""
-    shown = Text(", ").join(safe(name, "bold", limit=TITLE_LIMIT // 2) for name in named[:NAMES_SHOWN])
+    shown = Text(", ").join(safe(name, "bold", limit=limits.NAME // 2) for name in named[:NAMES_SHOWN])
     return shown.append(f" and {len(named) - NAMES_SHOWN} more" if len(named) > NAMES_SHOWN else "")
 
 

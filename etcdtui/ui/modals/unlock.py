@@ -6,10 +6,10 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from etcdtui.ui import limits
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
-from etcdtui.ui.widgets.title import NAME_LIMIT
 
 
 class UnlockDialog(Dialog[str]):
@@ -26,7 +26,7 @@ class UnlockDialog(Dialog[str]):
         self.notice = Static(Text(), markup=False)
 
     def title_text(self) -> Text:
-        return Text.assemble("Unlock writes on ", safe(self.word, "bold", limit=NAME_LIMIT))
+        return Text.assemble("Unlock writes on ", safe(self.word, "bold", limit=limits.SHORT_NAME))
 
     def compose_dialog(self) -> ComposeResult:
         minutes = f"{self.relock_after / 60:g}"

@@ -24,6 +24,7 @@ from etcdtui.services.writing.audit import AuditRecord
 from etcdtui.services.writing.files import create_private, typed_path
 from etcdtui.services.writing.undo import plan_undo
 from etcdtui.services.writing.undolog import UndoEntry
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import ACTIVITY
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host
@@ -32,7 +33,6 @@ from etcdtui.ui.modals.planview import PlanView
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
-CELL = 200
 SHOWN_KEYS = 50
 OLDER_KEPT = 20_000
 """Lines of earlier runs that are listed at most."""
@@ -97,7 +97,7 @@ class ActivityScreen(ListScreen[Row]):
             return safe(text, self.table.lines.tone("dim") if row.older else "", limit=limit)
 
         def target(row: Row) -> Text:
-            shown = cell(row, row.record.target or b"all keys", CELL)
+            shown = cell(row, row.record.target or b"all keys", limits.WORDS)
             return shown.append(f"   {row.record.changes} keys") if row.record.changes > 1 else shown
 
         return [
@@ -107,7 +107,7 @@ class ActivityScreen(ListScreen[Row]):
             Column("action", "ACTION", lambda r: cell(r, r.record.action, 40), lambda r: r.record.action, most=16),
             Column("target", "TARGET", target, lambda r: r.record.target, grow=True, least=12, most=200),
             Column("result", "RESULT", lambda r: cell(r, r.record.result, 60), lambda r: r.record.result, most=28),
-            Column("undo", "UNDO", lambda r: cell(r, r.undo_word, CELL), lambda r: r.undo_word, most=18),
+            Column("undo", "UNDO", lambda r: cell(r, r.undo_word, limits.WORDS), lambda r: r.undo_word, most=18),
         ]
 
     def compose_body(self) -> ComposeResult:
@@ -149,8 +149,8 @@ class ActivityScreen(ListScreen[Row]):
         path = f" ({audit.path})" if audit.path else ""
         words = audit.problem or "values are not in the audit file (hashes only); before-images are in memory"
         self.set_status(
-            safe(f"this run {len(audit.records)}, older {audit.older}", limit=CELL),
-            self.filter_text(), safe(words, limit=CELL), safe(path.strip(), limit=CELL),
+            safe(f"this run {len(audit.records)}, older {audit.older}", limit=limits.WORDS),
+            self.filter_text(), safe(words, limit=limits.WORDS), safe(path.strip(), limit=limits.WORDS),
         )  # fmt: skip
 
     def record_of(self, row: Row) -> Record:
@@ -267,7 +267,7 @@ class ActivityScreen(ListScreen[Row]):
         except OSError as error:
             self.flash(f"not written: {error.strerror}", "bad")
         else:
-            self.flash(Text.assemble(f"{len(rows)} lines in ", safe(str(path), limit=CELL)), "good")
+            self.flash(Text.assemble(f"{len(rows)} lines in ", safe(str(path), limit=limits.WORDS)), "good")
 
 
 def _clock(row: Row) -> str:

@@ -23,6 +23,7 @@ from etcdtui.services.cluster.leases import (
     parse_lease_id,
 )
 from etcdtui.services.session.session import Session
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import LEASES, Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, Leases
@@ -38,10 +39,7 @@ READ_ALL_BELOW = 500
 """With up to so many leases every TTL is read, so that sorting by what is left is true."""
 TTL_EVERY = 2.0
 """Seconds between two readings of the TTLs on the screen; the list itself is read at the profile's pace."""
-WIDE = 100
-"""Columns of the terminal from which on there is room for long hints."""
 BAR = 10
-KEY_LIMIT = 120
 KEYS_LISTED = 300
 _TONES = {
     LeaseState.DRAINING: "warn",
@@ -131,7 +129,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
             return Text("not readable to you", self.table.lines.tone("muted"))
         if row.keys is None:
             return Text("…", self.table.lines.tone("muted"))
-        return safe(row.keys[0], self.table.lines.tone("key"), limit=KEY_LIMIT) if row.keys else Text("-")
+        return safe(row.keys[0], self.table.lines.tone("key"), limit=limits.WORDS) if row.keys else Text("-")
 
     # --- reading -----------------------------------------------------------------------------------------
 
@@ -257,7 +255,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
 
     def available_actions(self) -> list[Action]:
         """Where there is little room the hint for renewing is shorter, so that it stays."""
-        if self.size.width >= WIDE:
+        if self.size.width >= limits.WIDE:
             return super().available_actions()
         return [
             replace(a, label="keep alive") if a.id == "leases.keep_alive_once" else a

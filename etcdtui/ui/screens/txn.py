@@ -36,6 +36,7 @@ from etcdtui.services.values.valuediff import hiding, preview, summary
 from etcdtui.services.writing.etcdctl import txn_command
 from etcdtui.services.writing.files import create_private, typed_path
 from etcdtui.services.writing.txns import Evaluated, evaluate
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import TXN
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.base import ClusterScreen
@@ -48,7 +49,6 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 
 T = TypeVar("T", CompareSpec, OpSpec)
-TEXT_LIMIT = 200
 LEAST_TEXT = 30
 """Characters of a row's text that are shown before what it would change."""
 ANSWERED_KEYS = 50
@@ -82,7 +82,7 @@ class TxnLines(LineView):
         if row.index < 0:
             return safe(row.text, self.tone("head"))
         told = {"true": "good", "alse": "warn"}.get(row.now[-4:], "dim") if row.part == IF else "dim"
-        room = max(LEAST_TEXT, width - 10 - min(len(row.now), 60)) if width and row.now else TEXT_LIMIT
+        room = max(LEAST_TEXT, width - 10 - min(len(row.now), 60)) if width and row.now else limits.WORDS
         return Text.assemble(f"  {row.index + 1:>2}  ", safe(row.text, limit=room), "   ",
                              safe(row.now, self.tone(told), limit=60))  # fmt: skip
 
@@ -262,7 +262,7 @@ class TxnScreen(ClusterScreen):
         except OSError as error:
             self.flash(f"not written: {error.strerror}", "bad")
         else:
-            self.flash(Text.assemble("saved; etcdctl txn < ", safe(str(path), limit=TEXT_LIMIT)), "good")
+            self.flash(Text.assemble("saved; etcdctl txn < ", safe(str(path), limit=limits.WORDS)), "good")
 
     async def _evaluate(self) -> None:
         if self.spec.problem():  # told on the status line

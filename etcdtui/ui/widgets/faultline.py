@@ -5,9 +5,8 @@ from __future__ import annotations
 from rich.text import Text
 from textual.widgets import Static
 
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
-
-LIMIT = 400
 
 
 class FaultLine(Static):
@@ -29,7 +28,7 @@ class FaultLine(Static):
 
 
 def _wrapped(words: str) -> Text:
-    text = safe(words, limit=LIMIT)
+    text = safe(words, limit=limits.LINE)
     text.no_wrap = False
     text.overflow = "fold"
     return text

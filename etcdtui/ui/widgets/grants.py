@@ -6,9 +6,8 @@ from rich.text import Text
 
 from etcdtui.core.types import Permission
 from etcdtui.services.cluster import access
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
-
-KEY_LIMIT = 160
 
 
 def range_text(key: bytes, end: bytes, *, tight: bool = False) -> Text:
@@ -17,8 +16,10 @@ def range_text(key: bytes, end: bytes, *, tight: bool = False) -> Text:
     if kind == "everything":
         return Text("everything", "bold")
     if kind == "range":
-        return Text.assemble(safe(key, limit=KEY_LIMIT), " .. ", safe(end, limit=KEY_LIMIT), "" if tight else "  range")
-    shown = safe(key, limit=KEY_LIMIT)
+        return Text.assemble(
+            safe(key, limit=limits.WORDS), " .. ", safe(end, limit=limits.WORDS), "" if tight else "  range"
+        )
+    shown = safe(key, limit=limits.WORDS)
     star = "*" if kind == "prefix" and not key.endswith(b"/") else ""
     return Text.assemble(shown, star, ("" if tight and kind == "prefix" else "  " + kind, "dim"))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from rich.text import Text
 from textual.timer import Timer
 
+from etcdtui.ui import limits
 from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.toned import Toned
 
 FLASH_SECONDS = 6.0
 BETWEEN = "  "
-FLASH_LIMIT = 400
-"""Characters of one message."""
 
 
 class StatusLine(Toned):
@@ -35,7 +34,7 @@ class StatusLine(Toned):
 
     def set_trouble(self, words: str) -> None:
         """A sentence about the connection that stays until it is over; empty when all is well."""
-        trouble = safe(words, self.tone("bad"), limit=FLASH_LIMIT) if words else Text()
+        trouble = safe(words, self.tone("bad"), limit=limits.LINE) if words else Text()
         if trouble != self.trouble:
             self.trouble = trouble
             self.refresh()
@@ -43,7 +42,7 @@ class StatusLine(Toned):
     def flash(self, message: str | Text, tone: str = "accent") -> None:
         """Say something for a few seconds; a ``str`` is made safe here."""
         style = self.tone(tone)
-        text = message.copy() if isinstance(message, Text) else safe(message, limit=FLASH_LIMIT)
+        text = message.copy() if isinstance(message, Text) else safe(message, limit=limits.LINE)
         self._flash = Text.assemble((text.plain, style)) if not text.spans else text
         if self._timer is not None:
             self._timer.stop()
@@ -52,7 +51,7 @@ class StatusLine(Toned):
 
     def flash_more(self, words: str) -> None:
         """Something beside what stands there."""
-        self.flash(Text("  ").join(part for part in (self._flash, safe(words, limit=FLASH_LIMIT)) if part), "warn")
+        self.flash(Text("  ").join(part for part in (self._flash, safe(words, limit=limits.LINE)) if part), "warn")
 
     def clear_flash(self) -> None:
         """End the flash before its time."""

@@ -16,13 +16,11 @@ from etcdtui.services.tail.filters import Wanted
 from etcdtui.services.tail.log import Log
 from etcdtui.services.tail.veil import Veil
 from etcdtui.services.values.valuediff import NOTHING
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.toned import Toned
 
-NARROW = 100
-KEY_LIMIT = 300
-CHANGE_LIMIT = 300
 ROWS_KEPT = 512
 """Lines made and kept, by their entry: a tail that scrolls paints the same ones again."""
 LOOK_SECONDS = 0.02
@@ -237,11 +235,11 @@ class TailView(LineView):
         """What stands over the columns of the rows as they are now."""
         width = self._line_width
         spec = self.feed.spec if self.feed else None
-        cut = width < NARROW and spec is not None and spec.is_prefix and spec.key != b"\0"
-        key = Text.assemble("KEY (under ", safe(spec.key, limit=KEY_LIMIT), ")") if cut and spec else Text("KEY")
+        cut = width < limits.WIDE and spec is not None and spec.is_prefix and spec.key != b"\0"
+        key = Text.assemble("KEY (under ", safe(spec.key, limit=limits.LINE), ")") if cut and spec else Text("KEY")
         key.truncate(self._key_width(width), overflow="ellipsis", pad=True)
         line = Text.assemble(f" {'SEEN':<8} {'REV':<{self._rev_width(width)}} {'OP':<4} ", key, no_wrap=True, end="")
-        if width >= NARROW:
+        if width >= limits.WIDE:
             line.append(f" {'SIZE':>8} {'':6}")
         line.append(" CHANGE")
         line.truncate(width, overflow="ellipsis")
@@ -252,21 +250,21 @@ class TailView(LineView):
         last = self.feed.get(self._end - 1) if self.feed else None
         digits = len(str(last.revision)) if isinstance(last, Seen) else 0
         self._digits = max(self._digits, digits)
-        return self._digits + (5 if width >= NARROW else 3)
+        return self._digits + (5 if width >= limits.WIDE else 3)
 
     def _key_width(self, width: int) -> int:
-        fixed = 9 + self._rev_width(width) + 6 + (17 if width >= NARROW else 1)
+        fixed = 9 + self._rev_width(width) + 6 + (17 if width >= limits.WIDE else 1)
         return max(14, (width - fixed) * 9 // 20)
 
     def _event_row(self, entry: Seen, width: int, *, revealed: bool) -> Text:
         kv, before = entry.kv, entry.before
         clock = time.strftime("%H:%M:%S", time.localtime(entry.seen))
-        wide = width >= NARROW
+        wide = width >= limits.WIDE
         spec = self.feed.spec if self.feed else None
         key = kv.key
         if not wide and spec is not None and spec.is_prefix and key != spec.key:
             key = key.removeprefix(spec.key)
-        shown = safe(key, self.tone("key"), limit=KEY_LIMIT)
+        shown = safe(key, self.tone("key"), limit=limits.LINE)
         shown.truncate(self._key_width(width), overflow="ellipsis", pad=True)
         revision, edge = str(kv.mod_revision), " "
         if entry.group > 1:
@@ -293,11 +291,11 @@ class TailView(LineView):
         cover = self._veil.hiding(entry.kv.key)
         if cover.whole and not revealed:
             words = changes.summary(entry, cover)
-            return safe(words, self.tone("masked"), limit=CHANGE_LIMIT)
+            return safe(words, self.tone("masked"), limit=limits.LINE)
         words = changes.summary(entry, NOTHING if revealed else cover)
         if entry.open:
             return Text("..", self.tone("muted"))
-        return safe(words, limit=CHANGE_LIMIT)
+        return safe(words, limit=limits.LINE)
 
 
 def _delta(entry: Seen) -> str:

@@ -11,12 +11,10 @@ from textual.reactive import reactive
 
 from etcdtui.core.value import Value
 from etcdtui.services.cluster.endpoint_health import WARN_QUOTA, ClusterHealth, State
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
 from etcdtui.ui.theming import environment_style
 from etcdtui.ui.widgets.toned import Toned
-
-NAME_LIMIT = 40
-"""Characters of a profile, member or user name."""
 
 
 class TitleFacts(Value):
@@ -73,17 +71,17 @@ class TitleLine(Toned):
         """Name and health; level 0 is the widest."""
         facts = self.facts
         wide = level < 1
-        name = safe(facts.profile, limit=NAME_LIMIT)
+        name = safe(facts.profile, limit=limits.SHORT_NAME)
         parts = [Text.assemble((f" {name.plain} ", environment_style(facts.color, self.app.theme_variables)))]
         if facts.namespace:
-            parts.append(safe(facts.namespace, self.tone("dim"), limit=NAME_LIMIT if level < 2 else 12))
+            parts.append(safe(facts.namespace, self.tone("dim"), limit=limits.SHORT_NAME if level < 2 else 12))
         parts.extend(self._health_words(level))
         return Text("  " if wide else " ").join(part for part in parts if part)
 
     def _health_words(self, level: int) -> Iterator[Text]:
         health, short = self.facts.health, level >= 3
         if self.facts.note:
-            yield safe(self.facts.note, self.tone("warn"), limit=NAME_LIMIT * 2)
+            yield safe(self.facts.note, self.tone("warn"), limit=limits.SHORT_NAME * 2)
         if health.state is State.CONNECTING:
             return
         count = f"{health.members_up}/{health.members_total}"
@@ -105,7 +103,7 @@ class TitleLine(Toned):
         elif health.state is State.RESTRICTED:
             yield Text("restricted", self.tone("dim"))
         elif health.leader_name:
-            leader = safe(health.leader_name, limit=NAME_LIMIT)
+            leader = safe(health.leader_name, limit=limits.SHORT_NAME)
             yield leader if short else Text.assemble(("leader ", self.tone("dim")), leader)
         if self.facts.as_of:
             yield Text(f"AS OF REV {self.facts.as_of}", self.tone("bad"))
@@ -138,5 +136,5 @@ class TitleLine(Toned):
         elif level < 3 and not facts.note:
             parts.append(Text("PLAINTEXT" if facts.plaintext else "TLS", self.tone("dim")))
         if facts.identity and facts.identity != "-":
-            parts.append(safe(facts.identity, limit=NAME_LIMIT if level < 2 else 12))
+            parts.append(safe(facts.identity, limit=limits.SHORT_NAME if level < 2 else 12))
         return Text("  " if wide else " ").join(parts)

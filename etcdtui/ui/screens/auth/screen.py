@@ -21,6 +21,7 @@ from etcdtui.core.units import counted
 from etcdtui.services.cluster import access
 from etcdtui.services.cluster.access import AccessView
 from etcdtui.services.session.session import Session
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import AUTH, Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Access, Host
@@ -31,10 +32,6 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.grants import range_text
 from etcdtui.ui.widgets.table import Column, LineTable
-
-NAME_LIMIT = 60
-NARROW = 60
-"""Columns of the right pane below which a prefix is not called one: its name ends like one."""
 
 STACKED = 60
 """Below this width the panes are stacked instead of side by side."""
@@ -93,13 +90,13 @@ class AuthScreen(ListScreen[AccessRow]):
         return Text(row.kind, self.table.lines.tone("muted"))
 
     def _row_name(self, row: AccessRow) -> Text:
-        return safe(row.name, self.table.lines.tone("key" if row.user else "folder"), limit=NAME_LIMIT)
+        return safe(row.name, self.table.lines.tone("key" if row.user else "folder"), limit=limits.NAME)
 
     def _has(self, row: AccessRow) -> Text:
         if row.user is not None:
             if not row.user.roles:
                 return Text("!no role", self.table.lines.tone("warn"))
-            return safe(", ".join(row.user.roles), limit=NAME_LIMIT)
+            return safe(", ".join(row.user.roles), limit=limits.NAME)
         used = counted(len(self.access.users_of(row.name)), "user")
         grants = "all" if row.name == access.ROOT else counted(len(row.role.permissions) if row.role else 0, "perm")
         return Text(f"{used}, {grants}")
@@ -154,7 +151,7 @@ class AuthScreen(ListScreen[AccessRow]):
 
     @property
     def _tight(self) -> bool:
-        return 0 < self.detail.size.width < NARROW
+        return 0 < self.detail.size.width < limits.NARROW
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < STACKED, "-stacked")
@@ -166,7 +163,7 @@ class AuthScreen(ListScreen[AccessRow]):
     def _user_lines(self, user: User) -> list[Text]:
         tone = self.detail.tone
         lines = [
-            Text.assemble(" USER ", safe(user.name, tone("key"), limit=NAME_LIMIT)),
+            Text.assemble(" USER ", safe(user.name, tone("key"), limit=limits.NAME)),
             Text.assemble(" roles: ", safe(", ".join(user.roles) or "none: may do nothing", limit=200)),
             Text(""),
             Text.assemble((" EFFECTIVE", tone("head")), f" ({counted(len(user.roles), 'role')} merged)"),
@@ -196,7 +193,7 @@ class AuthScreen(ListScreen[AccessRow]):
         tone = self.detail.tone
         users = self.access.users_of(role.name)
         lines = [
-            Text.assemble(" ROLE ", safe(role.name, tone("folder"), limit=NAME_LIMIT)),
+            Text.assemble(" ROLE ", safe(role.name, tone("folder"), limit=limits.NAME)),
             Text.assemble(" used by: ", safe(", ".join(users) or "nobody", limit=200)),
             Text(""),
             Text(" PERM       KEY AND RANGE", tone("head")),
@@ -286,7 +283,9 @@ class AuthScreen(ListScreen[AccessRow]):
             self.flash(str(error), "warn")
             return
         tone = self.detail.tone
-        lines = [Text.assemble((" CAN I? ", tone("head")), safe(row.name, limit=NAME_LIMIT), "  ", range_text(*wanted))]
+        lines = [
+            Text.assemble((" CAN I? ", tone("head")), safe(row.name, limit=limits.NAME), "  ", range_text(*wanted))
+        ]
         for write in (False, True):
             answer = access.can(row.user, self.access, wanted, write=write)
             word = "write" if write else "read"

@@ -19,6 +19,7 @@ from etcdtui.services.reads.asked import asked
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import hiding, preview
 from etcdtui.services.writing.etcdctl import get_command
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, VisitResults, Writing
@@ -29,7 +30,6 @@ from etcdtui.ui.widgets.table import Column, LineTable
 
 MOST = 1000
 """Keys shown when the command names no smaller limit."""
-CELL = 300
 
 
 class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
@@ -49,12 +49,12 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
         self.automatic = not wanted.options.revision
         self.words = Text("asking the server ...")
         values = [] if wanted.options.keys_only else [
-            Column("value", "VALUE", self._value, least=8, most=CELL, grow=True, priority=1),
+            Column("value", "VALUE", self._value, least=8, most=limits.LINE, grow=True, priority=1),
         ]  # fmt: skip
         self.table = LineTable(
             [
-                Column("key", "KEY", lambda kv: safe(kv.key, limit=CELL), lambda kv: kv.key, least=16, most=CELL,
-                       grow=wanted.options.keys_only),
+                Column("key", "KEY", lambda kv: safe(kv.key, limit=limits.LINE), lambda kv: kv.key, least=16,
+                       most=limits.LINE, grow=wanted.options.keys_only),
                 Column("size", "SIZE", lambda kv: Text(self._bytes(kv)), lambda kv: len(kv.value), priority=4,
                        align="right"),
                 Column("ver", "VER", lambda kv: Text(str(kv.version)), lambda kv: kv.version, priority=3,
@@ -71,7 +71,7 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
         return "" if self.wanted.options.keys_only else format_size(len(kv.value))
 
     def _value(self, kv: KeyValue) -> Text:
-        return safe(preview(kv.value, hiding(self.session.profile.mask, kv.key)), limit=CELL)
+        return safe(preview(kv.value, hiding(self.session.profile.mask, kv.key)), limit=limits.LINE)
 
     def compose_body(self) -> ComposeResult:
         with Vertical():

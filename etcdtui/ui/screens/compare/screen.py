@@ -19,6 +19,7 @@ from etcdtui.services.values.valuediff import NOTHING, hiding, line_diff, summar
 from etcdtui.services.writing.compare import DiffRow, compare, counts
 from etcdtui.services.writing.guard import UnlockKind
 from etcdtui.services.writing.transfer import TransferError, read_prefix
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, Side, VisitCompare
@@ -29,7 +30,6 @@ from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
-CELL = 300
 SIGNS = {"left": "only left", "right": "only right", "differs": "differs", "same": "equal"}
 TONES = {"left": "good", "right": "bad", "differs": "warn"}
 
@@ -65,9 +65,9 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
         self.table = LineTable(
             [
                 Column("is", "IS", self._state, lambda row: row.kind, least=10, most=10),
-                Column("name", "NAME", lambda row: safe(row.name or b"(the prefix itself)", limit=CELL),
-                       lambda row: row.name, least=16, most=CELL, grow=True),
-                Column("change", "LEFT -> RIGHT", self._change, least=10, most=CELL, priority=1),
+                Column("name", "NAME", lambda row: safe(row.name or b"(the prefix itself)", limit=limits.LINE),
+                       lambda row: row.name, least=16, most=limits.LINE, grow=True),
+                Column("change", "LEFT -> RIGHT", self._change, least=10, most=limits.LINE, priority=1),
             ],
             lambda row: row.name,
             empty=Text("reading both sides ..."),
@@ -81,7 +81,7 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
             kv = row.left or row.right
             return Text(format_size(len(kv.value)) if kv else "")
         hidden = hiding(self.session.profile.mask, row.left.key)
-        return safe(summary(row.left.value, row.right.value, hidden), limit=CELL)
+        return safe(summary(row.left.value, row.right.value, hidden), limit=limits.LINE)
 
     def compose_body(self) -> ComposeResult:
         with Vertical():

@@ -23,6 +23,7 @@ from etcdtui.services.cluster.doctor.report import Report, details, report_json,
 from etcdtui.services.cluster.endpoint_health import ClusterHealth
 from etcdtui.services.session.session import Session
 from etcdtui.services.writing.files import create_private, typed_path
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import DOCTOR
 from etcdtui.ui.frame.host import Host
 from etcdtui.ui.frame.listing import ListScreen
@@ -32,9 +33,6 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
 
-WIDE = 100
-"""Columns of the terminal from which the finding stands beside the list; below, enter opens it over the list."""
-LINE_LIMIT = 300
 TONES = {
     Severity.CRIT: "bad",
     Severity.WARN: "warn",
@@ -82,7 +80,7 @@ class DoctorScreen(ListScreen[Finding]):
             Column("severity", "", lambda f: Text(f.severity.name, self._tone(f)), least=4, most=4),
             Column("check", "CHECK", lambda f: Text(f.label, self._tone(f) if f.severity >= Severity.WARN else ""),
                    least=6, most=9),
-            Column("line", "FINDING", self._line, grow=True, least=20, most=LINE_LIMIT),
+            Column("line", "FINDING", self._line, grow=True, least=20, most=limits.LINE),
         ]  # fmt: skip
 
     def _tone(self, finding: Finding) -> Style:
@@ -90,7 +88,7 @@ class DoctorScreen(ListScreen[Finding]):
 
     def _line(self, finding: Finding) -> Text:
         dim = finding.severity is Severity.SKIP or finding.waits
-        return safe(finding.title, self.table.lines.tone("dim") if dim else "", limit=LINE_LIMIT)
+        return safe(finding.title, self.table.lines.tone("dim") if dim else "", limit=limits.LINE)
 
     def compose_body(self) -> ComposeResult:
         with Horizontal():
@@ -154,7 +152,7 @@ class DoctorScreen(ListScreen[Finding]):
     # --- the finding -------------------------------------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < WIDE, "-narrow")
+        self.set_class(event.size.width < limits.WIDE, "-narrow")
         painted(self, self._show_detail)
 
     def on_line_table_row_moved(self) -> None:
@@ -241,7 +239,7 @@ class DoctorScreen(ListScreen[Finding]):
         except OSError as error:
             self.flash(f"not written: {error.strerror}", "bad")
         else:
-            self.flash(Text.assemble(f"{what} is in ", safe(str(path.absolute()), limit=LINE_LIMIT)), "good")
+            self.flash(Text.assemble(f"{what} is in ", safe(str(path.absolute()), limit=limits.LINE)), "good")
 
     def action_more(self) -> None:
         """What there is beyond the findings, as a list."""

@@ -12,15 +12,13 @@ from etcdtui.core.decoding.result import Decoded, Fact
 from etcdtui.core.types import KeyValue, LeaseTimeToLive
 from etcdtui.core.units import format_size, format_ttl
 from etcdtui.services.values.kubernetes import is_kubernetes, kubectl_hint, other_owner
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.toned import Toned
 
-FACT_LIMIT = 300
 KUBECTL_PARTS = re.compile(r" (?=-)")
 """Where a long kubectl line may be broken."""
 FACTS_SHOWN = 12
-WIDE = 60
-"""From this width on there is room to say how the type was decided; ``i`` says it always."""
 KUBERNETES = ("managed by kube-apiserver:", "look, do not touch")
 ALARMING = frozenset({"deletionTimestamp", "finalizers"})
 """Facts that explain why an object does not go away."""
@@ -75,7 +73,7 @@ class Facts(Toned):
         tone = self.tone
         first = [safe(decoded.kind, tone("good")), safe(format_size(len(kv.value))), safe(f"ver {kv.version}")]
         first += [safe(f"mod {kv.mod_revision}"), safe(f"create {kv.create_revision}")]
-        if decoded.how and self.size.width >= WIDE:
+        if decoded.how and self.size.width >= limits.NARROW:
             first.append(safe(f"({decoded.how})", tone("dim"), limit=80))
         lines: list[Line] = [first]
         if kv.lease:
@@ -83,20 +81,20 @@ class Facts(Toned):
         if owner := owner_words(kv, decoded):
             lines.append([safe(words, tone("warn")) for words in owner])
         if decoded.problem:
-            lines.append([safe(decoded.problem, tone("bad"), limit=FACT_LIMIT)])
+            lines.append([safe(decoded.problem, tone("bad"), limit=limits.LINE)])
         if not hidden and decoded.facts:
             lines.append([self._fact(fact) for fact in decoded.facts[:FACTS_SHOWN]])
         if not hidden and decoded.hints:
-            lines.append([safe("hint: " + ", ".join(decoded.hints), tone("dim"), limit=FACT_LIMIT)])
+            lines.append([safe("hint: " + ", ".join(decoded.hints), tone("dim"), limit=limits.LINE)])
         if is_kubernetes(kv.key) and (kubectl := kubectl_hint(kv.key)):
-            lines.append([safe(words, tone("dim"), limit=FACT_LIMIT) for words in KUBECTL_PARTS.split(kubectl)])
+            lines.append([safe(words, tone("dim"), limit=limits.LINE) for words in KUBECTL_PARTS.split(kubectl)])
         if as_of:
             lines.append([safe(as_of, tone("warn"))])
         return lines
 
     def _fact(self, fact: Fact) -> Text:
         style = self.tone("bad") if fact.name in ALARMING else ""
-        return Text.assemble(safe(f"{fact.name} ", self.tone("dim")), safe(fact.value, style, limit=FACT_LIMIT))
+        return Text.assemble(safe(f"{fact.name} ", self.tone("dim")), safe(fact.value, style, limit=limits.LINE))
 
 
 def owner_words(kv: KeyValue, decoded: Decoded) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from etcdtui.services.tree import news
 from etcdtui.services.tree.browser import Browser
 from etcdtui.services.tree.navigation import Absent, Found, Outcome, Outside, Unread
 from etcdtui.services.tree.news import News
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import KEYS, find
 from etcdtui.ui.collector import leave_out_names
 from etcdtui.ui.frame.base import ClusterScreen
@@ -42,8 +43,6 @@ from etcdtui.ui.widgets.keytree import KeyTreeView, TreeTitles
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.panehead import PaneHead
 
-NARROW = 60
-"""Below this width the panes are stacked instead of side by side."""
 TTL_EVERY = 5.0
 FIRST_ROWS = 0.03
 """Seconds that the first level gets to be in the first picture: else the screen is painted without it, and again."""
@@ -188,7 +187,7 @@ class KeysScreen(ClusterScreen):
             self.settle()  # other rows are visible now
 
     def _fit(self, width: int) -> None:
-        self.set_class(0 < width < NARROW, "-stacked")
+        self.set_class(0 < width < limits.NARROW, "-stacked")
 
     def zoom(self) -> None:
         """Give the pane with the focus the whole screen; again gives both panes back."""

@@ -19,6 +19,7 @@ from etcdtui.services.cluster.health import ClusterHealth, State
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.session.dialing import plain_words
 from etcdtui.services.session.session import Session
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import MEMBERS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, Members
@@ -28,12 +29,9 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
 
-NAME_LIMIT = 40
-URL_LIMIT = 200
 SHORT = 100
 """Columns of the terminal below which the summary is one line."""
 BAR = 10
-STATE_LIMIT = 60
 
 
 class MembersScreen(ListScreen[MemberRow]):
@@ -82,7 +80,7 @@ class MembersScreen(ListScreen[MemberRow]):
             Column("lag", "LAG", lambda r: _number(r.lag), lambda r: r.lag or 0, align="right", least=3),
             Column("apply", "APPLY", lambda r: _number(r.apply_lag), priority=5, align="right", least=5),
             Column("rtt", "RTT", _rtt, lambda r: r.rtt, align="right", least=5),
-            Column("state", "STATE", self._state, lambda r: r.state, grow=True, least=11, most=STATE_LIMIT),
+            Column("state", "STATE", self._state, lambda r: r.state, grow=True, least=11, most=limits.NAME),
         ]
 
     def compose_body(self) -> ComposeResult:
@@ -95,7 +93,7 @@ class MembersScreen(ListScreen[MemberRow]):
     # --- cells -------------------------------------------------------------------------------------------
 
     def _member_name(self, row: MemberRow) -> Text:
-        return safe(row.name, self.table.lines.tone("key"), limit=NAME_LIMIT)
+        return safe(row.name, self.table.lines.tone("key"), limit=limits.SHORT_NAME)
 
     def _role(self, row: MemberRow) -> Text:
         tone = {"LEADER": "accent", "learner": "lease"}.get(row.role, "muted")
@@ -106,7 +104,7 @@ class MembersScreen(ListScreen[MemberRow]):
         if row.problem is not None and not row.up:
             words += f": {plain_words(row.problem)}"
         tone = "good" if row.state == "ok" else "bad" if row.state == "DOWN" else "warn"
-        return safe(words, self.table.lines.tone(tone), limit=STATE_LIMIT)
+        return safe(words, self.table.lines.tone(tone), limit=limits.NAME)
 
     def _quota_of(self, row: MemberRow) -> int:
         told = row.status.db_size_quota if row.status else 0
@@ -182,8 +180,8 @@ class MembersScreen(ListScreen[MemberRow]):
         parts = [self.filter_text()]
         down = next((row for row in self.shown.rows if row.problem is not None and not row.up), None)
         if down is not None and down.problem is not None:
-            why = safe(plain_words(down.problem), limit=URL_LIMIT)
-            parts.append(Text.assemble(safe(down.name, limit=NAME_LIMIT), ": ", why))
+            why = safe(plain_words(down.problem), limit=limits.WORDS)
+            parts.append(Text.assemble(safe(down.name, limit=limits.SHORT_NAME), ": ", why))
         if self.shown.limited:
             parts.append(safe(self.shown.limited, self.table.lines.tone("warn"), limit=120))
         parts.append(Text(f"source: Status of each member, every {self.session.monitor.pause:g} s", "dim"))
@@ -211,11 +209,13 @@ class MembersScreen(ListScreen[MemberRow]):
         tone = self.detail.tone
         member = row.member
         lines = [
-            Text.assemble(" ", safe(row.name, tone("key"), limit=NAME_LIMIT), f"   id {member.id:x}   {row.role}"),
-            Text.assemble(" client  ", safe("  ".join(member.client_urls) or "-", limit=URL_LIMIT)),
-            Text.assemble(" peer    ", safe("  ".join(member.peer_urls) or "-", limit=URL_LIMIT)),
             Text.assemble(
-                " asked at ", safe(row.endpoint or "no endpoint of the profile leads to it", limit=URL_LIMIT)
+                " ", safe(row.name, tone("key"), limit=limits.SHORT_NAME), f"   id {member.id:x}   {row.role}"
+            ),
+            Text.assemble(" client  ", safe("  ".join(member.client_urls) or "-", limit=limits.WORDS)),
+            Text.assemble(" peer    ", safe("  ".join(member.peer_urls) or "-", limit=limits.WORDS)),
+            Text.assemble(
+                " asked at ", safe(row.endpoint or "no endpoint of the profile leads to it", limit=limits.WORDS)
             ),
         ]
         if row.status is not None:
@@ -242,7 +242,7 @@ class MembersScreen(ListScreen[MemberRow]):
         ]
         if status.storage_version:
             lines.append(Text.assemble(" storage version ", safe(status.storage_version, limit=40)))
-        lines += [Text.assemble(" ", safe(text, tone("bad"), limit=URL_LIMIT)) for text in status.errors]
+        lines += [Text.assemble(" ", safe(text, tone("bad"), limit=limits.WORDS)) for text in status.errors]
         return lines
 
     # --- actions -----------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ class MembersScreen(ListScreen[MemberRow]):
         if row is not None:
             body = Text("\n").join(self.detail.lines)
             body.no_wrap = False
-            self.app.push_screen(MessageDialog(safe(row.name, limit=NAME_LIMIT), body))
+            self.app.push_screen(MessageDialog(safe(row.name, limit=limits.SHORT_NAME), body))
 
     @property
     def _flows(self) -> Members:

@@ -17,6 +17,7 @@ from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import AuthFailed, EtcdError, TlsError
 from etcdtui.services import session as sessions
+from etcdtui.ui import limits
 from etcdtui.ui.errors import error_text
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, ask_password
 from etcdtui.ui.spawn import after, every, later, painted, spawn
@@ -36,7 +37,6 @@ LET_OUT = 0.001
 ENDPOINTS_SHOWN = 5
 ASK_AFTER = 0.15
 """Seconds an attempt has before every endpoint is asked on its own why it does not answer; most need less."""
-WORDS_LIMIT = 200
 AGAIN = "r tries again, P chooses another profile"
 
 
@@ -160,8 +160,8 @@ class ConnectScreen(Screen[None]):
         lines = []
         wide = max(len(endpoint) for endpoint in self._verdicts)
         for endpoint, error in sorted(self._verdicts.items(), key=lambda item: self._place(item[0])):
-            said = safe("answers" if error is None else sessions.dialing.plain_words(error), limit=WORDS_LIMIT)
-            lines.append(Text.assemble(safe(endpoint.ljust(wide), limit=WORDS_LIMIT), "  ", said))
+            said = safe("answers" if error is None else sessions.dialing.plain_words(error), limit=limits.WORDS)
+            lines.append(Text.assemble(safe(endpoint.ljust(wide), limit=limits.WORDS), "  ", said))
         self.told.update(Text("\n").join(lines[:ENDPOINTS_SHOWN]))
         self.told.remove_class("-empty")
 

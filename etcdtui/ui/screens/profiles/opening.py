@@ -12,15 +12,13 @@ from textual.screen import Screen
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import AuthFailed
-from etcdtui.ui import modals
+from etcdtui.ui import limits, modals
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
     from etcdtui.services.session.session import Session
     from etcdtui.ui.modals.prompt import PasswordDialog
-
-NAME_LIMIT = 60
 
 
 class Opener(Protocol):
@@ -46,7 +44,10 @@ async def ask_password(screen: Screen[None], profile: Profile, notice: Text | No
     ``notice`` is safe text that stands below the field.
     """
     title = Text.assemble(
-        "Password of ", safe(profile.auth.user, "bold", limit=NAME_LIMIT), " on ", safe(profile.name, limit=NAME_LIMIT)
+        "Password of ",
+        safe(profile.auth.user, "bold", limit=limits.NAME),
+        " on ",
+        safe(profile.name, limit=limits.NAME),
     )
     dialog: PasswordDialog = modals.prompt.PasswordDialog(title, notice)  # few profiles ask, and all would wait for it
     return await screen.app.push_screen_wait(dialog)

@@ -24,6 +24,7 @@ from etcdtui.config.schema import BrokenProfile, Config, Profile
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.value import record
 from etcdtui.services.writing.editor import NoEditor, editor_command
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import PROFILES, actions_for, bindings_for, key_words
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.lending import lend_terminal
@@ -39,8 +40,6 @@ from etcdtui.ui.widgets.table import Column, LineTable
 
 if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
     from etcdtui.services.session.session import Session
-
-CELL_LIMIT = 200
 
 
 @record()
@@ -97,7 +96,7 @@ class ProfilesScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         where = self.config.file or "no configuration file; ETCDCTL_* and flags work"
-        top = Text.assemble(f" etcdtui {__version__}  ", safe(where, limit=CELL_LIMIT), no_wrap=True)
+        top = Text.assemble(f" etcdtui {__version__}  ", safe(where, limit=limits.WORDS), no_wrap=True)
         yield Static(top, classes="profiles-top", markup=False)
         yield self.subtitle
         with Vertical(classes="pane"):
@@ -122,9 +121,9 @@ class ProfilesScreen(Screen[None]):
         mode = "  connecting READ-ONLY, whatever the profile says" if self.force_read_only else ""
         self.subtitle.update(Text(f" choose a cluster{mode}"))
         variables = [name for name in sorted(os.environ) if name.startswith("ETCDCTL_")]
-        words = [safe(", ".join(variables), limit=CELL_LIMIT)] if variables else []
+        words = [safe(", ".join(variables), limit=limits.WORDS)] if variables else []
         parts = [Text("env variables are set: ").append_text(word) for word in words]
-        parts += [safe("; ".join(self.config.notices), limit=CELL_LIMIT)] if self.config.notices else []
+        parts += [safe("; ".join(self.config.notices), limit=limits.WORDS)] if self.config.notices else []
         self.status_line.set_parts(*parts)
 
     def _columns(self) -> list[Column[ProfileRow]]:
@@ -141,10 +140,10 @@ class ProfilesScreen(Screen[None]):
         def endpoints(row: ProfileRow) -> Text:
             if row.broken is not None:
                 problem = row.broken.problems[0] if row.broken.problems else "cannot be used"
-                return safe(str(problem), self.status_line.tone("bad"), limit=CELL_LIMIT)
+                return safe(str(problem), self.status_line.tone("bad"), limit=limits.WORDS)
             shown = of(row).endpoints
             first = shown[0].removeprefix("https://").removeprefix("http://") if shown else of(row).discovery_srv
-            return safe(first + (f" +{len(shown) - 1}" if len(shown) > 1 else ""), limit=CELL_LIMIT)
+            return safe(first + (f" +{len(shown) - 1}" if len(shown) > 1 else ""), limit=limits.WORDS)
 
         def mode(row: ProfileRow) -> Text:
             return Text("" if row.profile is None else "read-only" if of(row).read_only else "writes")
@@ -156,7 +155,7 @@ class ProfilesScreen(Screen[None]):
             Column("tls", "", lambda r: Text("TLS" if r.profile and of(r).is_tls else ""), priority=4, least=3, most=3),
             Column("user", "USER", lambda r: safe(of(r).auth.user or "-", limit=20), priority=3, most=14),
             Column("mode", "MODE", mode, priority=1, least=9, most=9),
-            Column("about", "DESCRIPTION", lambda r: safe(of(r).description, limit=CELL_LIMIT), priority=5, most=40),
+            Column("about", "DESCRIPTION", lambda r: safe(of(r).description, limit=limits.WORDS), priority=5, most=40),
             Column("seen", "LAST SEEN", lambda r: safe(r.seen, limit=60), priority=2, least=9, most=24),
         ]
 
@@ -182,7 +181,7 @@ class ProfilesScreen(Screen[None]):
             return
         if row.profile is None:
             problems = row.broken.problems if row.broken is not None else ()
-            body = Text("\n").join(safe(str(problem), limit=CELL_LIMIT * 2) for problem in problems)
+            body = Text("\n").join(safe(str(problem), limit=limits.WORDS * 2) for problem in problems)
             self.app.push_screen(MessageDialog(Text("This profile cannot be used"), body))
             return
         self._start(row.profile, keep=keep)
@@ -274,7 +273,7 @@ class ProfilesScreen(Screen[None]):
     def _reload(self) -> None:
         config = load(os.environ, path=Path(self.config.file) if self.config.file else None)
         if config.file_problems:
-            body = Text("\n").join(safe(str(problem), limit=CELL_LIMIT * 2) for problem in config.file_problems)
+            body = Text("\n").join(safe(str(problem), limit=limits.WORDS * 2) for problem in config.file_problems)
             self.app.push_screen(MessageDialog(Text("The configuration cannot be used; the old one stays"), body))
             return
         self.config = config

@@ -12,11 +12,11 @@ from etcdtui.services.tail.entries import Gap, Mark, Seen
 from etcdtui.services.tail.veil import Veil
 from etcdtui.services.values.decoders import ValueDecoders
 from etcdtui.services.values.valuediff import NOTHING, Look, field_changes, view
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 
-DETAIL_LIMIT = 4000
-LINE_LIMIT = 2000
+DETAIL_LINES = 4000
 LINES, FIELDS, AFTER, BEFORE = "difference by lines", "difference by fields", "value after", "value before"
 VIEWS = (LINES, FIELDS, AFTER, BEFORE)
 _TONES = {"add": "added", "remove": "removed", "warn": "warn", "dim": "muted", "head": "head"}
@@ -48,11 +48,11 @@ class ChangePane(DetailLines):
         self._shown = facts
         if isinstance(entry, Seen):
             head = self._head(entry)
-            self.show([head, *(self._plan_line(one) for one in self._lines(entry)[:DETAIL_LIMIT])])
+            self.show([head, *(self._plan_line(one) for one in self._lines(entry)[:DETAIL_LINES])])
         elif isinstance(entry, Gap):
-            self.show([Text(" gap", self.tone("head")), safe(f" {entry.reason}", limit=LINE_LIMIT)])
+            self.show([Text(" gap", self.tone("head")), safe(f" {entry.reason}", limit=limits.DETAIL)])
         else:
-            self.show([safe(f" {entry.words}", limit=LINE_LIMIT)] if entry is not None else [])
+            self.show([safe(f" {entry.words}", limit=limits.DETAIL)] if entry is not None else [])
         return True
 
     async def show_decoded(self, entry: Seen) -> None:
@@ -70,7 +70,7 @@ class ChangePane(DetailLines):
             lines = [line(f"{decoded.kind}{problem}", tone="dim")]
             if decoded.views:
                 made = await asyncio.to_thread(decoded.views[0].lines)
-                lines += [line("  ", made[at]) for at in range(min(len(made), DETAIL_LIMIT))]
+                lines += [line("  ", made[at]) for at in range(min(len(made), DETAIL_LINES))]
         if facts == self._shown:
             self.show([self._head(entry), *(self._plan_line(one) for one in lines)])
 
@@ -105,4 +105,4 @@ class ChangePane(DetailLines):
 
     def _plan_line(self, one: PlanLine) -> Text:
         style = self.tone(_TONES[one.tone]) if one.tone in _TONES else ""
-        return Text.assemble(" ", *(safe(part, style, limit=LINE_LIMIT) for part in one.parts))
+        return Text.assemble(" ", *(safe(part, style, limit=limits.DETAIL) for part in one.parts))

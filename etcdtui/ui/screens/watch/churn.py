@@ -8,10 +8,10 @@ from rich.text import Text
 
 from etcdtui.core.units import format_count, format_rate
 from etcdtui.services.tail.churn import SECONDS, Busy, Churn, sparkline
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 
-KEY_LIMIT = 300
 NUMBERS = 9 + 9 + 1
 """Cells of the two numbers of a row."""
 SHORTEST_GRAPH = 20
@@ -63,7 +63,7 @@ class ChurnView(LineView):
         if isinstance(row, str):
             head = f" {row.upper():<{name_width}} {'10 S':>9}{'MINUTE':>9} {f'LAST {graph_width} S':<{graph_width}}"
             return Text(head, self.tone("head"), no_wrap=True, end="")
-        name = safe(row.name, self.tone("key"), limit=KEY_LIMIT) if row.name else Text("all of this watch")
+        name = safe(row.name, self.tone("key"), limit=limits.LINE) if row.name else Text("all of this watch")
         name.truncate(name_width, overflow="ellipsis", pad=True)
         line = Text.assemble(
             " ",

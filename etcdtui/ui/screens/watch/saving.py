@@ -10,13 +10,12 @@ from rich.text import Text
 from etcdtui.services.tail.log import kept
 from etcdtui.services.tail.recording import Recording
 from etcdtui.services.writing.files import typed_path
+from etcdtui.ui import limits
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.watch.face import WatchFace
 from etcdtui.ui.screens.watch.watches import Watched
 from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
-
-NAME_LIMIT = 40
 
 
 class Saving:
@@ -35,7 +34,7 @@ class Saving:
         recording = watched.recording
         if recording is None:
             return Text()
-        name = safe(recording.path.name, limit=NAME_LIMIT)
+        name = safe(recording.path.name, limit=limits.SHORT_NAME)
         tone = self._screen.tail.tone
         if recording.problem:
             return Text.assemble(("NOT SAVED: ", tone("bad")), safe(recording.problem, tone("bad")), " ", name)

@@ -37,6 +37,7 @@ from etcdtui.services.tail.standing import lag_words
 from etcdtui.services.tail.veil import OPEN, Veil
 from etcdtui.services.values.decoders import ValueDecoders
 from etcdtui.services.writing.etcdctl import watch_command
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import KEYS, LEASES, WATCH
 from etcdtui.ui.frame import copying
 from etcdtui.ui.frame.host import Host, VisitHistory
@@ -61,7 +62,6 @@ PAINT_EVERY = 0.25
 MOST_WATCHES = 16
 SHORT = 30
 """Rows of the terminal below which the change opens over the list instead of under it."""
-FILTER_LIMIT = 40
 ONLINE = frozenset({"new", "saved_watches", "watch.go_to_key", "watch.go_to_lease", "history"})
 """Actions that want a cluster."""
 
@@ -276,13 +276,13 @@ class WatchScreen(WatchFace):
         parts = [Text(f"#{current.number} {have}" if narrow else f"watch #{current.number}  buffer {have}")]
         if live is not None and live.spill is not None and live.spill.size:
             problem = f" ({live.spill.problem})" if live.spill.problem else ""
-            parts.append(safe(f"{format_size(live.spill.size)} on disk{problem}", limit=FILTER_LIMIT))
+            parts.append(safe(f"{format_size(live.spill.size)} on disk{problem}", limit=limits.SHORT_NAME))
         if feed.dropped:
             parts.append(Text(f"{format_count(feed.dropped)} older dropped", tail.tone("warn")))
         if current.filter_words:
             found = f" ({format_count(tail.row_count)})"
             looking = " looking.." if tail.waiting and not current.paused else ""
-            words = safe(current.filter_words, limit=FILTER_LIMIT)
+            words = safe(current.filter_words, limit=limits.SHORT_NAME)
             parts.append(Text.assemble("" if narrow else "filter: ", words, found, looking))
         if current.paused:
             parts.append(Text(f"paused ({format_count(current.waiting)})", tail.tone("warn")))

@@ -16,13 +16,9 @@ from etcdtui.services.tail.saved import text_of
 from etcdtui.services.tail.source import WatchSpec
 from etcdtui.services.tail.standing import standing
 from etcdtui.services.tail.triggers import Trigger
+from etcdtui.ui import limits
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
-
-KEY_LIMIT = 60
-NAME_LIMIT = 24
-WORDS_LIMIT = 160
-NARROW = 100
 
 
 @record(frozen=False, eq=False)
@@ -95,14 +91,14 @@ class WatchList(LineView):
             more = "  `W` opens a saved one." if self._saved else ""
             return Text(f" No watch yet. `w` on a key, or `n`.{more}", self.tone("muted"), no_wrap=True)
         one = self.watches[index]
-        feed, wide = one.feed, width >= NARROW
+        feed, wide = one.feed, width >= limits.WIDE
         stands = standing(feed, leaderless=self.leaderless)
         parts = [Text.assemble(f"#{one.number} ", *self._named(one, wide))]
         live = one.live
         if wide and live is not None:
             start = live.spec.start_revision or (live.began if live.state is FeedState.LIVE else 0)
             parts.append(Text(f"from {start}" if start else "from now", self.tone("muted")))
-        parts.append(safe(stands.words, self.tone(stands.tone), limit=WORDS_LIMIT))
+        parts.append(safe(stands.words, self.tone(stands.tone), limit=limits.WORDS))
         if live is not None and live.state in (FeedState.LIVE, FeedState.HELD):
             parts.append(Text(stands.lag))
         events = f"{format_count(feed.events)} ev"
@@ -120,8 +116,8 @@ class WatchList(LineView):
         return line
 
     def _named(self, one: Watched, wide: bool) -> list[Text]:
-        what = safe(range_text(one.feed.spec), self.tone("key"), limit=KEY_LIMIT if wide else NAME_LIMIT)
+        what = safe(range_text(one.feed.spec), self.tone("key"), limit=limits.NAME if wide else limits.TINY_NAME)
         if not one.feed.name:
             return [what]
-        name = safe(one.feed.name, limit=NAME_LIMIT)
+        name = safe(one.feed.name, limit=limits.TINY_NAME)
         return [name, Text(" "), what] if wide else [name]
