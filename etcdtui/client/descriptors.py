@@ -76,7 +76,7 @@ class Descriptors:
         try:
             message.ParseFromString(value)
         except DecodeError:
-            raise ValueError(f"the bytes are no {name}") from None
+            raise ValueError(f"the bytes are not a {name}") from None
         printer = _Printer(hidden)
         lines = tuple(line for line, _ in zip(printer.message(message, "", 0), range(MAX_LINES), strict=False))
         return Reading(lines, printer.fields, printer.unknown, printer.masked)

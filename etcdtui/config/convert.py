@@ -192,7 +192,7 @@ def _secret(node: Node) -> Secret:
     if node.comment:
         raise Refused("a # after a space begins a comment and would cut the text off; put it in quotes")
     if node.is_null or not node.text:
-        raise Refused("is empty; put it in quotes if that is really meant to be a word for nothing")
+        raise Refused("is empty; put the word in quotes if a text is meant")
     return Secret(node.text)
 
 

@@ -42,7 +42,7 @@ def _authority_problem(authority: str, shown: str) -> str:
         try:
             ipaddress.IPv6Address(host.partition("%")[0])
         except ValueError:
-            return f"endpoint {shown}: this is no IPv6 address"
+            return f"endpoint {shown}: this is not an IPv6 address"
         if not port.startswith(":"):
             return f"endpoint {shown}: the port is missing; etcd's is 2379"
         return _port_problem(port[1:], shown)
@@ -50,7 +50,7 @@ def _authority_problem(authority: str, shown: str) -> str:
         return f"endpoint {shown}: write an IPv6 address in brackets: [::1]:2379"
     host, colon, port = authority.partition(":")
     if not HOST.match(host):
-        return f"endpoint {shown}: this is no host name or address"
+        return f"endpoint {shown}: this is not a host name or address"
     if not colon or not port:
         return f"endpoint {shown}: the port is missing; etcd's is 2379"
     return _port_problem(port, shown)

@@ -58,4 +58,4 @@ def _problem(key: str) -> str:
     bare = key[match.end() :] if match else key
     if (len(bare) == 1 and bare.isprintable()) or bare in NAMED_KEYS:
         return ""
-    return f"{shown(key)!r} is no key name{nearest(bare, NAMED_KEYS) if len(bare) > 1 else ''}"
+    return f"{shown(key)!r} is not the name of a key{nearest(bare, NAMED_KEYS) if len(bare) > 1 else ''}"

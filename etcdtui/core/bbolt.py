@@ -258,7 +258,7 @@ class Bolt:
     def _leaf(self, at: int, end: int, name: str) -> Leaf:
         page = page_at(self.data, at)
         if page is None or page.flags != LEAF or at + HEADER + HEADER * page.count > end:
-            raise Damaged(f"{name} is no leaf")
+            raise Damaged(f"{name} is not a leaf")
         return Leaf(at, end, page)
 
 

@@ -335,7 +335,7 @@ class Locked(EtcdError):
 
 
 class NotOwner(EtcdError):
-    title = "the lock or leadership is not held any more"
+    title = "the lock or leadership is no longer held"
 
 
 class SessionExpired(EtcdError):

@@ -67,7 +67,7 @@ async def test_undo_of_a_prefix_delete_restores_values_and_leases(
         assert undo.possible
         assert (await undone(writes, undo)).complete
         assert await everything(writes) == before
-        assert (await plan_undo(writes, entry)).reason == "it is undone already"
+        assert (await plan_undo(writes, entry)).reason == "it was undone already"
 
 
 async def test_the_review_says_how_far_a_delete_reaches(etcd: Server, tmp_path: Path) -> None:

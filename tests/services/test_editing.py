@@ -69,7 +69,7 @@ def test_bad_hex_names_its_line() -> None:
         ("YAML", b"a: 1\nb: 2\n", b"a: 1\n", b"just words", "neither"),
         ("TOML", b"[a]\nb = 1\n", b"[a]\nb = 2\n", b"[a]\nb = \n", "line 2"),
         ("XML", b"<a><b/></a>", b"<a/>", b"<a><b></a>", "mismatched tag"),
-        ("integer", b"16", b"32", b"3x", "not a number any more"),
+        ("integer", b"16", b"32", b"3x", "no longer a number"),
     ],
 )
 def test_syntax_is_checked_for_what_the_value_was(

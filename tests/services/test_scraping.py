@@ -85,7 +85,7 @@ async def test_urls_of_the_profile_are_asked_and_matched(cluster3: Server, scrap
         scrapers.append(scraper)
         await scraper.refresh([first, second, third])
         assert scraper.of(second.endpoint).latest is not None
-        assert f"{other.url}/metrics: it is no member of this cluster" in scraper.of(first.endpoint).why
+        assert f"{other.url}/metrics: it is not a member of this cluster" in scraper.of(first.endpoint).why
         known.status = 503
         await scraper.refresh([first, second, third], fresh=True)
         assert "/metrics answers 503" in scraper.of(second.endpoint).why

@@ -204,7 +204,7 @@ async def test_undo_restores_the_exact_state_before(etcd: Server, tmp_path: Path
             assert undo.lost_leases == ()
             assert (await undone(writes, undo)).complete, undo.reason
             assert writes.audit.records[-1].undo_of == entry.id
-            assert (await plan_undo(writes, entry)).reason == "it is undone already"
+            assert (await plan_undo(writes, entry)).reason == "it was undone already"
         assert await everything(writes) == before
         kept = {key: at for key, at in born.items() if key not in removed}
         assert {key: at for key, at in (await versions(writes)).items() if key in kept} == kept, "not created anew"

@@ -135,7 +135,7 @@ def test_a_fault_while_connecting_is_told_and_keeps_the_password_out_of_its_file
     etcd: Server, state: dict[str, str], tmp_path: Path
 ) -> None:
     with start(etcd, state, "connecting") as app:
-        app.wait_for("internal error (RuntimeError)", "the attempt broke off", "r tries again")
+        app.wait_for("internal error (RuntimeError)", "the attempt was cut off", "r tries again")
         app.keys("ctrl+q")
         assert app.wait() == 0
         assert PLANTED.encode() not in app.raw

@@ -285,7 +285,7 @@ def _plan(
 
 def user_add(name: str, *, no_password: bool) -> WritePlan:
     flag = " --no-password" if no_password else ""
-    note = "can come in by client certificate only" if no_password else "logs in with the password just typed"
+    note = "can log in by client certificate only" if no_password else "logs in with the password just typed"
     return _plan(
         "user add", name, "UserAdd", f"user add {shell_quote(name.encode())}{flag}",
         [Fact("user", name.encode(), "", "new, without roles: may do nothing yet")], [line(note, tone="dim")],

@@ -170,7 +170,7 @@ class Admin:
         async def back() -> AdminWrite:
             now = await self._member(row.member.id)
             if now is None:
-                raise WriteRefused(f"member {row.name} is not there any more")
+                raise WriteRefused(f"member {row.name} no longer exists")
             return undoing(self.update_member(replace(row, member=now), row.member.peer_urls), "member update")
 
         plan = _with_urls(members.update_plan(row, urls), urls)
@@ -195,7 +195,7 @@ class Admin:
             now = self._view()
             target = now.row(before.member.id) if before is not None else None
             if target is None:
-                raise WriteRefused("the member that led before is not known, or not there any more")
+                raise WriteRefused("the member that led before is not known, or no longer exists")
             return undoing(self.move_leader(now, target), "move leader")
 
         call = partial(self._client.maintenance.move_leader, row.member.id)
@@ -248,13 +248,13 @@ class Admin:
     async def _must_user(self, name: str) -> User:
         user = await self._user(name)
         if user is None:
-            raise WriteRefused(f"there is no user {name} any more")
+            raise WriteRefused(f"the user {name} no longer exists")
         return user
 
     async def _must_role(self, name: str) -> Role:
         role = await self._role(name)
         if role is None:
-            raise WriteRefused(f"there is no role {name} any more")
+            raise WriteRefused(f"the role {name} no longer exists")
         return role
 
     def add_user(self, name: str, password: Secret | None) -> AdminWrite:

@@ -146,7 +146,7 @@ class Scraper:
                 return
             endpoint = wanted.get(scrape.member_id)
             if endpoint is None:
-                self.problems[url] = "it is no member of this cluster" if scrape.member_id else NOT_ETCD
+                self.problems[url] = "it is not a member of this cluster" if scrape.member_id else NOT_ETCD
                 return
             self.problems.pop(url, None)
             self.metrics[endpoint] = self.of(endpoint).with_scrape(scrape, url)

@@ -66,7 +66,7 @@ class Replay:
                 from_json(first)
         except RecordProblem as problem:
             self.close()
-            raise ConfigError(f"{path} is no recording: {problem}") from None
+            raise ConfigError(f"{path} is not a recording: {problem}") from None
 
     def close(self) -> None:
         self._lines.close()

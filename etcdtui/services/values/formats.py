@@ -85,7 +85,7 @@ def check_syntax(before: bytes | None, after: bytes) -> Syntax:
         return Syntax(kind, check(after))
     if kind in ("integer", "number"):
         now = kind_of(after)
-        return Syntax(kind, "" if now in ("integer", "number") else f"It is not a number any more, but {now}.")
+        return Syntax(kind, "" if now in ("integer", "number") else f"It is no longer a number, but {now}.")
     try:
         (after if before is None else before).decode()
     except UnicodeDecodeError:
@@ -93,7 +93,7 @@ def check_syntax(before: bytes | None, after: bytes) -> Syntax:
     try:
         after.decode()
     except UnicodeDecodeError:
-        return Syntax("text", "The value is not UTF-8 any more.")
+        return Syntax("text", "The value is no longer UTF-8.")
     return Syntax("text")
 
 
@@ -107,7 +107,7 @@ def _json_problem(value: bytes) -> str:
         return "The value is not UTF-8."
     except (RecursionError, ValueError):
         pass
-    return "" if json_text.is_json(text) else "This is not strict JSON (NaN and Infinity are none)."
+    return "" if json_text.is_json(text) else "This is not strict JSON: NaN and Infinity are not allowed."
 
 
 def _json_lines_problem(value: bytes) -> str:
@@ -124,7 +124,7 @@ def _yaml_problem(value: bytes) -> str:
         return "The value is not UTF-8."
     except ValueError as error:
         return f"{str(error).capitalize().replace('yaml', 'YAML')}."
-    return "" if isinstance(tree, dict | list) else "It is neither a mapping nor a list any more."
+    return "" if isinstance(tree, dict | list) else "It is no longer a mapping or a list."
 
 
 def _toml_problem(value: bytes) -> str:

@@ -176,7 +176,7 @@ def plan_delete_keys(guard: Guard, marked: Sequence[Marked], trash: Trash | None
         keys=tuple(kv.key for kv in kvs),
         values=tuple((kv.key, kv.value[:MAGIC_BYTES]) for kv in kvs),
         changes=len(kvs),
-        blocked=_protected(guard, kvs) or ("" if kvs else "none of the marked keys exists any more"),
+        blocked=_protected(guard, kvs) or ("" if kvs else "none of the marked keys exists now"),
     )  # fmt: skip
     return ListedDelete(plan, kvs, trash)
 

@@ -346,7 +346,7 @@ class Guard:
     def begin_course(self, confirmed: Confirmed) -> None:
         """What was confirmed is a course: its plan is never sent, and its steps may follow it."""
         if confirmed not in self._agreed:
-            raise WriteRefused("this course was not confirmed")
+            raise WriteRefused("this sequence of steps was not confirmed")
         self._agreed.discard(confirmed)
         self._courses.add(confirmed)
 
@@ -357,7 +357,7 @@ class Guard:
         course does not name: such a step is confirmed by itself.
         """
         if course not in self._courses:
-            raise WriteRefused("the course of this step was not confirmed")
+            raise WriteRefused("the sequence of steps that this one belongs to was not confirmed")
         if why := self.refusal(plan):
             raise WriteRefused(why)
         if plan.action_class > course.plan.action_class or not plan.scope.methods <= course.plan.scope.methods:

@@ -60,7 +60,7 @@ async def plan_undo(writes: Writes, entry: UndoEntry, hiding: Callable[[bytes], 
     With ``hiding``, what the profile masks of a key's value, the plan of a single key shows the change itself.
     """
     if entry.undone:
-        return UndoPlan(entry, None, "it is undone already")
+        return UndoPlan(entry, None, "it was undone already")
     if entry.back is not None:
         write: Write = await entry.back()
         write.undo_of = entry.id

@@ -55,7 +55,7 @@ class AccessWriting(Flow):
     async def new(self) -> None:
         items = [
             Item("user", Text("user"), Text("with a password"), key="u"),
-            Item("nopass", Text("user without password"), Text("comes in by client certificate"), key="c"),
+            Item("nopass", Text("user without password"), Text("logs in by client certificate"), key="c"),
             Item("role", Text("role"), Text("a set of permissions"), key="r"),
         ]
         choice = await self.pick(Text("new"), items)

@@ -175,7 +175,7 @@ class KeyWriting(Flow):
             self.flash("kept as a draft; e on this key offers it again")
             return True
         lines = [
-            line("the text cannot be kept: drafts cannot be written to", tone="warn"),
+            line("the draft cannot be kept: this folder cannot be written", tone="warn"),
             line("  ", str(self.drafts.folder)),
             line("$XDG_STATE_HOME names another place, at the next start", tone="dim"),
         ]

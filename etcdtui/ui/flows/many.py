@@ -47,7 +47,7 @@ class ManyWriting(KeyWriting):
         try:
             kv = await self.writes.get(key)
             if kv is None:
-                self.flash("the key does not exist any more", "warn")
+                self.flash("the key no longer exists", "warn")
                 self.reload(key)
                 return
             ttl = await self.writes.lease_ttl(kv.lease)
@@ -70,7 +70,7 @@ class ManyWriting(KeyWriting):
             self.failed(error)
             return
         if not any(one.kvs for one in marked):
-            self.flash("none of the marked keys exists any more", "warn")
+            self.flash("none of the marked keys exists now", "warn")
             return
         write = deleting.plan_delete_keys(self.writes.guard, marked, trash_of(self.writes))
         await self.run(write, "delete", _done("deleted", "; u brings them back"))

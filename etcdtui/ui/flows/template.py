@@ -28,10 +28,10 @@ Failure = (EtcdError, OSError, TransferError, TooLarge)
 """What a flow expects to go wrong; anything else is a fault of ours."""
 Diff = Callable[[Look], Sequence[PlanLine]]
 Done = Callable[[Report], Text | str]
-LOST = " (the answer was lost; read again: it is so)"
+LOST = " (the answer was lost; reading again shows that it was written)"
 RUNS_FOR = 1.0
 """Seconds that keys wait for what was agreed to: they mean what stands on the screen after it."""
-UNDECIDED = "Whether it was written is not known, for the answer was lost"
+UNDECIDED = "The answer was lost, so it may or may not have been written"
 
 
 class Flow:

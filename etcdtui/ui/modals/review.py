@@ -269,7 +269,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
     async def _dry_run(self) -> None:
         assert self.dry is not None
         self.notice.update(Text("dry run ..."))
-        words = "it broke off"
+        words = "the dry run was cut off"
         try:
             words = await self.dry()
         except EtcdError as error:

@@ -44,4 +44,4 @@ class UnlockDialog(Dialog[str]):
         if event.value.strip() == self.word:
             self.dismiss(event.value)
         else:
-            self.notice.update(Text("That is not its name."))
+            self.notice.update(Text("That is not the profile's name."))

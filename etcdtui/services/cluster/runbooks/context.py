@@ -101,7 +101,7 @@ def row_of(view: ClusterView, member_id: int) -> MemberRow:
     """The member's row; a member that is gone is a ``Surprise``."""
     row = view.row(member_id)
     if row is None:
-        raise Surprise(f"member {member_id:x} is not in the cluster any more")
+        raise Surprise(f"member {member_id:x} is no longer in the cluster")
     return row
 
 

@@ -36,7 +36,7 @@ class Remove(Action):
         return quorum_facts(view)
 
     async def needless(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
-        return "" if view.row(step.member) else "it is not in the cluster any more"
+        return "" if view.row(step.member) else "it is no longer in the cluster"
 
     def why_not(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
         return ctx.admin.remove_member(view, row_of(view, step.member)).plan.blocked
@@ -105,7 +105,7 @@ class WaitJoined(Action):
             await ctx.monitor.poll()
             row = _by_urls(ctx.doctor.view, step)
             if row is None:
-                raise Surprise("the new member is not in the cluster any more")
+                raise Surprise("the new member is no longer in the cluster")
             if row.status is not None and row.lag is not None and row.lag <= LAG_SMALL:
                 return f"{row.name} has caught up"
             if row.state == "not reached" and row.problem is not None:
@@ -132,7 +132,7 @@ class Promote(Action):
     def why_not(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
         row = _by_urls(view, step)
         if row is None:
-            return "it is not in the cluster any more"
+            return "it is no longer in the cluster"
         if row.status is not None and row.lag is not None:
             leader = max((r.status.raft_index for r in view.rows if r.status), default=0)
             if leader and row.status.raft_index < READY_SHARE * leader:

@@ -74,7 +74,7 @@ class RunbookStore:
 
     def _path(self, book_id: str) -> Path:
         if not book_id.replace("-", "").isalnum():
-            raise ValueError(f"{book_id!r} is no name of a runbook")
+            raise ValueError(f"{book_id!r} is not the name of a runbook")
         return self.folder / f"{book_id}.json"
 
     @staticmethod

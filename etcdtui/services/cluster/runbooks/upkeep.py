@@ -232,7 +232,7 @@ class Pause(Action):
             tell(f"{format_ttl(left + 0.99)} left; enter goes on at once")
             view = await ctx.watch()
             if unwell := [row.name for row in view.rows if not row.member.is_learner and row.state == "DOWN"]:
-                raise Surprise(f"{', '.join(unwell)} fell away meanwhile")
+                raise Surprise(f"{', '.join(unwell)} failed meanwhile")
         return f"gone on after {format_ttl(ctx.clock() - began)}"
 
 

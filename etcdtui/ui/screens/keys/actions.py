@@ -112,7 +112,7 @@ class KeysActions:
     def _show_lease(self) -> None:
         kv = self._screen.selected_key()
         if kv is None or not kv.lease:
-            self._screen.flash("this key has no lease" if kv is not None else "no key selected")
+            self._screen.flash("this key has no lease" if kv is not None else "no key is selected")
         else:
             self._screen.post_message(self._screen.GoTo("leases", f"{kv.lease:x}".encode()))
 

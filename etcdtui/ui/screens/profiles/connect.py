@@ -173,7 +173,7 @@ class ConnectScreen(Screen[None]):
     def _count(self) -> None:
         """The status line: how long it has been, which attempt this is, and what comes next."""
         if not self._is_trying:
-            self.status_line.set_parts(Text("the attempt broke off"), Text(AGAIN))
+            self.status_line.set_parts(Text("the attempt was cut off"), Text(AGAIN))
             return
         seconds = int(time.monotonic() - self._began)
         attempt = f"attempt {self._attempts}" if self._attempts > 1 else "connecting"

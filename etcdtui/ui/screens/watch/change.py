@@ -60,7 +60,7 @@ class ChangePane(DetailLines):
         facts = self._shown
         value = entry.kv.value if self.view is AFTER else entry.before.value if entry.before is not None else None
         if value is None or (self.view is AFTER and entry.deleted):
-            words = "the key was deleted" if self.view is AFTER else "no such key, or nobody knows"
+            words = "the key was deleted" if self.view is AFTER else "no such key, or not known"
             lines = [line(words, tone="dim")]
         elif self._veil.is_whole(entry.kv.key) and not self.revealed:
             lines = [line(_HIDDEN, tone="dim")]

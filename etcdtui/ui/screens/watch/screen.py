@@ -165,7 +165,7 @@ class WatchScreen(WatchFace):
                 self.list.cursor = index
                 return
         if len(self.watches) >= MOST_WATCHES:
-            self.flash(f"{MOST_WATCHES} watches are the most; d drops one", "warn")
+            self.flash(f"at most {MOST_WATCHES} watches can be open; d ends one", "warn")
             return
         behind = self.session.health.revision - spec.start_revision
         if spec.start_revision and behind > COSTLY:
@@ -397,7 +397,7 @@ class WatchScreen(WatchFace):
         """Pick one of the saved watches."""
         known = self._saved()
         if not known:
-            self.flash("no watch is saved: b saves this one, `watches` of the profile are there always", "warn")
+            self.flash("no watch is saved: b saves this one; the profile's `watches` are always listed", "warn")
             return
         items = [
             Item(one.name, safe(one.name, limit=30), safe(range_text(one.spec), limit=60), group=where)
@@ -426,7 +426,7 @@ class WatchScreen(WatchFace):
         profile = self.session.profile.name
         if known is not None:
             self._to_disk(partial(saved.forget, profile, known.name, state_folder()))
-            self.flash(Text.assemble("no saved watch any more: ", safe(known.name, limit=60)))
+            self.flash(Text.assemble("no longer saved: ", safe(known.name, limit=60)))
             return
 
         def named(name: str | None) -> None:
