@@ -36,7 +36,7 @@ class Reading:
 
 
 class Descriptors:
-    """A pool of message types from one serialized ``FileDescriptorSet``; raises ``ConfigError`` when it is none."""
+    """A pool of message types from one serialized ``FileDescriptorSet``; raises ``ConfigError`` when it is not one."""
 
     def __init__(self, data: bytes) -> None:
         if len(data) > MAX_SET:

@@ -103,7 +103,7 @@ def page_at(data: Bytes | mmap, at: int) -> Page | None:
 def leaf_items(data: Bytes | mmap, at: int, page: Page, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Where key and value of each element begin, and where the value ends, with the element's flags.
 
-    Stops at the first element that reaches beyond ``end``: a page that was cut, or is none.
+    Stops at the first element that reaches beyond ``end``: a page that was cut, or is not a page.
     """
     for element in range(at + HEADER, at + HEADER + HEADER * page.count, HEADER):
         if element + HEADER > end:

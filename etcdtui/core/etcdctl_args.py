@@ -32,7 +32,7 @@ WATCH: Mapping[str, Kind] = {
 
 @record(frozen=False)
 class Flags:
-    """What a command was given: each flag's last value, and the words that are none."""
+    """What a command was given: each flag's last value, and the words that are not flags."""
 
     on: set[str] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)

@@ -83,7 +83,7 @@ class Session:
     def withdraw(self, key: bytes) -> asyncio.Task[None]:
         """Take back a key that a given-up attempt may have put, however long the cluster is silent.
 
-        While it stood, others would wait for a holder that is none, for as long as the session lives.
+        While it stood, others would wait for a holder that does not exist, for as long as the session lives.
         """
         task = self._withdrawals.get(key)
         if task is None:

@@ -39,7 +39,7 @@ def _encrypted(value: bytes) -> Decoded | None:
 
 
 def unwrap(value: bytes) -> tuple[str, str, bytes] | None:
-    """apiVersion, kind and body of an envelope, ``None`` when it is none."""
+    """apiVersion, kind and body of an envelope, ``None`` for any other value."""
     if not value.startswith(MAGIC):
         return None
     try:
@@ -192,7 +192,7 @@ def _metadata(message: Message) -> list[Fact]:
 
 
 def json_facts(value: bytes) -> tuple[Fact, ...]:
-    """The same facts of an object that is stored as JSON, as custom resources are; empty when it is none."""
+    """The same facts of an object that is stored as JSON, as custom resources are; empty for anything else."""
     try:
         stored = json.loads(value)
     except (ValueError, RecursionError):

@@ -129,7 +129,7 @@ def _delimited(raw: bytes, depth: int, budget: _Budget) -> Node:
 
 
 def as_text(raw: bytes) -> str | None:
-    """UTF-8 without control characters (tab, line feed and carriage return are none), else ``None``."""
+    """UTF-8 without control characters (tab, line feed and carriage return may occur), else ``None``."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:

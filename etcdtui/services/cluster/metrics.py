@@ -139,7 +139,7 @@ def wanted_lines(text: str) -> str:
 
 
 def read_scrape(text: str, at: float) -> Scrape:
-    """Parse the text of ``/metrics``; raises ``ValueError`` for what is none."""
+    """Parse the text of ``/metrics``; raises ``ValueError`` for anything else."""
     from prometheus_client.parser import text_string_to_metric_families  # only wanted where metrics are read
 
     values: dict[str, float] = {}

@@ -24,7 +24,7 @@ KEYS_AT_ONCE = 10_000
 LEAST_OPS = 8
 """Pieces one request has at least; what is left of many is shared out, as a server walks requests side by side."""
 UNSURE = 4
-"""Of pieces of unknown size most are empty or short: they are expected to return this part of what they may."""
+"""The part of what they may return that pieces of unknown size are expected to return: most are empty or short."""
 
 
 @record()

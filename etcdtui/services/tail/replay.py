@@ -1,7 +1,7 @@
 """A recording opened again: its lines as the entries of a tail, read when they are looked at.
 
-Of a file of any size only where each line begins is kept. A line that is none of a recording's is a gap with its
-number; a file whose first line is none is refused.
+Of a file of any size only where each line begins is kept. A line that does not belong to a recording is shown as a gap with its
+number; a file whose first line is not one of a recording is refused.
 """
 
 from __future__ import annotations
@@ -217,5 +217,5 @@ class ReplaySession(Session):
 
 
 def opened(file: str) -> ReplaySession:
-    """A session on a recording; raises ``ConfigError`` when it is none."""
+    """A session on a recording; raises ``ConfigError`` when it is not one."""
     return ReplaySession(Replay(Path(file).expanduser()))

@@ -211,7 +211,7 @@ class VisitCompare(Visit):
 
 
 class Chosen(Value):
-    """With what a visited screen was left: a place to go to, keys to mark, or what should be brought back."""
+    """What a visited screen was left with: a place to go to, keys to mark, or what should be brought back."""
 
     place: bytes = b""
     marks: frozenset[bytes] = frozenset()

@@ -85,7 +85,7 @@ class FindDialog(Dialog[bytes]):
         """What was typed when the server answered last."""
         self._tab_at: bytes | None = None
         self._tab = Hold()
-        """Of a tab that came before the answer: what was typed, and the keys after it."""
+        """What was typed before a tab that came ahead of the answer, and the keys after it."""
         self.field = Field(placeholder="/path/of/a/key, or k8s:NAME", max_length=4096)
         self.list = SuggestionList()
         self.note = Static(Text(), markup=False)

@@ -17,7 +17,7 @@ from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.writing.writes import Writes
 
 LAG_SMALL = 10
-"""Entries behind the leader that are none: a busy cluster moves between two answers."""
+"""Entries behind the leader that do not count as lag: a busy cluster moves between two answers."""
 POLL = 1.0
 
 

@@ -17,7 +17,7 @@ from etcdtui.services.cluster.versions import version_order
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 
 READY_SHARE = 0.9
-"""Of the leader's log a learner must have before etcd promotes it."""
+"""The part of the leader's log that a learner must have before etcd promotes it."""
 QUIET_FOR = 3600.0
 
 

@@ -158,7 +158,7 @@ def to_json(book: Runbook) -> str:
 
 
 def from_json(text: bytes) -> Runbook | None:
-    """The runbook again; ``None`` for what is none, or was made by another version."""
+    """The runbook again; ``None`` for anything else, or one that was made by another version."""
     try:
         data = json.loads(text)
         if data["format"] != FORMAT or data["version"] != 1 or len(data["steps"]) > MAX_STEPS:
