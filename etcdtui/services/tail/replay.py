@@ -1,7 +1,7 @@
 """A recording opened again: its lines as the entries of a tail, read when they are looked at.
 
-Of a file of any size only where each line begins is kept. A line that does not belong to a recording is shown as a gap with its
-number; a file whose first line is not one of a recording is refused.
+Of a file of any size only where each line begins is kept. A line that does not belong to a recording is shown as a gap
+with its number; a file whose first line is not one of a recording is refused.
 """
 
 from __future__ import annotations
