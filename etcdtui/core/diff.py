@@ -47,10 +47,6 @@ class LineDiff:
     removed: int
     final_newline: tuple[bool, bool]
 
-    @property
-    def is_same(self) -> bool:
-        return not self.added and not self.removed and self.final_newline[0] == self.final_newline[1]
-
     def with_context(self, context: int = 3) -> Iterator[DiffLine | Skipped]:
         """The changed lines with ``context`` equal ones around them."""
         near = bytearray(len(self.lines))

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from etcdtui.core.etcdctl_args import WATCH, del_op, get_op, put_key, put_op, read_flags, watch_range
 from etcdtui.core.etcdctl_groups import GROUPS, read_group
-from etcdtui.core.go_text import INT64, GoTextError, integer
+from etcdtui.core.go_text import GoTextError
 from etcdtui.core.shell_words import WordsError, cut_at_operator, split_words
 from etcdtui.core.txn import PLAIN_GET, GetOptions, OpSpec
 from etcdtui.core.value import record
@@ -289,17 +289,6 @@ def _key(found: OpSpec) -> bytes:
     if not found.key:
         raise _BadLine("The key is empty")
     return found.key
-
-
-def parse_lease(text: str) -> int:
-    """A lease ID as etcdctl writes it: hex, with or without ``0x``; raises ``ValueError``."""
-    try:
-        value = integer(text.removeprefix("0x"), 16)
-    except GoTextError:
-        raise _BadLine(f"{_shown(text)} is no lease ID: hexadecimal, at most 63 bits") from None
-    if value < 0 or value not in INT64:
-        raise _BadLine("A lease ID has at most 63 bits")
-    return value
 
 
 def _del(words: list[bytes]) -> Del:

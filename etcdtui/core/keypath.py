@@ -6,11 +6,8 @@ A folder segment ends with its separator, so the segments of a key concatenate t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from etcdtui.core.quoting import escape
 from etcdtui.core.safe_text import SafeText, safe_text
-from etcdtui.core.value import Value
 
 SELF_LABEL = "(this key)"
 """Label of the segment without a name: the key that is its own folder's prefix, as in ``a/``."""
@@ -22,62 +19,6 @@ class KeySyntaxError(ValueError):
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
         self.position = position
-
-
-class KeyPath(Value):
-    """``folders`` each end with a separator; ``name`` is what follows the last one and may be empty."""
-
-    folders: tuple[bytes, ...]
-    name: bytes
-
-    @property
-    def key(self) -> bytes:
-        return b"".join(self.folders) + self.name
-
-    @property
-    def folder(self) -> bytes:
-        """The prefix that all keys of the innermost folder share."""
-        return b"".join(self.folders)
-
-
-class Separators:
-    """Where keys are split: at the first place, read from the left, where any of the separators is complete.
-
-    So no folder's range ever overlaps that of a sibling. Without separators the key space is one flat list.
-    """
-
-    def __init__(self, separators: Sequence[bytes | str] = (b"/",)) -> None:
-        given = [s.encode() if isinstance(s, str) else s for s in separators]
-        self.all: tuple[bytes, ...] = tuple(dict.fromkeys(s for s in given if s))
-
-    def folder_end(self, key: bytes, start: int = 0) -> int:
-        """The index just after the first separator at or after ``start``; -1 when there is none."""
-        best = -1
-        for separator in self.all:
-            at = key.find(separator, start)
-            if at >= 0 and (best < 0 or at + len(separator) < best):
-                best = at + len(separator)
-        return best
-
-    def child(self, prefix: bytes, key: bytes) -> tuple[bytes, bool]:
-        """The segment of ``key`` directly below the folder ``prefix``, and whether it is a folder."""
-        end = self.folder_end(key, len(prefix))
-        return (key[len(prefix) : end], True) if end >= 0 else (key[len(prefix) :], False)
-
-    def split(self, key: bytes) -> KeyPath:
-        folders: list[bytes] = []
-        start = 0
-        while (end := self.folder_end(key, start)) >= 0:
-            folders.append(key[start:end])
-            start = end
-        return KeyPath(tuple(folders), key[start:])
-
-    def parent(self, key: bytes) -> bytes | None:
-        """The folder prefix that holds ``key`` (or the folder ``key``); ``None`` for the root itself."""
-        if not key:
-            return None
-        path = self.split(key)
-        return path.folder if path.name else b"".join(path.folders[:-1])
 
 
 def label(segment: bytes, *, limit: int = 200) -> SafeText:

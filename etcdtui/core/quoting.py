@@ -37,16 +37,6 @@ def shell_words(*items: bytes) -> str:
     return " ".join(["--", *words] if any(item.startswith(b"-") for item in items) else words)
 
 
-def printf_command(data: bytes) -> str:
-    """A ``printf`` command that writes exactly ``data``, NUL bytes too, to standard output."""
-    return "printf '" + "".join(_octal(byte) for byte in data) + "'"
-
-
-def _octal(byte: int) -> str:
-    plain = 0x20 <= byte < 0x7F and byte not in b"'\\%"
-    return chr(byte) if plain else f"\\{byte:03o}"
-
-
 def txn_quote(data: bytes) -> str:
     """A double-quoted string as etcdctl's ``txn`` reads it; any byte can be written."""
     return '"' + escape(data.decode("utf-8", "surrogateescape"), _GO) + '"'

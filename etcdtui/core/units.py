@@ -76,14 +76,6 @@ def format_ttl(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
-def format_age(seconds: float) -> str:
-    """How long ago: ``now``, ``3 min ago``."""
-    for length, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        if seconds >= length:
-            return f"{int(seconds // length)} {name} ago"
-    return "now"
-
-
 def format_latency(seconds: float) -> str:
     """``0.3 ms``, ``12 ms``, ``1.4 s``."""
     if seconds < 0.00995:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from etcdtui.config.schema import Profile
 from etcdtui.ui import limits
-from etcdtui.ui.bindings import GROUPS, Action, key_words, keys_of
+from etcdtui.ui.bindings import GROUPS, Action
 from etcdtui.ui.modals.menu import action_items
 from etcdtui.ui.modals.picker import Item
 from etcdtui.ui.text import safe
@@ -43,8 +43,3 @@ def palette_items(
         for profile in profiles
     ]
     return items
-
-
-def first_key(action: Action, keymap: Mapping[str, str]) -> str:
-    """The key that a sentence names for an action."""
-    return key_words(keys_of(action, keymap).split(",")[0])

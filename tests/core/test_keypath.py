@@ -6,56 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etcdtui.core.keypath import KeySyntaxError, Separators, escape_key, label, parse_key
-
-KEYS = st.one_of(st.binary(max_size=12), st.text(alphabet="ab/:", max_size=8).map(str.encode))
-SETS = st.sampled_from([[], ["/"], ["/", ":"], [":", "::"], ["::", ":"], ["//", "/"], ["\x00"]])
-
-
-@pytest.mark.parametrize(
-    ("key", "folders", "name"),
-    [
-        (b"a/b", (b"a/",), b"b"),
-        (b"/a/b", (b"/", b"a/"), b"b"),
-        (b"/a//b", (b"/", b"a/", b"/"), b"b"),
-        (b"/a/b/", (b"/", b"a/", b"b/"), b""),
-        (b"/", (b"/",), b""),
-        (b"\xff/\x00", (b"\xff/",), b"\x00"),
-        (b"legacy:x/y", (b"legacy:", b"x/"), b"y"),
-    ],
-)
-def test_split(key: bytes, folders: tuple[bytes, ...], name: bytes) -> None:
-    path = Separators(["/", ":"]).split(key)
-    assert (path.folders, path.name) == (folders, name)
-
-
-@given(KEYS, SETS)
-def test_segments_concatenate_to_the_key(key: bytes, separators: list[str]) -> None:
-    assert Separators(separators).split(key).key == key
-
-
-@given(KEYS, KEYS, SETS)
-def test_ranges_of_sibling_folders_never_overlap(one: bytes, two: bytes, separators: list[str]) -> None:
-    split = Separators(separators)
-    (first, first_is_folder), (second, _) = split.child(b"", one), split.child(b"", two)
-    if first_is_folder and two.startswith(first):
-        assert second == first
-
-
-@given(KEYS, SETS)
-def test_walking_up_ends_at_the_root(key: bytes, separators: list[str]) -> None:
-    split = Separators(separators)
-    at: bytes | None = key
-    steps = 0
-    while at:
-        parent = split.parent(at)
-        assert parent is not None and at.startswith(parent) and parent != at
-        at, steps = parent, steps + 1
-    assert steps <= len(key)
-
-
-def test_flat_without_separators() -> None:
-    assert Separators([""]).split(b"/a/b").folders == ()
+from etcdtui.core.keypath import KeySyntaxError, escape_key, label, parse_key
 
 
 @given(st.binary())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etcdtui.core.quoting import fits_argument, printf_command, shell_quote, shell_words, txn_quote
+from etcdtui.core.quoting import fits_argument, shell_quote, shell_words, txn_quote
 
 HOSTILE = [
     b"plain",
@@ -43,11 +43,6 @@ def test_bash_reads_back_every_byte(data: bytes) -> None:
 def test_bash_reads_back_random_words(items: list[bytes]) -> None:
     words = " ".join(shell_quote(item) for item in items)
     assert bash(f"printf '%s\\0' {words}").split(b"\0")[:-1] == items
-
-
-def test_printf_writes_all_bytes_nul_too() -> None:
-    data = bytes(range(256))
-    assert bash(printf_command(data)) == data
 
 
 def test_nul_cannot_be_an_argument() -> None:

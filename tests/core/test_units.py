@@ -63,11 +63,4 @@ def test_rates_counts_ages_and_latencies() -> None:
     assert units.format_rate(1200) == "1,200/s"
     assert units.format_rate(1300, "B") == "1.3 KB/s"
     assert units.format_count(300000) == "300,000"
-    assert [units.format_age(s) for s in (0.2, 5, 200, 7300, 200000)] == [
-        "now",
-        "5 s ago",
-        "3 min ago",
-        "2 h ago",
-        "2 d ago",
-    ]
     assert [units.format_latency(s) for s in (0.0003, 0.012, 1.44)] == ["0.3 ms", "12 ms", "1.4 s"]

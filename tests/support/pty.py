@@ -12,7 +12,6 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,8 @@ from types import TracebackType
 from typing import Self
 
 import pyte
+
+from tests.support.timing import Stopwatch
 
 READ_SIZE = 65536
 SHELL = "/bin/sh"
@@ -185,7 +186,7 @@ class PtyApp:
 
         What is gone must still be gone a moment later: half a frame may have been drawn over it.
         """
-        deadline = time.monotonic() + timeout
+        begun = Stopwatch()
         drawn = False
         while True:
             screen = self.text()
@@ -196,7 +197,7 @@ class PtyApp:
                 drawn = True
                 continue
             drawn = False
-            if time.monotonic() > deadline or (not self.running and not self.read(0)):
+            if begun.fair() > timeout or (not self.running and not self.read(0)):
                 state = "running" if self.running else f"ended with {self._process.returncode}"
                 raise AssertionError(f"not on the screen: {words!r} (gone: {gone!r}); program {state}:\n{screen}")
             self.read()
@@ -222,9 +223,9 @@ class PtyApp:
 
     def wait(self, timeout: float = 10.0) -> int:
         """Read until the program ends; its exit code, negative for a signal."""
-        deadline = time.monotonic() + timeout
+        begun = Stopwatch()
         while self.running:
-            if time.monotonic() > deadline:
+            if begun.fair() > timeout:
                 raise AssertionError(f"still running after {timeout:g} s:\n{self.text()}")
             if self._master >= 0:
                 self.read()

@@ -6,7 +6,7 @@ All text in here is foreign: it goes through ``safe_text`` before it is shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 
 from etcdtui.core.tree import Tree
 from etcdtui.core.value import Value
@@ -55,9 +55,6 @@ class Decoded(Value):
     managed_by: str = ""
     problem: str = ""
     unparsed: bool = False
-
-    def with_views(self, *views: View) -> Decoded:
-        return replace(self, views=views)
 
 
 class Hooks(Value):

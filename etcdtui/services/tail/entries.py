@@ -97,13 +97,6 @@ class Seen:
 Entry = Seen | Mark | Gap
 
 
-def op_of(event: Event) -> str:
-    """What an event is at first sight."""
-    if event.type is EventType.DELETE:
-        return DEL
-    return NEW if event.kv.version == 1 else PUT
-
-
 def entry_size(entry: Entry) -> int:
     """Bytes an entry keeps alive, roughly."""
     if isinstance(entry, Seen):

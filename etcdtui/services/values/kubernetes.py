@@ -84,8 +84,3 @@ def other_owner(key: bytes) -> Owner | None:
         if key.startswith(prefix) and key.endswith(suffix):
             return owner
     return None
-
-
-def looks_like_kubernetes_store(keys: tuple[bytes, ...]) -> bool:
-    """Whether a sample of the store's keys shows an apiserver behind it."""
-    return any(k == COMPACT_KEY or k.startswith(b"/registry/") for k in keys)
