@@ -2,7 +2,9 @@
 
 Twenty-odd kinds of Kubernetes-looking resources below ``/registry/`` (one flat folder of 300,000 keys, one
 folder of 5,000 folders, skewed namespaces) and a few other applications, some without a leading slash.
-``python -m bench.keyspace HOST:PORT [SCALE]`` fills a server; ``SCALE`` 0.01 makes ten thousand keys.
+``python -m bench.keyspace HOST:PORT [SCALE]`` fills a server; ``SCALE`` 0.01 makes ten thousand keys. ``HOST:PORT
+COUNT --written [--mixed]`` fills it with any number of small keys in the order they are counted in: one third in a flat
+folder, the others in 23 kinds of 997 namespaces.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import random
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import grpc
 
@@ -24,6 +27,15 @@ APPS = (
     *("api", "web", "auth", "cart", "search", "order", "pay", "mail", "cache", "queue"),
     *("proxy", "sync", "batch", "cron", "audit", "metric", "trace", "log", "user", "geo"),
 )
+FLAT = b"/registry/imagecaches/"
+KINDS = (
+    *(b"configmaps", b"controllerrevisions", b"cronjobs", b"csinodes", b"daemonsets", b"deployments", b"endpoints"),
+    *(b"endpointslices", b"events", b"horizontalpodautoscalers", b"ingress", b"jobs", b"leases", b"limitranges"),
+    *(b"networkpolicies", b"persistentvolumeclaims", b"poddisruptionbudgets", b"pods", b"replicasets", b"roles"),
+    *(b"secrets", b"serviceaccounts", b"statefulsets"),
+)
+SPACES = 997
+VALUE = b"v" * 40
 SKEWED = (
     ("pods", 150_000, 200),
     ("events", 110_000, 300),
@@ -110,11 +122,55 @@ def values(count: int = 4096) -> list[bytes]:
     return made
 
 
+def written(number: int) -> bytes:
+    """The key that is written as number so and so of a store of any size: a third of them fill one folder in order."""
+    if number % 3 == 0:
+        return b"%s%010d" % (FLAT, number // 3)
+    kind = KINDS[number % len(KINDS)]
+    return b"/registry/%s/ns-%03d/%s-%08x" % (
+        kind,
+        number * 7_919 % SPACES,
+        APPS[number % 20].encode(),
+        number * 2_654_435_761 % 2**32,
+    )
+
+
 def load(target: str, scale: float = 1.0) -> int:
     """Put the whole key space, shuffled, in transactions of 128 puts; returns the number of keys."""
     names = keys(scale)
     random.Random(1).shuffle(names)
     bodies = values()
+    put_all(target, ((key, bodies[index % len(bodies)]) for index, key in enumerate(names)))
+    return len(names)
+
+
+def load_written(target: str, total: int, *, mixed: bool = False) -> None:
+    """Put ``total`` keys with values of 40 bytes in the order of their numbers.
+
+    ``mixed``: a fifth of them is then written again here and there, what was is compacted, and another fifth put where
+    the old records were: pages hold records of every age, as in a store that has been used for long.
+    """
+    put_all(target, ((written(number), VALUE) for number in range(total)))
+    if not mixed:
+        return
+    rng = random.Random(3)
+    for _ in range(2):
+        put_all(target, ((written(rng.randrange(total)), VALUE) for _ in range(total // 5)))
+        with grpc.insecure_channel(target) as channel:
+            status = channel.unary_unary(
+                "/etcdserverpb.KV/Range",
+                request_serializer=pb.RangeRequest.SerializeToString,
+                response_deserializer=pb.RangeResponse.FromString,
+            )(pb.RangeRequest(key=b"x"))
+            channel.unary_unary(
+                "/etcdserverpb.KV/Compact",
+                request_serializer=pb.CompactionRequest.SerializeToString,
+                response_deserializer=pb.CompactionResponse.FromString,
+            )(pb.CompactionRequest(revision=status.header.revision, physical=True), timeout=600)
+
+
+def put_all(target: str, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    """In transactions of 128 puts, several in flight, none of which puts a key twice."""
     with grpc.insecure_channel(target) as channel:
         txn = channel.unary_unary(
             "/etcdserverpb.KV/Txn",
@@ -122,18 +178,18 @@ def load(target: str, scale: float = 1.0) -> int:
             response_deserializer=pb.TxnResponse.FromString,
         )
         running: deque[grpc.Future[pb.TxnResponse]] = deque()
-        for first in range(0, len(names), PUTS_PER_TXN):
-            request = pb.TxnRequest()
-            for offset, key in enumerate(names[first : first + PUTS_PER_TXN]):
-                put = request.success.add().request_put
-                put.key, put.value = key, bodies[(first + offset) % len(bodies)]
+        some = iter(pairs)
+        while part := dict(islice(some, PUTS_PER_TXN)):
+            puts = [pb.RequestOp(request_put=pb.PutRequest(key=key, value=value)) for key, value in part.items()]
             if len(running) >= IN_FLIGHT:
                 running.popleft().result()
-            running.append(txn.future(request, timeout=120))
+            running.append(txn.future(pb.TxnRequest(success=puts), timeout=120))
         while running:
             running.popleft().result()
-    return len(names)
 
 
 if __name__ == "__main__":
-    print(load(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0), "keys")
+    if "--written" in sys.argv:
+        load_written(sys.argv[1], int(sys.argv[2]), mixed="--mixed" in sys.argv)
+    else:
+        print(load(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0), "keys")

@@ -21,6 +21,7 @@ from etcdtui.client.namespace import NamespacedCalls
 from etcdtui.client.observing import Observer
 from etcdtui.client.options import ClientOptions
 from etcdtui.client.ordering import OrderedCalls
+from etcdtui.client.posts import Posts
 from etcdtui.client.views import NamespacedClient
 from etcdtui.client.watch import WatchHub
 from etcdtui.core.types import WriteGate
@@ -36,7 +37,10 @@ class Client:
         self.caller = Caller(options, write_gate, observer)
         calls: Calls = NamespacedCalls(self.caller, options.namespace) if options.namespace else self.caller
         self._calls = calls
-        self.kv = KV(calls)
+        self._posts = Posts(self.caller)
+        self.posts = self._posts.below(options.namespace)
+        """Where the keys lie, as far as that is known."""
+        self.kv = KV(calls, self.posts)
         self.lease = LeaseClient(calls)
         self._watches = WatchHub(calls)
         self.watch = self._watches.watch
@@ -104,16 +108,17 @@ class Client:
         """
         view = self._views.get(to_bytes(prefix))
         if view is None:
-            view = self._views[to_bytes(prefix)] = NamespacedClient(self._calls, prefix)
+            view = self._views[to_bytes(prefix)] = NamespacedClient(self._calls, prefix, self.posts)
         return view
 
     def ordered(self) -> KV:
         """Keys and values with reads that never go back in time, for serializable reads; ``StaleRead`` if they must."""
-        return KV(OrderedCalls(self._calls))
+        return KV(OrderedCalls(self._calls), self.posts)
 
     async def aclose(self) -> None:
         """Ends everything at once; whatever still waits raises ``ClosedError``. Safe to repeat."""
         self.caller.refuse_new()
+        await self._posts.aclose()
         for view in self._views.values():
             await view.aclose()
         await self._watches.aclose()

@@ -9,8 +9,14 @@ from etcdtui.client._transport.calls import Calls
 from etcdtui.client._transport.server_streams import messages
 from etcdtui.client._wire import methods
 from etcdtui.client._wire.requests import range_request
+from etcdtui.client.posts import Posts
+from etcdtui.core.errors import TooManyOps
+from etcdtui.core.listing import WALK, Survey
 from etcdtui.core.value import record
 from etcdtui.pb import rpc_pb2
+
+MAX_OPS = 100
+"""Ranges in one transaction; servers allow 128 unless told otherwise."""
 
 
 @record()
@@ -45,6 +51,7 @@ async def read_keys(
     revision: int = 0,
     serializable: bool = False,
     timeout: float | None = None,
+    endpoint: str | None = None,
 ) -> KeyLists:
     """One Range for one range, one read-only transaction for several. Raises ``TooManyOps`` where those are too many.
 
@@ -62,11 +69,52 @@ async def read_keys(
         for want in wanted
     ]
     if len(asked) == 1:
-        alone = await caller.unary(methods.RANGE, asked[0], timeout=timeout)
+        alone = await caller.unary(methods.RANGE, asked[0], timeout=timeout, endpoint=endpoint)
         return KeyLists((_list(alone),), alone.header.revision)
     request = rpc_pb2.TxnRequest(success=[rpc_pb2.RequestOp(request_range=one) for one in asked])
-    answer = await caller.unary(methods.TXN_READ, request, timeout=timeout)
+    answer = await caller.unary(methods.TXN_READ, request, timeout=timeout, endpoint=endpoint)
     return KeyLists(_lists(answer.responses), answer.header.revision)
+
+
+async def read_keys_bounded(
+    caller: Calls,
+    posts: Posts,
+    wanted: Sequence[KeyRange],
+    *,
+    revision: int = 0,
+    serializable: bool = False,
+    timeout: float | None = None,
+) -> KeyLists:
+    """The same in as many requests as it takes, so that none makes a server walk many keys; ``timeout`` is for each."""
+    single = all(not want.end for want in wanted)
+    if single or 0 < await posts.most_keys(timeout) <= WALK:
+        return await read_keys(caller, wanted, revision=revision, serializable=serializable, timeout=timeout)
+    chart = await posts.all(timeout)
+    small = 0 < chart.most <= WALK // 2
+    lists: list[KeyList] = []
+    for want in wanted:
+        within = (want.start, want.end)
+        survey = Survey(b"", (), within=within, small=small, rows=False, chart=chart, wary=True)
+        found: list[tuple[bytes, list[bytes]]] = []
+        ops = MAX_OPS
+        while survey.open:
+            spans = survey.take(ops)
+            asked = [KeyRange(span.start, span.end, want.limit) for span in spans]
+            try:
+                answer = await read_keys(caller, asked, revision=revision, serializable=serializable, timeout=timeout)
+            except TooManyOps:
+                if len(spans) == 1:
+                    raise
+                survey.give_back(spans)
+                ops = len(spans) // 2
+                continue
+            revision = revision or answer.revision
+            for span, one in zip(spans, answer.lists, strict=True):
+                survey.answer(span, (), one.count)
+                found.append((span.start, one.keys))
+        keys = [key for _, part in sorted(found) for key in part]
+        lists.append(KeyList(keys[: want.limit] if want.limit else keys, max(0, survey.total)))
+    return KeyLists(tuple(lists), revision)
 
 
 async def stream_keys(

@@ -11,8 +11,9 @@ from etcdtui.client._wire.convert import KeyLike
 from etcdtui.client._wire.ranges import whole
 from etcdtui.client._wire.requests import OrderLike, SortOrder, TargetLike
 from etcdtui.client._wire.txn_writes import is_read_only
-from etcdtui.client.key_lists import KeyLists, KeyRange, read_keys, stream_keys
+from etcdtui.client.key_lists import KeyLists, KeyRange, read_keys, read_keys_bounded, stream_keys
 from etcdtui.client.pages import Pager
+from etcdtui.client.posts import Posts
 from etcdtui.core.errors import BadArgument
 from etcdtui.core.types import CompactResult, DeleteResult, PutResult, RangeResult, TxnResult
 from etcdtui.pb import rpc_pb2
@@ -24,9 +25,10 @@ DEFAULT_PAGE = 1000
 class KV:
     """``timeout`` is in seconds; ``None`` takes the command timeout, 0 none."""
 
-    def __init__(self, caller: Calls) -> None:
+    def __init__(self, caller: Calls, posts: Posts | None = None) -> None:
         self._caller = caller
-        self._pager = Pager(caller)
+        self._posts = posts
+        self._pager = Pager(caller, posts)
 
     async def get(
         self,
@@ -145,7 +147,9 @@ class KV:
     ) -> AsyncGenerator[RangeResult, None]:
         """The range in pages of at most ``page_size`` keys, all at the revision of the first.
 
-        Where the server streams ranges (3.7) one stream feeds the pages. Raises ``Compacted`` when the revision is
+        No request walks many keys, whatever the range holds: where the server streams ranges (3.7) one stream feeds the
+        pages, elsewhere they are cut at names known to lie in the range. A page's ``count`` is that of the whole range
+        in a small store and on a page that holds all of it, else -1. Raises ``Compacted`` when the revision is
         compacted away meanwhile: what came before is a consistent part, the listing has to be started anew.
         ``timeout`` is for the whole, what is done between two pages included.
         """
@@ -167,12 +171,22 @@ class KV:
         revision: int = 0,
         serializable: bool = False,
         timeout: float | None = None,
+        at_once: bool = False,
+        endpoint: str | None = None,
     ) -> KeyLists:
-        """The first keys and the exact count of each range, all at one revision, in one request: for long listings.
+        """The first keys and the exact count of each range, all at one revision: for long listings.
 
-        Raises ``TooManyOps`` when the server takes fewer ranges in one transaction.
+        A server walks all keys of a range for it, and nobody writes meanwhile; so long ranges are asked for in several
+        requests of few keys, unless all is wanted ``at_once``, in one. That raises ``TooManyOps`` when the server takes
+        fewer ranges in one transaction. ``timeout`` is for each request; ``endpoint`` names the member to answer.
         """
-        return await read_keys(self._caller, wanted, revision=revision, serializable=serializable, timeout=timeout)
+        if at_once or self._posts is None:
+            return await read_keys(
+                self._caller, wanted, revision=revision, serializable=serializable, timeout=timeout, endpoint=endpoint
+            )
+        return await read_keys_bounded(
+            self._caller, self._posts, wanted, revision=revision, serializable=serializable, timeout=timeout
+        )
 
     def key_stream(
         self,

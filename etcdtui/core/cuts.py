@@ -22,14 +22,20 @@ def _lower_end(a: bytes, b: bytes) -> bytes:
 
 
 def common(a: bytes, b: bytes) -> int:
-    size = min(len(a), len(b))
-    for index in range(size):
-        if a[index] != b[index]:
-            return index
-    return size
+    """How many bytes both begin with."""
+    low, high = 0, min(len(a), len(b))
+    if a[:high] == b[:high]:
+        return high
+    while low + 1 < high:  # equal up to low, not up to high
+        middle = (low + high) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
-def _shared(start: bytes, end: bytes) -> int:
+def shared(start: bytes, end: bytes) -> int:
     """How many leading bytes all keys of ``[start, end)`` have in common."""
     if end == ranges.FROM_KEY:
         return 0
@@ -80,7 +86,7 @@ def cut_after(
     """
     pieces: list[tuple[bytes, bytes]] = []
     low = start
-    zone = _shared(start, end)
+    zone = shared(start, end)
     for position in range(len(name), zone - 1, -1):
         high = _lower_end(ranges.prefix_end(name[:position]), end)
         if not before(low, high) or low == ranges.FROM_KEY:

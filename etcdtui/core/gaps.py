@@ -32,6 +32,11 @@ class Check:
     limit: int
     name: bytes = b""
 
+    @property
+    def guess(self) -> int:
+        """How many keys are expected in it."""
+        return max(1, self.limit - GAP_LIMIT) if self.kind is Kind.LEAVES else 1
+
 
 @record()
 class Region:

@@ -1,17 +1,23 @@
 """What is directly below a prefix, found by asking for small counted pieces of a large range.
 
-A server walks every key of a range to count it, whatever the limit, so a large range is asked for once, learnt
-from, and cut into pieces that skip the folders already met. Pure algebra: spans to ask out, answers in.
+A server walks every key of a range to count it, whatever the limit. Where names are known beforehand
+(``core/chart.py``) a large range is cut along them, so that no request walks more than a bounded number of keys; else
+it is asked for once, learnt from, and cut into pieces that skip the folders already met. Pure algebra: spans to ask
+out, answers in.
 """
 
 from __future__ import annotations
 
 from bisect import insort
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 
 from etcdtui.core import ranges
+from etcdtui.core.chart import Chart
 from etcdtui.core.cuts import Alphabet, before, common, cut_after
+from etcdtui.core.layout import PAGE, Layout, Stretch
+from etcdtui.core.sweep import MOST, Known, Letters, Sweep
 from etcdtui.core.value import record
 
 LEAF = -1
@@ -28,6 +34,12 @@ END_LIMIT = 8
 REST_LIMIT = 500
 PIECE = 10_000
 """No piece is asked to return more keys than this."""
+WALK = 20_000
+"""Keys that one request makes a server walk at most: some 5 ms in which nobody else can write."""
+AIM = 10_000
+"""Keys that one request is expected to make it walk: where keys lie is not known exactly."""
+WARY = 5_000
+"""Keys that a piece is taken to hold of which nothing at all is known."""
 
 SLASH = b"/"
 """Most stores have all keys behind one, whatever separates their parts."""
@@ -101,16 +113,23 @@ class _Tally:
 
 @record(frozen=False)
 class _Sum:
-    """A folder known by its name from the start: a row with its first key, counted by adding up its parts."""
+    """A folder known by its name from the start: a row with its first key, counted by adding up its parts.
+
+    ``rest`` keys more are expected in the parts not counted yet.
+    """
 
     name: bytes
     waiting: int
     count: int = 0
+    rest: float = 0.0
 
 
 @record(frozen=False, eq=False)
 class Span:
-    """A piece ``[start, end)`` not asked for yet; ``limit`` is how many keys to ask for, ``count`` what is known."""
+    """A piece ``[start, end)`` not asked for yet; ``limit`` is how many keys to ask for, ``count`` what is known.
+
+    About ``guess`` keys are in it where that is not known. ``sweep`` hears how many there were and goes on from there.
+    """
 
     start: bytes
     end: bytes
@@ -119,6 +138,9 @@ class Span:
     tally: _Tally | None = None
     sum: _Sum | None = None
     first: bool = False
+    guess: int = 0
+    sweep: Sweep | None = None
+    stretch: Stretch | None = None
 
     def __lt__(self, other: Span) -> bool:
         return self.start < other.start
@@ -126,19 +148,27 @@ class Span:
 
 @record(frozen=False)
 class Delta:
-    """What one answer added: ``rows`` are sorted neighbours, ``counts`` are folders whose count became exact."""
+    """What one answer added: ``rows`` are sorted neighbours, ``counts`` are folders whose count became exact.
+
+    ``gone`` are folders that were known by their names and are not there.
+    """
 
     rows: list[Child] = field(default_factory=list)
     counts: list[tuple[bytes, int]] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.counts or self.gone)
 
 
 class Survey:
     """The state of one listing of the children of ``prefix``, within ``[low, end)`` when that is narrower.
 
-    ``take`` gives spans to ask the server for, ``answer`` digests one reply; when ``pending`` is empty and nothing
+    ``take`` gives spans to ask the server for, ``answer`` digests one reply; when it is not ``open`` and nothing
     is out any more, the listing is complete and every folder's count is exact. ``small`` says that the whole range is
-    cheap to walk, and makes one piece of it. No separators: every key is a row;
-    without ``rows`` answers are digested for their keys alone, for whoever wants those and no children.
+    cheap to walk, and makes one piece of it; where it is not, a ``chart`` tells where to cut, and without one a
+    ``wary`` survey has few pieces in a request. No separators: every key is a row; without ``rows`` answers are
+    digested for their keys alone, for whoever wants those and no children.
     """
 
     def __init__(
@@ -151,7 +181,10 @@ class Survey:
         small: bool = False,
         start: bytes = b"",
         rows: bool = True,
+        chart: Chart | None = None,
+        wary: bool = False,
     ) -> None:
+        self._wary = wary
         self._want_rows = rows
         self.prefix = prefix
         self.separators = tuple(s for s in separators if s)
@@ -161,6 +194,12 @@ class Survey:
         self.keys_seen = 0
         self.greatest = b""
         self.pending: list[Span] = []
+        self.counting: list[Span] = []
+        """Pieces of folders that are known by their names: numbers can wait until all names are there."""
+        self.layout: Layout | None = None
+        self._sums: dict[bytes, _Sum] = {}
+        self._sweeps: set[Sweep] = set()
+        self._expected = self._passed = 0.0
         self._alphabet = Alphabet(_USUAL + prefix)
         if area is None:
             return
@@ -170,20 +209,130 @@ class Survey:
         low = max(low, start)
         if not before(low, end):
             return
-        self._open(low, end, known_count, small)
+        self._open(low, end, known_count, small, chart)
 
-    def _open(self, low: bytes, end: bytes, known_count: int, small: bool) -> None:
+    def _open(self, low: bytes, end: bytes, known_count: int, small: bool, chart: Chart | None) -> None:
         if 0 <= known_count <= READ_ALL:
             pieces, limit = [(low, end)], READ_ALL
         elif small:
             pieces, limit = [(low, end)], SMALL_LIMIT
+        elif chart is not None and chart.names and not 0 <= known_count <= WALK:
+            layout = Layout(chart, self.prefix, self.separators, low, end)
+            if not layout.empty:
+                self._open_layout(layout)
+                return
+            pieces, limit = [(low, end)], SMALL_LIMIT  # nothing is known to be there, so there is hardly much
         else:
             pieces, limit = self._buckets(low, end), FIRST_LIMIT
-        self.pending = [Span(a, b, limit, first=True) for a, b in pieces]
+        guess = known_count // len(pieces) + 1 if known_count >= 0 else WARY if self._wary and len(pieces) > 1 else 0
+        self.pending = [Span(a, b, limit, first=True, guess=guess) for a, b in pieces]
         if not self.prefix and len(pieces) > 1:
             self._cut_crowded()
         self._uncounted = len(self.pending)
         self._alphabet = Alphabet(self.prefix)
+
+    # --- along known names -------------------------------------------------------------------------------
+
+    def _open_layout(self, layout: Layout) -> None:
+        self.layout = layout
+        self._alphabet = Alphabet(self.prefix)
+        self._expected = layout.keys
+        self._uncounted = len(layout.looking) + len(layout.counting)
+        if not self._want_rows:
+            return
+        for name, _, _ in layout.folders:
+            self._sums[name] = _Sum(name, 0)
+        for stretch in layout.counting:
+            added = self._sums[stretch.folder]
+            added.waiting += 1
+            added.rest += stretch.keys
+
+    @property
+    def folders(self) -> list[Child]:
+        """Children that are known by their names and not counted yet."""
+        layout = self.layout
+        return [] if layout is None else [Child(n, UNKNOWN, key) for n, key, _ in layout.folders if n in self._sums]
+
+    @property
+    def guesses(self) -> dict[bytes, int]:
+        """About how many keys those folders have, by what was counted of them and what is expected of the rest."""
+        return {name: round(added.count + max(0.0, added.rest)) for name, added in self._sums.items()}
+
+    @property
+    def share(self) -> float:
+        """How much of the range was counted, about, from 0 to 1."""
+        if not self._uncounted:
+            return 1.0
+        return min(0.99, self._passed / self._expected) if self._expected else 0.0
+
+    def _refill(self, ops: int, from_end: bool) -> None:
+        """Begin stretches until there are pieces for a request."""
+        layout = self.layout
+        if layout is None:
+            return
+        self._begin(layout.looking, self.pending, ops, from_end)
+        self._begin(layout.counting, self.counting, ops - len(self.pending), from_end)
+
+    def _begin(self, waiting: deque[Stretch], pieces: list[Span], ops: int, from_end: bool) -> None:
+        assert self.layout is not None
+        while waiting and len(pieces) < ops:
+            stretch = waiting.pop() if from_end else waiting.popleft()
+            sweep = self.layout.sweep(stretch)
+            added = self._sums.get(stretch.folder) if self._want_rows else None
+            self._sweeps.add(sweep)
+            self._go_on(sweep, Span(b"", b"", 0, sum=added, first=True, sweep=sweep, stretch=stretch))
+            self._uncounted -= 1
+            if added is not None:
+                added.waiting -= 1
+
+    def _go_on(self, sweep: Sweep, origin: Span) -> None:
+        """Take up the next pieces of a sweep, which belong where ``origin`` does."""
+        for piece in sweep.take():
+            if origin.stretch is not None and self.layout is not None:
+                limit = self.layout.limit(origin.stretch)
+                origin.stretch.out += 1
+            else:
+                limit = origin.limit or max(FIRST_LIMIT, 2 * piece.most)
+            span = Span(
+                piece.start,
+                piece.end,
+                min(limit, PIECE),
+                tally=origin.tally,
+                sum=origin.sum,
+                first=origin.first,
+                guess=piece.likely,
+                sweep=sweep,
+                stretch=origin.stretch,
+            )
+            if span.tally is not None:
+                span.tally.waiting += 1
+            if span.sum is not None:
+                span.sum.waiting += 1
+            self._uncounted += span.first
+            self.give_back((span,))
+        if sweep.done:
+            self._sweeps.discard(sweep)
+
+    def _swept(self, span: Span, count: int) -> None:
+        """A piece of a sweep was counted."""
+        sweep, stretch = span.sweep, span.stretch
+        assert sweep is not None
+        sweep.counted(span.start, count)
+        self._go_on(sweep, span)
+        if stretch is None:
+            return
+        was = max(stretch.keys, stretch.counted)
+        rest = max(0.0, stretch.keys - stretch.counted)
+        stretch.counted += count
+        self._expected += max(stretch.keys, stretch.counted) - was
+        self._passed += count
+        left = max(0.0, stretch.keys - stretch.counted)
+        stretch.out -= 1
+        if sweep.done and not stretch.out:
+            self._passed += left
+            left = 0.0
+        if span.sum is not None:
+            span.sum.rest -= rest - left
 
     def _buckets(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
         if self.prefix:
@@ -209,33 +358,50 @@ class Survey:
                 added = _Sum(_CROWDED, len(inside)) if self._want_rows else None
                 limit = 1 if added is not None else span.limit
                 around = ((span.start, _CROWDED), (behind, span.end))
-                spans = [Span(a, b, span.limit, first=True) for a, b in around if a != b]
-                spans += [Span(a, b, limit, sum=added, first=True) for a, b in inside]
+                spans = [Span(a, b, span.limit, first=True, guess=span.guess) for a, b in around if a != b]
+                spans += [Span(a, b, limit, sum=added, first=True, guess=span.guess) for a, b in inside]
                 self.pending[at : at + 1] = sorted(spans)
                 return
 
-    def take(self, ops: int, budget: int = PIECE, *, from_end: bool = False, unsure: int = 1) -> list[Span]:
+    def take(
+        self, ops: int, budget: int = PIECE, *, from_end: bool = False, unsure: int = 1, walk: int = AIM
+    ) -> list[Span]:
         """Up to ``ops`` spans in key order, expected to return at most about ``budget`` keys (but at least one).
 
-        A span of unknown size is expected to return the ``unsure``-th part of its limit.
+        A span of unknown size is expected to return the ``unsure``-th part of its limit. Together they are expected
+        to hold at most ``walk`` keys, as far as that is known. What names there are comes before how many keys.
         """
+        self._refill(ops, from_end)
         taken: list[Span] = []
-        cost = 0
-        while self.pending and len(taken) < ops:
-            span = self.pending[-1 if from_end else 0]
-            if from_end and span.count == UNKNOWN:
-                span.limit = min(span.limit, END_LIMIT)
-            price = span.limit // unsure if span.count == UNKNOWN else min(span.limit, span.count)
-            if taken and cost + price > budget and not span.first:
-                break
-            taken.append(span)
-            cost += price
-            self.pending.pop(-1 if from_end else 0)
+        cost = walked = 0
+        for pieces in (self.pending, self.counting):
+            while pieces and len(taken) < ops:
+                span = pieces[-1 if from_end else 0]
+                if from_end and span.count == UNKNOWN and span.sweep is None:
+                    span.limit = min(span.limit, END_LIMIT)
+                if span.count != UNKNOWN:
+                    price = min(span.limit, span.count)
+                else:
+                    price = min(span.limit, span.guess) if span.guess else span.limit // unsure
+                if taken and (cost + price > budget and not (span.first and not span.guess)):
+                    break
+                if taken and walked + span.guess > walk:
+                    break
+                taken.append(span)
+                cost += price
+                walked += span.guess
+                pieces.pop(-1 if from_end else 0)
         return taken[::-1] if from_end else taken
 
     def give_back(self, spans: Iterable[Span]) -> None:
         for span in spans:
-            insort(self.pending, span)
+            insort(self.counting if span.sum is not None and self.layout is not None else self.pending, span)
+
+    @property
+    def open(self) -> bool:
+        """Whether there is something to ask for."""
+        layout = self.layout
+        return bool(self.pending or self.counting or (layout is not None and (layout.looking or layout.counting)))
 
     @property
     def total(self) -> int:
@@ -244,17 +410,33 @@ class Survey:
 
     @property
     def hole(self) -> bytes | None:
-        """Where the first part not listed yet begins; ``None`` when nothing is pending."""
-        return self.pending[0].start if self.pending else None
+        """Where the first part begins that names may be missing in; ``None`` when nothing of that kind is pending."""
+        holes = [self.pending[0].start] if self.pending else []
+        if self.layout is not None and self.layout.looking:
+            holes.append(self.layout.looking[0].low)
+        holes += [rest[0] for rest in self._looking_rests()]
+        return min(holes, default=None)
+
+    @property
+    def open_sweeps(self) -> bool:
+        """Whether parts are under way whose pieces follow from each other."""
+        return bool(self._sweeps)
+
+    def _looking_rests(self) -> list[tuple[bytes, bytes]]:
+        return [rest for sweep in self._sweeps if not sweep.inside and (rest := sweep.rest) is not None]
 
     @property
     def end_known(self) -> bool:
         """Whether the last keys of the range are among those seen."""
+        if self.layout is not None and (self.layout.looking or self._looking_rests()):
+            return False
         return not self.pending or self.pending[-1].start <= self.greatest
 
     def answer(self, span: Span, keys: Sequence[bytes], count: int) -> Delta:
         """Digest the first ``keys`` of ``span`` and the exact ``count`` of keys in it."""
         delta = Delta()
+        if span.sweep is not None:
+            self._swept(span, count)
         if span.first:
             self._counted += count
             self._uncounted -= 1
@@ -313,20 +495,31 @@ class Survey:
             if last is not None:
                 delta.rows[-1] = Child(last.name, last.count + rest, last.sample)
             return
-        spans = self._pieces(
-            span, keys, name, start, rest, last is None, len(delta.rows) if self._want_rows else len(keys)
-        )
+        tally = None if last is None else _Tally(last.name, last.count + rest, 0)
         if last is not None:
             delta.rows[-1] = Child(last.name, UNKNOWN, last.sample)
-            tally = _Tally(last.name, last.count + rest, len(spans))
-            for piece in spans:
-                piece.tally = tally
+        flat = (len(delta.rows) if self._want_rows else len(keys)) * 4 >= len(keys) and len(keys) >= 8
+        if rest > WALK:
+            known = Known(start if last is not None else name, Letters((keys[0], keys[-1])), len(name))
+            sweep = Sweep(start, span.end, left=known, most=PAGE if flat else MOST, whole=self._whole)
+            self._sweeps.add(sweep)
+            self._go_on(sweep, Span(b"", b"", 0 if flat else 1, tally=tally, sweep=sweep))
+            return
+        spans = self._pieces(span, keys, name, start, rest, last is None, flat)
+        for piece in spans:
+            piece.tally = tally
+            piece.guess = piece.guess or rest // len(spans) + 1
+        if tally is not None:
+            tally.waiting = len(spans)
         self.give_back(spans)
 
+    def _whole(self, group: bytes) -> bool:
+        """Whether all keys that start so are in one folder."""
+        return self._want_rows and child_end(group[len(self.prefix) :], self.separators) >= 0
+
     def _pieces(
-        self, span: Span, keys: Sequence[bytes], name: bytes, start: bytes, rest: int, exact: bool, rows: int
+        self, span: Span, keys: Sequence[bytes], name: bytes, start: bytes, rest: int, exact: bool, flat: bool
     ) -> list[Span]:
-        flat = rows * 4 >= len(keys) and len(keys) >= 8
         if rest <= REST_LIMIT:
             return [Span(start, span.end, rest, rest if exact else UNKNOWN)]
         if flat and rest <= PIECE:
@@ -344,11 +537,17 @@ class Survey:
         added.count += count
         added.waiting -= 1
         self.keys_seen += len(keys)
-        self.greatest = max((self.greatest, *keys[:1]))
+        if self.layout is None:
+            self.greatest = max((self.greatest, *keys[:1]))
         if keys and added.count == count:
             delta.rows.append(Child(added.name, UNKNOWN, keys[0]))
-        if added.count and not added.waiting:
+        if added.waiting:
+            return
+        self._sums.pop(added.name, None)
+        if added.count:
             delta.counts.append((added.name, added.count))
+        elif self.layout is not None:
+            delta.gone.append(added.name)
 
     @staticmethod
     def _settle(tally: _Tally, count: int, delta: Delta) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from etcdtui.client import Client, ClientOptions, Op
+from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core.errors import Unavailable
 from etcdtui.core.listing import LEAF, Child, child_of
 from etcdtui.services.reads.reading import Reads
 
+SMALL = 20_000
 ODD = (
     b"/",
     b"//",
@@ -29,19 +31,40 @@ ODD = (
 
 
 @asynccontextmanager
-async def reading(*endpoints: str, user: str = "", password: str = "") -> AsyncIterator[Reads]:
+async def reading(*endpoints: str, user: str = "", password: str = "", large: bool = False) -> AsyncIterator[Reads]:
+    """Reads of a store that is known to be small, or taken for ``large``."""
     options = ClientOptions(endpoints=endpoints, username=user or None, password=password or None)
     client = await Client.open(options)
     try:
-        yield Reads(client)
+        yield Large(client) if large else Reads(client, most_keys=lambda: SMALL)
     finally:
         await client.aclose()
+
+
+class Large(Reads):
+    """Takes the store for so large that no walk through much of it is harmless, and knows what one request walked."""
+
+    worst = walked = 0
+
+    @property
+    def small_store(self) -> bool:
+        return False
+
+    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0, *, guess: int = 0) -> KeyLists:
+        answer = await super().keys(wanted, revision, guess=guess)
+        walk = sum(one.count for one in answer.lists)
+        self.worst, self.walked = max(self.worst, walk), self.walked + walk
+        return answer
 
 
 class PagedStream(Reads):
     """Streams made of pages where the server has none; ``cut_after`` that many keys the stream fails."""
 
     cut_after = 10**9
+
+    @property
+    def small_store(self) -> bool:
+        return True
 
     @property
     def streams(self) -> bool:

@@ -29,12 +29,13 @@ def listed(etcd: Server, prefix: bytes = b"", revision: int = 0) -> list[bytes]:
 
 
 @pytest.mark.matrix
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("separators", SEPARATORS)
 async def test_every_level_of_a_random_key_space_is_what_etcdctl_lists(
-    etcd: Server, separators: tuple[bytes, ...]
+    etcd: Server, separators: tuple[bytes, ...], large: bool
 ) -> None:
     seed = random.randrange(1_000_000)
-    async with reading(etcd.endpoint) as reads:
+    async with reading(etcd.endpoint, large=large) as reads:
         keys = odd_keys(seed, 300)
         await fill(reads.client, keys)
         every = listed(etcd)
@@ -47,11 +48,12 @@ async def test_every_level_of_a_random_key_space_is_what_etcdctl_lists(
 
 
 @pytest.mark.matrix
-async def test_every_level_is_what_etcdctl_lists_at_its_revision_while_others_write(etcd: Server) -> None:
+@pytest.mark.parametrize("large", [False, True])
+async def test_every_level_is_what_etcdctl_lists_at_its_revision_while_others_write(etcd: Server, large: bool) -> None:
     seed = random.randrange(1_000_000)
     rng = random.Random(seed)
     separators = (b"/", b":")
-    async with reading(etcd.endpoint) as reads:
+    async with reading(etcd.endpoint, large=large) as reads:
         client = reads.client
         keys = odd_keys(seed, 300) + [b"/flat/%04d" % n for n in range(3_000)]
         await fill(client, keys)

@@ -7,8 +7,9 @@ import pytest
 from etcdtui.core.search import FilterError
 from etcdtui.core.types import KeyValue
 from etcdtui.services.reads import census, search
-from etcdtui.services.reads.scan import Throttle, scan
+from etcdtui.services.reads.scan import scan
 from etcdtui.services.reads.search import How, Query
+from etcdtui.services.reads.throttle import Throttle
 from tests.services.looking_support import fill, odd_keys, reading
 from tests.support import Server
 

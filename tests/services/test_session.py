@@ -13,10 +13,10 @@ import pytest
 from etcdtui.config.schema import ENVIRONMENTS, Auth, Environment, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core.errors import ConfigError, EtcdError, WriteRefused
+from etcdtui.core.listing import WALK
 from etcdtui.core.types import EndpointStatus, ResponseHeader
 from etcdtui.services.cluster.health import ClusterHealth, State, alarm_words, leader_of
 from etcdtui.services.cluster.versions import version_order
-from etcdtui.services.reads.reading import SMALL_STORE
 from etcdtui.services.session.session import Overrides, Session, read_credentials
 from tests.support import Server, eventually
 from tests.support.timing import Stopwatch
@@ -182,7 +182,7 @@ async def test_health_bounds_the_keys_that_can_be_in_the_store(etcd: Server) -> 
         health = await session.monitor.poll()
         assert health.db_in_use > 0
         assert 300 <= health.most_keys <= health.db_in_use // 40
-        assert session.reads.small_store is (health.most_keys <= SMALL_STORE)
+        assert session.reads.small_store is (health.most_keys <= WALK)
 
 
 async def test_a_first_look_has_asked_before_it_is_taken_and_leaves_nothing(etcd: Server) -> None:

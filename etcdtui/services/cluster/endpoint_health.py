@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from etcdtui.core.chart import LEAST_BYTES_A_KEY
 from etcdtui.core.errors import ClusterMismatch, EtcdError
 from etcdtui.core.value import Value
 
@@ -12,10 +13,6 @@ if TYPE_CHECKING:  # only named here; these values are on the way to the first p
     from etcdtui.core.types import EndpointStatus, Member
 
 WARN_QUOTA = 0.8
-
-
-LEAST_BYTES_A_KEY = 40
-"""What the smallest record of a revision takes in the database: etcd's 17 bytes of revision, bbolt's 16, the rest."""
 
 
 class State(Enum):

@@ -7,20 +7,23 @@ closing the iterator cancels what is in flight. A compaction on the way starts t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import gaps, ranges
+from etcdtui.core.chart import Chart
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.flow import Flow
 from etcdtui.core.gaps import Check, Kind, Region
-from etcdtui.core.listing import END_LIMIT, LEAF, UNKNOWN, Child, Delta, Span, Survey
+from etcdtui.core.listing import END_LIMIT, LEAF, UNKNOWN, WALK, Child, Delta, Span, Survey
 from etcdtui.core.tasks import awaited
 from etcdtui.core.types import KeyValue, RangeResult
+from etcdtui.core.units import format_count
 from etcdtui.core.value import record
-from etcdtui.services.reads.reading import Reads, Want
+from etcdtui.services.reads.reading import ASK_FROM, Reads, Want
 
 AT_ONCE = 4
 """Transactions of one listing in flight."""
@@ -28,8 +31,6 @@ PAGE_KEYS = 2_500
 """Keys one transaction is expected to return at most; decoding more would hold up the screen."""
 END_AT_ONCE = 2
 """Transactions in flight then: the last spans are mostly empty, and what is before them should not wait for that."""
-SPREAD_FROM = 50_000
-"""Keys below a level from which its first walk is spread over several requests."""
 END_OPS = 120
 """Spans asked for at once while the end of a listing is looked for: most are empty."""
 STREAM_FROM = 5_000
@@ -39,7 +40,12 @@ STREAM_KEYS_A_ROW = 8
 STREAMS = 8
 """Streams of one listing; each was given up because it led through what is known already."""
 RESTARTS = 3
-REFRESH_AT_ONCE = 120
+SECONDS_A_KEY = 4e-7
+"""About how long a server walks for one key of many."""
+NEW_KEYS = 500
+"""Keys that may be in a folder that was not there a moment ago."""
+OTHER_NAMES = 64
+"""Names tried for a large folder whose known key is gone."""
 DETAIL_BATCH = 8
 DETAIL_BYTES = 4 * 1024 * 1024
 """Values read for the details of visible rows in one pass; rows beyond it show their size when looked at."""
@@ -49,8 +55,12 @@ DETAIL_BYTES = 4 * 1024 * 1024
 class Page:
     """News of one listing. ``rows`` are groups of neighbours, ``hole`` the first key not listed yet.
 
-    ``total`` counts all keys of the level, UNKNOWN until it is walked: then rows are missing all over it. ``restarted``
-    drops what came before.
+    ``total`` counts all keys of the level, UNKNOWN until it is walked. ``restarted`` drops what came before.
+
+    Where a level is large, folders are shown by what is known before it was looked: ``named`` are such rows, to be put
+    among the others, ``gone`` those of them that are not there, ``guesses`` about how many keys each has until
+    ``counts`` tells. ``share`` is how much of the level was counted, from 0 to 1, ``where`` which member is asked when
+    that is not any. ``price`` says why reading stopped before it began, and what going on would cost.
     """
 
     rows: tuple[list[Child], ...]
@@ -61,10 +71,20 @@ class Page:
     hole: bytes | None
     done: bool
     restarted: bool = False
+    named: tuple[Child, ...] = ()
+    gone: tuple[bytes, ...] = ()
+    guesses: tuple[tuple[bytes, int], ...] = ()
+    share: float = 1.0
+    where: str = ""
+    price: str = ""
 
 
 class Listing:
-    """One listing of the children of ``prefix``. ``from_end`` may be switched while it runs: the end comes first."""
+    """One listing of the children of ``prefix``. ``from_end`` may be switched while it runs: the end comes first.
+
+    ``known_count`` is how many keys the level has, where somebody counted them; ``samples`` are keys known to be in it.
+    Without ``allowed`` nothing is walked blindly that may be very much: a page with its ``price`` ends the listing.
+    """
 
     def __init__(
         self,
@@ -74,71 +94,140 @@ class Listing:
         *,
         within: tuple[bytes, bytes] = ranges.ALL,
         known_count: int = UNKNOWN,
+        samples: Sequence[bytes] = (),
         revision: int = 0,
         page_keys: int = PAGE_KEYS,
+        allowed: bool = False,
     ) -> None:
         self._reads = reads
         self._prefix = prefix
         self._separators = separators
         self._within = within
         self._known_count = known_count
+        self._samples = samples
         self._asked_revision = revision
         self._page_keys = page_keys
+        self._allowed = allowed
         self.from_end = False
         self.revision = revision
-        self.survey = self._new_survey()
+        self.survey = self._new_survey(None)
+        self._opening: asyncio.Task[int] | None = None
         self._running: dict[asyncio.Task[KeyLists], list[Span]] = {}
-        self._newest: set[asyncio.Task[KeyLists]] = set()
-        """Those that were sent before the revision was known; the first to come tells it."""
         self._flow: Flow | None = None
         self._streams_left = STREAMS
         self._rows_seen = 0
+        self._named: tuple[Child, ...] = ()
+        self._shown: set[bytes] = set()
+        """Rows that were shown by their names and not found yet."""
 
-    def _new_survey(self) -> Survey:
+    @property
+    def _plain(self) -> bool:
+        """Whether all of the level may be walked in one request."""
+        return self._reads.small_store or 0 <= self._known_count <= WALK
+
+    def _new_survey(self, chart: Chart | None) -> Survey:
         return Survey(
             self._prefix,
             self._separators,
             within=self._within,
             known_count=self._known_count,
             small=self._reads.small_store,
+            chart=chart,
+            wary=True,
         )
 
     def begin(self) -> None:
         """Send the first requests before ``pages`` are asked for; if they never are, ``drop`` it."""
-        self._start()
+        if self._plain:
+            self._start()
+        elif self._opening is None:
+            self._reads.learn()
+            self._opening = awaited(self._pinned(), "revision of a listing")
+
+    async def _pinned(self) -> int:
+        """The revision all of it is read at: learnt from a single key, while names are on their way."""
+        return self._asked_revision or await self._reads.revision()
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """Pages until the level is complete. Raises what a read raises; a compacted revision restarts the level."""
         restarts = 0
-        if not self.survey.pending:
+        if not self.survey.open and not self._running:
             yield self._page([])
         try:
-            while self.survey.pending or self._running:
+            while self.survey.open or self._running:
                 try:
-                    if self._worth_a_stream():
-                        async with aclosing(self._streamed()) as streamed:
-                            async for page in streamed:
-                                yield page
-                        continue
-                    self._start()
-                    done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-                    deltas = self._digest(min(done, key=lambda task: self._running[task][0].start))
+                    async with aclosing(self._opened()) as named:
+                        async for page in named:
+                            yield page
+                            if page.price:
+                                return
+                    async with aclosing(self._read()) as pages:
+                        async for page in pages:
+                            yield page
                 except Compacted:
                     restarts += 1
                     if self._asked_revision or restarts > RESTARTS:
                         raise
                     await self.drop()
                     self.revision = 0
-                    self.survey = self._new_survey()
+                    self.survey = self._new_survey(None)
+                    self._shown.clear()
                     yield self._page([], restarted=True)
-                    continue
-                page = self._page(deltas)
-                if deltas or page.total >= 0:
-                    yield page
         finally:
             await self.drop()
 
+    async def _opened(self) -> AsyncGenerator[Page, None]:
+        """What can be shown before anything was asked; then all is ready to be."""
+        if self._plain:
+            return
+        self.begin()
+        assert self._opening is not None
+        posts = self._reads.client.posts
+        for first in (True, False):
+            if first and posts.learnt:
+                continue
+            chart = await self._reads.chart(first=first)
+            chart.add(self._samples)
+            self.survey = self._new_survey(chart)
+            self._named = tuple(child for child in self.survey.folders if child.name not in self._shown)
+            self._shown |= {child.name for child in self._named}
+            if self._named:
+                yield self._page([])
+        self.revision = await self._opening
+        self._opening = None
+        if price := self._price():
+            yield replace(self._page([]), price=price)
+
+    def _price(self) -> str:
+        """What a walk through what nothing is known of would cost; empty when that is not done."""
+        reads = self._reads
+        blind = self.survey.layout is None and len(self.survey.pending) > 1 and not self._plain
+        if self._allowed or not blind or reads.most_keys < ASK_FROM:
+            return ""
+        return (
+            f"no name below is known, and up to {format_count(reads.most_keys)} keys may be: a request may hold up"
+            f" writes for {reads.most_keys * SECONDS_A_KEY:.0f} s"
+        )
+
+    async def _read(self) -> AsyncGenerator[Page, None]:
+        while self.survey.open or self._running:
+            if self._worth_a_stream():
+                async with aclosing(self._streamed()) as streamed:
+                    async for page in streamed:
+                        yield page
+                continue
+            self._start()
+            done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            deltas: list[Delta] = []
+            for task in sorted(done, key=lambda task: self._running[task][0].start):
+                deltas += self._digest(task)
+            page = self._page(deltas)
+            if deltas or page.total >= 0 or self.survey.layout is not None:
+                yield page
+
     def _worth_a_stream(self) -> bool:
+        if self.survey.layout is not None and self.survey.open_sweeps:
+            return False
         if self._running or self.survey.total < 0 or self.from_end or not self._streams_left or not self._reads.streams:
             return False  # nothing is counted in a stream: what was not walked yet is asked for in ranges
         seen = self.survey.keys_seen
@@ -171,35 +260,31 @@ class Listing:
         return deltas
 
     def _start(self) -> None:
-        """Fill the free slots, once everything was walked."""
+        """Fill the free slots, once the revision is known."""
         if self.from_end and self.revision and self._end_known():
             self.from_end = False
-        if self._newest:
+        if not self.revision and self._running:
             return
-        if not self.revision:
-            self._first_walk()
-            return
-        most = END_AT_ONCE if self.from_end else AT_ONCE
-        while self.survey.pending and (free := most - len(self._running)) > 0:
+        most = (END_AT_ONCE if self.from_end else AT_ONCE) if self.revision else 1
+        walk = self._reads.walk
+        while self.survey.open and (free := most - len(self._running)) > 0:
             if self.from_end:
-                spans = self.survey.take(END_OPS, END_OPS * END_LIMIT, from_end=True)
+                spans = self.survey.take(END_OPS, END_OPS * END_LIMIT, from_end=True, walk=walk)
+            elif self.survey.layout is not None or not self.revision:
+                spans = self.survey.take(self._reads.max_ops, self._page_keys, walk=walk)
             else:
                 share = -(-len(self.survey.pending) // free)
-                spans = self.survey.take(max(8, min(self._reads.max_ops, share)), self._page_keys)
+                spans = self.survey.take(max(8, min(self._reads.max_ops, share)), self._page_keys, walk=walk)
+            if self._running and self.survey.layout is not None and _few(spans, self._reads):
+                self.survey.give_back(spans)
+                return
             self._send(spans)
 
-    def _first_walk(self) -> None:
-        """Ask for everything, which the server has to walk: in several requests that it answers side by side."""
-        spans = self.survey.take(len(self.survey.pending), 10_000)
-        large = not 0 <= self._known_count <= SPREAD_FROM
-        for group in self._reads.side_by_side(spans) if large else [spans]:
-            self._newest.add(self._send(group))
-
-    def _send(self, spans: list[Span]) -> asyncio.Task[KeyLists]:
+    def _send(self, spans: list[Span]) -> None:
         wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
-        task = awaited(self._reads.keys(wanted, self.revision), "listing")
+        guess = sum(span.guess for span in spans)
+        task = awaited(self._reads.keys(wanted, self.revision, guess=guess), "listing")
         self._running[task] = spans
-        return task
 
     def _end_known(self) -> bool:
         running = max((spans[-1].start for spans in self._running.values()), default=b"")
@@ -212,25 +297,32 @@ class Listing:
         except BaseException:
             self.survey.give_back(spans)
             raise
-        newest = task in self._newest
-        self._newest.discard(task)
-        if newest and self.revision and answer.revision != self.revision:
-            self._reads.others_write()
-            self.survey.give_back(spans)
-            return []
         self.revision = self.revision or answer.revision
         deltas = []
         for span, found in zip(spans, answer.lists, strict=True):
             delta = self.survey.answer(span, found.keys, found.count)
-            if delta.rows or delta.counts:
+            if delta:
                 deltas.append(delta)
         return self._counted_rows(deltas)
 
     def _page(self, deltas: list[Delta], *, restarted: bool = False) -> Page:
-        running = list(self._running.values())
+        looked = [span.start for spans in self._running.values() for span in spans if span.stretch is None]
+        looked += [
+            span.start
+            for spans in self._running.values()
+            for span in spans
+            if span.stretch is not None and not span.stretch.folder
+        ]
         flowing = self._flow.hole if self._flow is not None else None
-        holes = [self.survey.hole, flowing, *(spans[0].start for spans in running if spans)]
-        hole = min((hole for hole in holes if hole is not None), default=None)
+        hole = min((hole for hole in (self.survey.hole, flowing, *looked) if hole is not None), default=None)
+        named, self._named = self._named, ()
+        done = not self.survey.open and not self._running and flowing is None and not restarted
+        gone = {name for delta in deltas for name in delta.gone}
+        if self._shown:
+            self._shown -= gone
+            self._shown -= {row.name for delta in deltas for row in delta.rows}
+            gone |= self._shown if done or restarted else set()
+        where = self._reads.aside
         return Page(
             rows=tuple(delta.rows for delta in deltas if delta.rows),
             counts=tuple(pair for delta in deltas for pair in delta.counts),
@@ -238,18 +330,31 @@ class Listing:
             keys_seen=self.survey.keys_seen,
             revision=self.revision,
             hole=hole,
-            done=hole is None,
+            done=done,
             restarted=restarted,
+            named=named,
+            gone=tuple(gone),
+            guesses=tuple(self.survey.guesses.items()),
+            share=self.survey.share,
+            where=f"{where.name}, a follower" if where is not None and self.survey.layout is not None else "",
         )
 
     async def drop(self) -> None:
         """Cancel what is in flight."""
-        running, self._running = self._running, {}
-        self._newest.clear()
+        running: list[asyncio.Task[Any]] = [*self._running]
+        self._running = {}
+        if self._opening is not None:
+            running.append(self._opening)
+            self._opening = None
         for task in running:
             task.cancel()
         if running:
             await asyncio.gather(*running, return_exceptions=True)
+
+
+def _few(spans: Sequence[Span], reads: Reads) -> bool:
+    """Whether these are too few for a request of their own: what is under way will bring others to go with them."""
+    return len(spans) * 2 < reads.max_ops and sum(span.guess for span in spans) * 2 < reads.walk
 
 
 async def children(
@@ -293,7 +398,7 @@ async def refresh(
 ) -> Refresh:
     """Check that ``[start, end)`` still shows exactly ``rows``: one known key a folder and the gaps between them."""
     checks = gaps.plan(prefix, rows, start, end)
-    results = await reads.many([Want(check.start, check.end, check.limit) for check in checks])
+    results = await reads.many([Want(check.start, check.end, check.limit, guess=check.guess) for check in checks])
     revision = results[0].header.revision if results and results[0].header else 0
     regions: list[Region] = []
     doubtful: list[Check] = []
@@ -305,7 +410,10 @@ async def refresh(
         if result.count > len(result.kvs):
             return Refresh((), revision, relist=True)
         regions.append(_region(check, result, prefix, separators))
-    regions += await _folders(reads, prefix, doubtful, (start, end), revision)
+    folders = await _folders(reads, prefix, doubtful, (start, end), {row.name: row.count for row in rows}, revision)
+    if folders is None:
+        return Refresh((), revision, relist=True)
+    regions += folders
     return Refresh(tuple(await _counted(reads, prefix, regions, (start, end), revision)), revision)
 
 
@@ -322,7 +430,8 @@ async def _counted(
     new = [row.name for region in regions for row in region.rows if row.count == UNKNOWN][: reads.max_ops]
     if not new:
         return regions
-    results = await reads.many([Want(*_inside(prefix + name, area), count_only=True) for name in new], revision)
+    wants = [Want(*_inside(prefix + name, area), count_only=True, guess=NEW_KEYS) for name in new]
+    results = await reads.many(wants, revision)
     counts = {name: result.count for name, result in zip(new, results, strict=True) if result.count}
     return [
         replace(region, rows=tuple(Child(r.name, counts.get(r.name, r.count), r.sample) for r in region.rows))
@@ -339,17 +448,38 @@ def _region(check: Check, result: RangeResult, prefix: bytes, separators: Sequen
 
 
 async def _folders(
-    reads: Reads, prefix: bytes, doubtful: Sequence[Check], area: tuple[bytes, bytes], revision: int
-) -> list[Region]:
-    """Folders whose known key is gone: still there by another key, or gone."""
-    if not doubtful:
-        return []
-    spans = [ranges.prefix_range(prefix + check.name) for check in doubtful]
-    results = await reads.many([Want(*_inside(start, area), 1) for start, _ in spans], revision)
-    return [
-        Region(start, end, (Child(check.name, result.count, result.kvs[0].key),) if result.kvs else ())
-        for check, (start, end), result in zip(doubtful, spans, results, strict=True)
-    ]
+    reads: Reads,
+    prefix: bytes,
+    doubtful: Sequence[Check],
+    area: tuple[bytes, bytes],
+    counts: Mapping[bytes, int],
+    revision: int,
+) -> list[Region] | None:
+    """Folders whose known key is gone: still there by another key, or gone. ``None`` where only a long walk tells."""
+    regions = []
+    few = [check for check in doubtful if counts[check.name] <= WALK]
+    wants = [Want(*_inside(prefix + check.name, area), 1, guess=max(1, counts[check.name])) for check in few]
+    for check, result in zip(few, await reads.many(wants, revision) if wants else (), strict=True):
+        start, end = ranges.prefix_range(prefix + check.name)
+        rows = (Child(check.name, result.count, result.kvs[0].key),) if result.kvs else ()
+        regions.append(Region(start, end, rows))
+    for check in doubtful:
+        if counts[check.name] > WALK:
+            sample = await _another_key(reads, prefix + check.name, revision)
+            if not sample:
+                return None
+            start, end = ranges.prefix_range(prefix + check.name)
+            regions.append(Region(start, end, (Child(check.name, UNKNOWN, sample),)))
+    return regions
+
+
+async def _another_key(reads: Reads, folder: bytes, revision: int) -> bytes:
+    """A key of a large folder that is there, by one of the names known; empty when none of those is."""
+    chart = await reads.chart()
+    first, last = chart.within(*ranges.prefix_range(folder))
+    names = chart.names[first:last][:: max(1, (last - first) // OTHER_NAMES)][:OTHER_NAMES]
+    found = await reads.many([Want(name) for name in names], revision) if names else []
+    return next((result.kvs[0].key for result in found if result.kvs), b"")
 
 
 @record()

@@ -11,7 +11,8 @@ from etcdtui.core.listing import LEAF, Child, child_of
 from etcdtui.core.value import record
 from etcdtui.services.reads.browse import Listing
 from etcdtui.services.reads.reading import Reads
-from etcdtui.services.reads.scan import Throttle, scan
+from etcdtui.services.reads.scan import scan
+from etcdtui.services.reads.throttle import Throttle
 
 CHUNK = 1_000
 MAX_ROWS = 20_000
@@ -33,7 +34,11 @@ class Entry:
 
 @record(frozen=False)
 class Census:
-    """A count so far. ``measured`` of ``keys`` were read for their size; ``done`` when nothing is missing."""
+    """A count so far. ``measured`` of ``keys`` were read for their size; ``done`` when nothing is missing.
+
+    Until then counts of large folders are about what is expected; ``share`` of all was counted. ``price`` says why
+    nothing is counted unasked.
+    """
 
     prefix: bytes
     entries: dict[bytes, Entry] = field(default_factory=dict)
@@ -42,6 +47,8 @@ class Census:
     size: int = 0
     revision: int = 0
     done: bool = False
+    share: float = 0.0
+    price: str = ""
 
     @property
     def beyond(self) -> int:
@@ -52,23 +59,38 @@ class Census:
 
 
 async def count(
-    reads: Reads, prefix: bytes, separators: Sequence[bytes], *, within: tuple[bytes, bytes] = ranges.ALL
+    reads: Reads,
+    prefix: bytes,
+    separators: Sequence[bytes],
+    *,
+    within: tuple[bytes, bytes] = ranges.ALL,
+    allowed: bool = False,
 ) -> AsyncGenerator[Census, None]:
     """Keys by child, from the index alone; partial results while it runs."""
-    listing = Listing(reads, prefix, separators, within=within)
+    listing = Listing(reads, prefix, separators, within=within, allowed=allowed)
     census = Census(prefix)
     async for page in listing.pages():
         if page.restarted:
             census = Census(prefix)
+        for row in page.named:
+            _add(census, row)
+        for name in page.gone:
+            census.entries.pop(name, None)
         for rows in page.rows:
             for row in rows:
                 _add(census, row)
+        for name, number in page.guesses:
+            if name in census.entries:
+                census.entries[name].keys = number
         for name, number in page.counts:
             if name in census.entries:
                 census.entries[name].keys = number
-        census.keys = max(0, page.total)
+        known = sum(entry.keys for entry in census.entries.values())
+        census.keys = page.total if page.total >= 0 else known
+        census.share = page.share
         census.revision = page.revision
         census.done = page.done
+        census.price = page.price
         yield census
 
 
@@ -105,7 +127,7 @@ async def measure(
                     entry.largest, entry.largest_key = len(kv.value), kv.key
             await asyncio.sleep(0)
         census.measured += len(batch.kvs)
-        census.keys = batch.total
+        census.keys = max(batch.total, census.measured)
         census.revision = batch.revision
         yield census
     census.done = True

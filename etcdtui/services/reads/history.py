@@ -202,13 +202,15 @@ async def newest_drop(
     distances = [*range(NEAR), *(int(2 ** (step / STEPS)) for step in range(PROBES * STEPS))]
     probes = sorted({max(reach.oldest, reach.head - distance) for distance in distances}, reverse=True)
 
+    now, _ = await reads.about(prefix, within)
+    if now > DROP_KEYS:
+        return None
+
     async def counts(revisions: list[int]) -> list[int]:
-        wants = [Want(*area, count_only=True, revision=revision) for revision in revisions]
+        wants = [Want(*area, count_only=True, revision=revision, guess=max(1, now)) for revision in revisions]
         return [result.count for result in await reads.many(wants)]
 
     now = (await counts(probes[:1]))[0]
-    if now > DROP_KEYS:
-        return None
     found = [now, *await counts(probes[1:])]
     at = next((i for i in range(len(found) - 1) if found[i + 1] > found[i]), None)
     if at is None:

@@ -1,7 +1,9 @@
 """Bounded reads for listings and searches: many small ranges at one revision, stale ones when nobody leads.
 
 Everything below asks through ``Reads``, so the number of operations in one transaction, the deadline, what happens
-on a server with a lower limit and on a cluster without a leader are decided in one place.
+on a server with a lower limit and on a cluster without a leader are decided in one place. So is how much one request
+makes a server walk: at most ``core.listing.WALK`` keys, fewer where that takes long (``pace``). Where more may be in a
+range it is cut at names known to lie in it (``chart``); whoever asks says how many keys there may be (``guess``).
 """
 
 from __future__ import annotations
@@ -16,10 +18,23 @@ from typing import TypeVar
 from etcdtui.client import Client, Op
 from etcdtui.client._transport.shelter import breaks_off_badly
 from etcdtui.client.key_lists import KeyList, KeyLists, KeyRange
-from etcdtui.core.errors import DeadlineExceeded, NoLeader, NoSpace, NotSupported, TooManyOps, Unavailable
+from etcdtui.core import ranges
+from etcdtui.core.chart import Chart
+from etcdtui.core.errors import (
+    Compacted,
+    DeadlineExceeded,
+    EtcdError,
+    NoLeader,
+    NoSpace,
+    NotSupported,
+    TooManyOps,
+    Unavailable,
+)
+from etcdtui.core.listing import WALK, Survey
 from etcdtui.core.tasks import awaited
 from etcdtui.core.types import RangeResult
 from etcdtui.core.value import record
+from etcdtui.services.reads.pace import Pace
 
 MAX_OPS = 120
 """Operations of one transaction; servers allow 128 unless told otherwise."""
@@ -29,12 +44,8 @@ READ_DEADLINE = 10.0
 """Seconds that a page of keys gets even where the profile allows less to one request."""
 ALONE_FOR = 10.0
 """Seconds for which no transactions are tried after one was refused because the database is full."""
-SPREAD = 8
-"""Requests that the first, long walk over large ranges is spread over."""
-BUSY_FOR = 60.0
-"""Seconds for which it is not spread after others wrote in between, and a part had to be read again."""
-SMALL_STORE = 100_000
-"""Keys that a server walks in about 20 ms; where more cannot be, a range is asked for as one."""
+ASK_FROM = 1_000_000
+"""Keys that may be in a store from which nothing is walked blindly: the person is asked before."""
 LOOK_UP = 0.25
 """Seconds after which a read under way looks whether there is still a leader to answer it."""
 STALE_FOR = 5.0
@@ -45,7 +56,8 @@ STALE_FOR = 5.0
 class Want:
     """One range to read; an empty ``end`` is the single key. Without ``values`` only the keys come.
 
-    ``revision`` 0 is the one all of a request are read at.
+    ``revision`` 0 is the one all of a request are read at. ``guess`` is how many keys there may be in the range: what
+    is asked for together walks no more of them than one request may.
     """
 
     key: bytes
@@ -54,10 +66,18 @@ class Want:
     values: bool = False
     count_only: bool = False
     revision: int = 0
+    guess: int = 1
+
+
+@record()
+class Follower:
+    """A member that does not lead: ``name`` as people call it."""
+
+    endpoint: str
+    name: str
 
 
 Answer = TypeVar("Answer")
-Piece = TypeVar("Piece")
 
 
 async def _some_at_once(reads: Sequence[Callable[[], Awaitable[Answer]]]) -> list[Answer]:
@@ -69,6 +89,19 @@ async def _some_at_once(reads: Sequence[Callable[[], Awaitable[Answer]]]) -> lis
             return await read()
 
     return await asyncio.gather(*(one(read) for read in reads))
+
+
+def _packed(wants: Sequence[Want], most: int) -> list[list[Want]]:
+    """Groups of neighbours that hold no more than ``most`` keys together."""
+    groups: list[list[Want]] = []
+    walked = 0
+    for want in wants:
+        if not groups or walked + want.guess > most:
+            groups.append([])
+            walked = 0
+        groups[-1].append(want)
+        walked += want.guess
+    return groups
 
 
 def older_than_streams(version: str) -> bool:
@@ -87,9 +120,14 @@ class Reads:
         leaderless: Callable[[], bool] = lambda: False,
         version: Callable[[], str] = lambda: "",
         most_keys: Callable[[], int] = lambda: 0,
+        follower: Callable[[], Follower | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = client
+        self.pace = Pace()
+        self.aside: Follower | None = None
+        """The member that pinned walks go to since the others could not keep their pace beside them."""
+        self._follower = follower
         self.max_ops = MAX_OPS
         allowed = client.options.command_timeout
         self.deadline = max(READ_DEADLINE, allowed) if allowed else 0.0
@@ -99,7 +137,6 @@ class Reads:
         self._clock = clock
         self._stale_until = float("-inf")
         self._alone_until = float("-inf")
-        self._busy_until = float("-inf")
         self._streams = True
         self.requests = 0
 
@@ -108,10 +145,61 @@ class Reads:
         """Whether reads are answered by one member from what it has, perhaps behind the others."""
         return self._leaderless() or self._clock() < self._stale_until
 
+    # --- how large the store is, and where its keys lie ------------------------------------------------------
+
+    @property
+    def most_keys(self) -> int:
+        """More keys than this can hardly be in the store; 0 when nothing tells."""
+        posts = self.client.posts
+        known = [most for most in (self._most_keys(), round(posts.chart.most * 1.5) if posts.learnt else 0) if most]
+        return min(known, default=0)
+
     @property
     def small_store(self) -> bool:
         """Whether so few keys can be in the store that walking all of them holds up nobody."""
-        return 0 < self._most_keys() <= SMALL_STORE
+        return 0 < self.most_keys <= WALK
+
+    @property
+    def walk(self) -> int:
+        """How many keys one request should make the server walk now."""
+        return self.pace.keys
+
+    def learn(self) -> None:
+        """Begin to learn where keys lie, unless the store is so small that nobody needs it."""
+        if not 0 < self._most_keys() <= WALK:
+            follower = self._follower()
+            self.client.posts.learn(follower.endpoint if follower is not None else None)
+
+    async def chart(self, *, first: bool = False) -> Chart:
+        """What is known of where keys lie: all of it, or the ``first`` names."""
+        self.learn()
+        posts = self.client.posts
+        return await (posts.first() if first else posts.all())
+
+    async def names_survey(self, prefix: bytes, within: tuple[bytes, bytes], *, after: bytes = b"") -> Survey:
+        """A survey of all keys of a range behind ``after``, cut where names are known."""
+        chart = None if self.small_store else await self.chart()
+        start = ranges.next_key(after) if after else b""
+        return Survey(
+            prefix, (), within=within, small=self.small_store, start=start, rows=False, chart=chart, wary=True
+        )
+
+    async def about(self, prefix: bytes, within: tuple[bytes, bytes]) -> tuple[int, int]:
+        """How many keys a range holds, and at which revision that was; about, where counting would walk many."""
+        area = ranges.intersect(ranges.prefix_range(prefix), within)
+        if area is None:
+            return 0, 0
+        if not self.small_store:
+            survey = await self.names_survey(prefix, within)
+            if not self.small_store and survey.layout is not None and survey.layout.keys > WALK // 2:
+                return round(survey.layout.keys), await self.revision()
+        result = await self.one(Want(*area, count_only=True, guess=self.walk))
+        return result.count, result.header.revision if result.header else 0
+
+    async def revision(self) -> int:
+        """The newest revision, told by the answer about a single key."""
+        result = await self.one(Want(ranges.ALL[0]))
+        return result.header.revision if result.header else 0
 
     @property
     def streams(self) -> bool:
@@ -148,11 +236,33 @@ class Reads:
 
     async def many(self, wants: Sequence[Want], revision: int = 0) -> list[RangeResult]:
         """The answers in order. At ``revision`` 0 all are of one and the same revision, the newest."""
-        return await self._or_stale(lambda stale: self._many(wants, revision, stale))
+        results: list[RangeResult] = []
+        for part in _packed(wants, self.walk):
+            async with self.pace.turn(sum(want.guess for want in part)):
+                started = self._clock()
+                found = await self._or_stale(partial(self._many, part, revision))
+                self._answered(started, sum(one.count for one in found), sum(len(one.kvs) for one in found))
+            results += found
+            revision = revision or (found[0].header.revision if found and found[0].header else 0)
+        return results
 
-    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0) -> KeyLists:
-        """Names and counts alone, in order and all of one revision: nothing is built for a key but its bytes."""
-        return await self._or_stale(lambda stale: self._keys(wanted, revision, stale))
+    async def keys(self, wanted: Sequence[KeyRange], revision: int = 0, *, guess: int = 0) -> KeyLists:
+        """Names and counts alone, in order and all of one revision: nothing is built for a key but its bytes.
+
+        About ``guess`` keys are walked for it.
+        """
+        async with self.pace.turn(guess):
+            started = self._clock()
+            answer = await self._or_stale(partial(self._keys, wanted, revision))
+            found = answer.lists
+            self._answered(started, sum(one.count for one in found), sum(len(one.keys) for one in found))
+        return answer
+
+    def _answered(self, started: float, walked: int, returned: int) -> None:
+        self.pace.answered(self._clock() - started, walked, returned)
+        if self.pace.struggling and self.aside is None and (follower := self._follower()) is not None:
+            self.aside = follower
+            self.pace.begin_anew()
 
     async def _or_stale(self, read: Callable[[bool], Coroutine[None, None, Answer]]) -> Answer:
         """The answer of the cluster, or of one member when there is no leader or it is lost while the read waits."""
@@ -177,46 +287,39 @@ class Reads:
         self._stale_until = self._clock() + STALE_FOR
         return await read(True)
 
-    def side_by_side(self, pieces: Sequence[Piece]) -> list[list[Piece]]:
-        """Large pieces to read at the newest revision in groups, each for one request: servers walk them in parallel.
-
-        One group where that is of no use, or where each could be answered by another member, who knows other revisions.
-        An answer of another revision than the first has to be read again at that
-        one; say so with ``others_write``.
-        """
-        groups = [list(pieces[i::SPREAD]) for i in range(SPREAD)]
-        alone = len(pieces) < SPREAD or self._size() < len(groups[0])
-        return [list(pieces)] if alone or self.stale or self._clock() < self._busy_until else groups
-
-    def others_write(self) -> None:
-        """A part had to be read again: for a while first walks are one request."""
-        self._busy_until = self._clock() + BUSY_FOR
-
-    async def first_keys(self, wanted: Sequence[KeyRange]) -> KeyLists:
-        """All of them at the newest revision, of one and the same, where ranges may be huge."""
-        groups = self.side_by_side(wanted)
-        answers = await _some_at_once([partial(self.keys, group) for group in groups])
-        revision = min(answer.revision for answer in answers)
-        for index, answer in enumerate(answers):
-            if answer.revision != revision:
-                self.others_write()
-                answers[index] = await self.keys(groups[index], revision)
-        found: dict[KeyRange, KeyList] = {}
-        for group, answer in zip(groups, answers, strict=True):
-            found |= zip(group, answer.lists, strict=True)
-        return KeyLists(tuple(found[one] for one in wanted), revision)
-
     async def _keys(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
         if len(wanted) > self._size():
             return await self._keys_in_parts(wanted, revision, stale)
         self.requests += 1
         try:
-            return await self.client.kv.keys(wanted, revision=revision, serializable=stale, timeout=self.deadline)
+            if revision and self.aside is not None and not stale:
+                return await self._keys_aside(wanted, revision, self.aside)
+            return await self.client.kv.keys(
+                wanted, revision=revision, serializable=stale, timeout=self.deadline, at_once=True
+            )
         except NoSpace:
             self._alone_until = self._clock() + ALONE_FOR
         except TooManyOps:
             self.max_ops = max(1, len(wanted) // 2)
         return await self._keys_in_parts(wanted, revision, stale)
+
+    async def _keys_aside(self, wanted: Sequence[KeyRange], revision: int, member: Follower) -> KeyLists:
+        """From the member that is not in others' way; where that fails, or is behind, from any again."""
+        kv = self.client.kv
+        try:
+            return await kv.keys(
+                wanted,
+                revision=revision,
+                serializable=True,
+                timeout=self.deadline,
+                at_once=True,
+                endpoint=member.endpoint,
+            )
+        except (Compacted, TooManyOps, NoSpace):
+            raise
+        except EtcdError:
+            self.aside = None
+        return await kv.keys(wanted, revision=revision, timeout=self.deadline, at_once=True)
 
     async def _keys_in_parts(self, wanted: Sequence[KeyRange], revision: int, stale: bool) -> KeyLists:
         size = self._size()

@@ -6,16 +6,18 @@ Large ranges are cut into counted pieces, several in flight; the pieces are hand
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from etcdtui.core import ranges
-from etcdtui.core.listing import PIECE, UNKNOWN, Span, Survey
+from etcdtui.core.listing import PIECE, Span
 from etcdtui.core.tasks import awaited
 from etcdtui.core.types import KeyValue, RangeResult
 from etcdtui.core.value import record
 from etcdtui.services.reads.reading import Reads, Want
+from etcdtui.services.reads.scan_keys import about, scan_keys
+from etcdtui.services.reads.throttle import Throttle
 
 AT_ONCE = 3
 KEYS_AT_ONCE = 5_000
@@ -28,35 +30,12 @@ VALUE_BYTES = 2 * 1024 * 1024
 
 @record()
 class Batch:
-    """Some keys, all behind those of the batch before; ``total`` is the number of keys of the whole scan."""
+    """Some keys, all behind those of the batch before; ``total`` is the number of keys of the whole scan, about, until
+    all were counted, UNKNOWN where nothing tells."""
 
     kvs: tuple[KeyValue, ...]
     total: int
     revision: int
-
-
-class Throttle:
-    """Lets at most ``per_second`` units pass on average; 0 is no limit."""
-
-    def __init__(
-        self,
-        per_second: float,
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._per_second = per_second
-        self._clock = clock
-        self._pause = pause
-        self._free_at = clock()
-
-    async def spend(self, units: float) -> None:
-        """Wait until what was spent before is paid off, then owe ``units``."""
-        if self._per_second <= 0:
-            return
-        now = self._clock()
-        if self._free_at > now:
-            await self._pause(self._free_at - now)
-        self._free_at = max(now, self._free_at) + units / self._per_second
 
 
 class _Order:
@@ -88,41 +67,48 @@ async def scan(
     after: bytes = b"",
 ) -> AsyncGenerator[Batch, None]:
     """Batches in key order until all is read. ``throttle`` counts keys, or bytes of values when they are read."""
-    start = ranges.next_key(after) if after else b""
-    survey = Survey(prefix, (), within=within, small=reads.small_store, start=start, rows=False)
+    batches = (_values if values else _keys)(reads, prefix, within, revision, throttle, after)
+    async with aclosing(batches):
+        async for batch in batches:
+            yield batch
+
+
+async def _keys(
+    reads: Reads,
+    prefix: bytes,
+    within: tuple[bytes, bytes],
+    revision: int,
+    throttle: Throttle | None,
+    after: bytes,
+) -> AsyncGenerator[Batch, None]:
+    survey = await reads.names_survey(prefix, within, after=after)
     order = _Order()
     running: deque[tuple[list[Span], asyncio.Task[list[RangeResult]]]] = deque()
-    keys_at_once = VALUES_AT_ONCE if values else KEYS_AT_ONCE
     pinned = revision
-    total = UNKNOWN
-    if values and survey.pending:
-        total, pinned = await _count(reads, survey, revision)
+    if not pinned and not reads.small_store:
+        pinned = await reads.revision()
     try:
-        while survey.pending or running:
-            while survey.pending and len(running) < (AT_ONCE if pinned else 1):
-                spans = survey.take(reads.max_ops if pinned else len(survey.pending), keys_at_once)
-                if pinned:  # the first, which counts everything, is asked whole
-                    spans = _cut(survey, spans, keys_at_once)
-                wants = [Want(span.start, span.end, min(span.limit, keys_at_once), values=values) for span in spans]
+        while survey.open or running:
+            while survey.open and len(running) < (AT_ONCE if pinned else 1):
+                spans = survey.take(reads.max_ops, KEYS_AT_ONCE, walk=reads.walk)
+                wants = [
+                    Want(span.start, span.end, min(span.limit, KEYS_AT_ONCE), guess=max(1, span.guess))
+                    for span in spans
+                ]
                 running.append((spans, awaited(reads.many(wants, pinned), "scan")))
             spans, task = running[0]
             results = await task
             running.popleft()
             pinned = pinned or (results[0].header.revision if results and results[0].header else 0)
-            read = 0
             for span, result in zip(spans, results, strict=True):
                 survey.answer(span, [kv.key for kv in result.kvs], result.count)
                 order.add(span.start, result.kvs)
-                read += sum(len(kv.value) for kv in result.kvs) if values else len(result.kvs)
-            got = sum(len(result.kvs) for result in results)
-            if values and got:
-                keys_at_once = max(1, min(PIECE, VALUE_BYTES * got // max(1, read)))
             holes = [survey.hole] if survey.hole is not None else []
             holes += [min(span.start for span in waiting) for waiting, _ in running]
             for kvs in order.take(min(holes, default=None)):
-                yield Batch(kvs, survey.total if total == UNKNOWN else total, pinned)
+                yield Batch(kvs, about(survey), pinned)
             if throttle is not None:
-                await throttle.spend(read)
+                await throttle.spend(sum(len(result.kvs) for result in results))
     finally:
         for _, task in running:
             task.cancel()
@@ -130,23 +116,37 @@ async def scan(
             await asyncio.gather(*(task for _, task in running), return_exceptions=True)
 
 
-async def _count(reads: Reads, survey: Survey, revision: int) -> tuple[int, int]:
-    """How many keys there are and at which revision, before values are read a few at a time."""
-    wants = [Want(span.start, span.end, count_only=True) for span in survey.pending]
-    results = await reads.many(wants, revision)
-    header = results[0].header
-    return sum(result.count for result in results), revision or (header.revision if header else 0)
-
-
-def _cut(survey: Survey, spans: list[Span], keys_at_once: int) -> list[Span]:
-    """With values, no more spans than their keys fit one answer; the others go back."""
-    kept: list[Span] = []
-    cost = 0
-    for span in spans:
-        price = min(span.limit, keys_at_once)
-        if kept and cost + price > keys_at_once * 2:
-            break
-        cost += price
-        kept.append(span)
-    survey.give_back(spans[len(kept) :])
-    return kept
+async def _values(
+    reads: Reads,
+    prefix: bytes,
+    within: tuple[bytes, bytes],
+    revision: int,
+    throttle: Throttle | None,
+    after: bytes,
+) -> AsyncGenerator[Batch, None]:
+    """Names first, so that a range of values is just those keys: to know where it ends spares walking beyond."""
+    at_once = VALUES_AT_ONCE
+    async with aclosing(scan_keys(reads, prefix, within=within, revision=revision, after=after)) as names:
+        async for batch in names:
+            keys, first = batch.keys, 0
+            while first < len(keys):
+                part = keys[first : first + at_once * AT_ONCE]
+                first += len(part)
+                wants = [
+                    Want(few[0], ranges.next_key(few[-1]), values=True, guess=len(few))
+                    for few in (part[at : at + at_once] for at in range(0, len(part), at_once))
+                ]
+                reading = [awaited(reads.many([want], batch.revision), "scan of values") for want in wants]
+                read = 0
+                try:
+                    for task in reading:
+                        for result in await task:
+                            read += sum(len(kv.value) for kv in result.kvs)
+                            yield Batch(result.kvs, batch.total, batch.revision)
+                finally:
+                    for task in reading:
+                        task.cancel()
+                    await asyncio.gather(*reading, return_exceptions=True)
+                at_once = max(1, min(PIECE, VALUE_BYTES * len(part) // max(1, read)))
+                if throttle is not None:
+                    await throttle.spend(read)

@@ -14,7 +14,7 @@ from etcdtui.core.listing import UNKNOWN, Span, Survey
 from etcdtui.core.tasks import awaited
 from etcdtui.core.value import record
 from etcdtui.services.reads.reading import Reads, Want
-from etcdtui.services.reads.scan import Throttle
+from etcdtui.services.reads.throttle import Throttle
 
 AT_ONCE = 4
 """Requests in flight."""
@@ -31,7 +31,8 @@ UNSURE = 4
 class Names:
     """Some names, all behind those of the batch before.
 
-    ``total`` is the number of keys of the whole scan, UNKNOWN where a server streams them, which counts none.
+    ``total`` is the number of keys of the whole scan, about, until all were counted; UNKNOWN where a server streams
+    them, which counts none.
     """
 
     keys: list[bytes]
@@ -57,11 +58,13 @@ async def scan_keys(
     within: tuple[bytes, bytes] = ranges.ALL,
     revision: int = 0,
     throttle: Throttle | None = None,
+    after: bytes = b"",
 ) -> AsyncGenerator[Names, None]:
     """Batches in key order until all is read; closing the iterator cancels what is in flight."""
     area = ranges.intersect(ranges.prefix_range(prefix), within)
-    after = b""
-    if area is not None and reads.streams:
+    if area is not None and after:
+        area = ranges.intersect(area, (ranges.next_key(after), ranges.FROM_KEY))
+    if area is not None and reads.streams and not reads.small_store:
         start, end = area
         first = await reads.one(Want(start, limit=1), revision)  # a single key: its answer tells the revision
         revision = revision or (first.header.revision if first.header else 0)
@@ -92,21 +95,21 @@ async def _counted(
     after: bytes,
 ) -> AsyncGenerator[Names, None]:
     """Those behind ``after`` in small counted ranges, several requests in flight."""
-    survey = Survey(
-        prefix, (), within=within, small=reads.small_store, start=ranges.next_key(after) if after else b"", rows=False
-    )
+    survey = await reads.names_survey(prefix, within, after=after)
     ready: list[_Piece] = []
     running: dict[asyncio.Task[KeyLists], list[Span]] = {}
     pinned = revision
+    if not pinned and not reads.small_store:
+        pinned = await reads.revision()
     try:
-        while survey.pending or running:
-            while survey.pending and (free := (AT_ONCE if pinned else 1) - len(running)) > 0:
+        while survey.open or running:
+            while survey.open and (free := (AT_ONCE if pinned else 1) - len(running)) > 0:
                 share = -(-len(survey.pending) // free)
-                size = min(reads.max_ops, max(LEAST_OPS, share)) if pinned else len(survey.pending)
-                spans = survey.take(size, KEYS_AT_ONCE, unsure=UNSURE)
+                size = reads.max_ops if survey.layout is not None else min(reads.max_ops, max(LEAST_OPS, share))
+                spans = survey.take(size, KEYS_AT_ONCE, unsure=UNSURE, walk=reads.walk)
                 wanted = [KeyRange(span.start, span.end, span.limit) for span in spans]
-                request = reads.keys(wanted, pinned) if pinned else reads.first_keys(wanted)
-                running[awaited(request, "scan")] = spans
+                request = reads.keys(wanted, pinned, guess=sum(span.guess for span in spans))
+                running[awaited(request, "scan of names")] = spans
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             read = 0
             for task in done:
@@ -118,7 +121,7 @@ async def _counted(
                         insort(ready, _Piece(span.start, found.keys))
                         read += len(found.keys)
             for keys in _complete(ready, survey, running):
-                yield Names(keys, survey.total, pinned)
+                yield Names(keys, about(survey), pinned)
             if throttle is not None:
                 await throttle.spend(read)
     finally:
@@ -127,11 +130,16 @@ async def _counted(
         await asyncio.gather(*running, return_exceptions=True)
 
 
+def about(survey: Survey) -> int:
+    """How many keys there are, about, until that is counted."""
+    return round(survey.layout.keys) if survey.total == UNKNOWN and survey.layout is not None else survey.total
+
+
 def _complete(
     ready: list[_Piece], survey: Survey, running: dict[asyncio.Task[KeyLists], list[Span]]
 ) -> list[list[bytes]]:
     """Take out what nothing is missing before."""
-    holes = [spans[0].start for spans in running.values()]
+    holes = [min(span.start for span in spans) for spans in running.values()]
     if survey.hole is not None:
         holes.append(survey.hole)
     hole = min(holes, default=None)

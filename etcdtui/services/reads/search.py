@@ -12,8 +12,9 @@ from etcdtui.core.search import TEXT, Field, FilterError, Finder, compile_filter
 from etcdtui.core.types import KeyValue
 from etcdtui.core.value import record
 from etcdtui.services.reads.reading import Reads, Want
-from etcdtui.services.reads.scan import Throttle, scan
+from etcdtui.services.reads.scan import scan
 from etcdtui.services.reads.scan_keys import scan_keys
+from etcdtui.services.reads.throttle import Throttle
 
 MAX_HITS = 10_000
 CHUNK = 1_000
@@ -82,7 +83,7 @@ def query_of(
 
 @record()
 class Cost:
-    """What a search will read: ``keys`` exact, ``value_bytes`` estimated from a few keys (0 without values)."""
+    """What a search will read, about: ``value_bytes`` is estimated from a few keys (0 without values)."""
 
     keys: int
     value_bytes: int
@@ -115,13 +116,18 @@ class Progress:
 
 
 async def cost(reads: Reads, query: Query) -> Cost:
-    """One count, and for values the size of the first few."""
-    area = ranges.intersect(ranges.prefix_range(query.prefix), query.within)
-    if area is None:
-        return Cost(0, 0, 0)
-    result = await reads.one(Want(*area, limit=SAMPLE_KEYS if query.reads_values else 1, values=query.reads_values))
-    size = sum(len(kv.value) for kv in result.kvs) * result.count // max(1, len(result.kvs))
-    return Cost(result.count, size, result.header.revision if result.header else 0)
+    """A count where that is cheap, else about how many keys are expected; for values the size of the first few."""
+    keys, revision = await reads.about(query.prefix, query.within)
+    size = 0
+    if query.reads_values and keys:
+        async with aclosing(scan_keys(reads, query.prefix, within=query.within)) as batches:
+            async for batch in batches:
+                few = batch.keys[:SAMPLE_KEYS]
+                found = await reads.many([Want(key, values=True) for key in few], batch.revision)
+                read = [len(kv.value) for one in found for kv in one.kvs]
+                size = sum(read) * keys // max(1, len(read))
+                break
+    return Cost(keys, size, revision)
 
 
 async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> AsyncGenerator[Progress, None]:

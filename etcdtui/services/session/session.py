@@ -24,7 +24,7 @@ from etcdtui.services import cluster
 from etcdtui.services import session as own
 from etcdtui.services.cluster.health import ClusterHealth, HealthMonitor, State
 from etcdtui.services.cluster.view import ClusterView, view_of
-from etcdtui.services.reads.reading import Reads
+from etcdtui.services.reads.reading import Follower, Reads
 from etcdtui.services.writing.audit import Audit
 from etcdtui.services.writing.guard import Guard, policy_of
 from etcdtui.services.writing.writes import Writes
@@ -159,7 +159,25 @@ class Session:
             leaderless=lambda: self.health.state is State.NO_LEADER,
             version=lambda: self.health.version,
             most_keys=lambda: self.health.most_keys,
+            follower=self._follower,
         )
+
+    def _follower(self) -> Follower | None:
+        """The nearest member that only follows."""
+        health = self.health
+        names = {member.id: member.name for member in health.members}
+        following = [
+            one
+            for one in health.endpoints
+            if one.status is not None
+            and health.leader_id
+            and not one.status.is_learner
+            and one.status.member_id != health.leader_id
+        ]
+        nearest = min(following, key=lambda one: one.rtt, default=None)
+        if nearest is None:
+            return None
+        return Follower(nearest.endpoint, names.get(nearest.member_id) or nearest.endpoint)
 
     @cached_property
     def admin(self) -> Admin:
