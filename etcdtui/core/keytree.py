@@ -59,6 +59,11 @@ class Row:
         return UNKNOWN if self.index < 0 else self.level.counts[self.index]
 
     @property
+    def guess(self) -> int:
+        """About how many keys are below a folder that is not counted yet; 0 when nothing tells."""
+        return self.level.guesses.get(self.name, 0) if self.count == UNKNOWN else 0
+
+    @property
     def is_folder(self) -> bool:
         return self.index >= 0 and self.level.counts[self.index] != LEAF
 
@@ -94,7 +99,8 @@ class Level:
 
     ``state`` and ``note`` say how complete it is; ``hole`` is the first key not listed yet while it is loading
     or was stopped; ``total`` the number of keys below. All rows are true of ``revision``, those in ``newer`` of the
-    later revision that stands there: a row may be looked at alone. ``changed`` gives the names that somebody changed
+    later revision that stands there: a row may be looked at alone. ``guesses`` say about how many keys are below
+    folders that are known by their names and not counted yet. ``changed`` gives the names that somebody changed
     since they were looked at with the revision of that. ``spared`` is set once garbage collections leave its names out.
     ``version`` of the root is another after each change of rows anywhere.
     """
@@ -112,6 +118,7 @@ class Level:
     changed: dict[bytes, int] = field(default_factory=dict)
     newer: dict[bytes, int] = field(default_factory=dict)
     roots: dict[bytes, Root] = field(default_factory=dict)
+    guesses: dict[bytes, int] = field(default_factory=dict)
     state: State = State.NEW
     note: str = ""
     total: int = UNKNOWN
@@ -160,6 +167,7 @@ class Level:
         self.counts = array("q")
         self.samples = {}
         self.newer.clear()
+        self.guesses.clear()
         self.total = UNKNOWN
         self.hole = None
         self.touch()
@@ -193,6 +201,12 @@ class Level:
                     self.opened[row.name] = self.closed.pop(row.name)
                     self.reopen.discard(row.name)
         self.touch()
+
+    def expect(self, rows: Iterable[Child]) -> None:
+        """Add folders that are thought to be there; whatever is known may lie between them."""
+        for row in rows:
+            if self.find(row.name) < 0:
+                self.insert((row,))
 
     def settle(self, counts: Iterable[tuple[bytes, int]]) -> None:
         """Counts that a listing found for rows that are there already; its ``total`` has them."""

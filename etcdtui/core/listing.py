@@ -398,6 +398,11 @@ class Survey:
             insort(self.counting if span.sum is not None and self.layout is not None else self.pending, span)
 
     @property
+    def blind(self) -> bool:
+        """Whether nothing at all is known of a range that may be large: its parts are asked for as they come."""
+        return self.layout is None and len(self.pending) > 1
+
+    @property
     def open(self) -> bool:
         """Whether there is something to ask for."""
         layout = self.layout

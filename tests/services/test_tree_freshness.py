@@ -133,7 +133,7 @@ async def test_a_write_of_ours_in_a_folder_too_large_to_be_counted_is_reckoned(
     etcd: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(freshness, "WATCH_KEYS", 3)
-    monkeypatch.setattr(freshness, "COUNT_WRITTEN", 4)
+    monkeypatch.setattr(freshness, "WALK", 4)
     async with browsing(profile_of(etcd)) as one:
         await filled(etcd, EVERYTHING)
         await one.open(b"/config/")

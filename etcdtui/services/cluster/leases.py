@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import field, replace
 from enum import Enum
 from itertools import pairwise
@@ -186,10 +187,12 @@ class LeaseBook:
         found: dict[int, None] = {}
         for key, end in readable:
             try:
-                answer = await self.client.kv.get(key, range_end=end or None, limit=SCAN_KEYS)
+                async with aclosing(self.client.kv.pages(key, range_end=end or None, page_size=SCAN_KEYS)) as pages:
+                    async for page in pages:
+                        found.update((kv.lease, None) for kv in page.kvs if kv.lease)
+                        break
             except EtcdError:
                 continue
-            found.update((kv.lease, None) for kv in answer.kvs if kv.lease)
         return tuple(found)
 
 

@@ -59,8 +59,9 @@ class Page:
 
     Where a level is large, folders are shown by what is known before it was looked: ``named`` are such rows, to be put
     among the others, ``gone`` those of them that are not there, ``guesses`` about how many keys each has until
-    ``counts`` tells. ``share`` is how much of the level was counted, from 0 to 1, ``where`` which member is asked when
-    that is not any. ``price`` says why reading stopped before it began, and what going on would cost.
+    ``counts`` tells. It is ``charted`` then: ``share`` is how much of the level was counted, from 0 to 1, and ``where``
+    which member is asked when that is not any. ``price`` says why reading stopped before it began, and what going on
+    would cost.
     """
 
     rows: tuple[list[Child], ...]
@@ -74,6 +75,7 @@ class Page:
     named: tuple[Child, ...] = ()
     gone: tuple[bytes, ...] = ()
     guesses: tuple[tuple[bytes, int], ...] = ()
+    charted: bool = False
     share: float = 1.0
     where: str = ""
     price: str = ""
@@ -201,12 +203,16 @@ class Listing:
     def _price(self) -> str:
         """What a walk through what nothing is known of would cost; empty when that is not done."""
         reads = self._reads
-        blind = self.survey.layout is None and len(self.survey.pending) > 1 and not self._plain
-        if self._allowed or not blind or reads.most_keys < ASK_FROM:
+        if self._plain or not self.survey.blind or reads.most_keys < ASK_FROM:
             return ""
+        if self._allowed:
+            reads.step_aside()
+            return ""
+        follower = reads.follower
+        held = "all writes" if follower is None else f"what goes through {follower.name}, a follower,"
         return (
-            f"no name below is known, and up to {format_count(reads.most_keys)} keys may be: a request may hold up"
-            f" writes for {reads.most_keys * SECONDS_A_KEY:.0f} s"
+            f"no name here is known, and up to {format_count(reads.most_keys)} keys may be: one request may hold up"
+            f" {held} for {max(1.0, reads.most_keys * SECONDS_A_KEY):.0f} s"
         )
 
     async def _read(self) -> AsyncGenerator[Page, None]:
@@ -335,6 +341,7 @@ class Listing:
             named=named,
             gone=tuple(gone),
             guesses=tuple(self.survey.guesses.items()),
+            charted=self.survey.layout is not None,
             share=self.survey.share,
             where=f"{where.name}, a follower" if where is not None and self.survey.layout is not None else "",
         )

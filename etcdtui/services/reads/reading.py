@@ -191,8 +191,11 @@ class Reads:
             return 0, 0
         if not self.small_store:
             survey = await self.names_survey(prefix, within)
-            if not self.small_store and survey.layout is not None and survey.layout.keys > WALK // 2:
-                return round(survey.layout.keys), await self.revision()
+            known = survey.layout.keys if survey.layout is not None else 0
+            if not self.small_store and known > WALK // 2:
+                return round(known), await self.revision()
+            if survey.blind and self.most_keys >= ASK_FROM:
+                return self.most_keys, await self.revision()
         result = await self.one(Want(*area, count_only=True, guess=self.walk))
         return result.count, result.header.revision if result.header else 0
 
@@ -260,7 +263,17 @@ class Reads:
 
     def _answered(self, started: float, walked: int, returned: int) -> None:
         self.pace.answered(self._clock() - started, walked, returned)
-        if self.pace.struggling and self.aside is None and (follower := self._follower()) is not None:
+        if self.pace.struggling:
+            self.step_aside()
+
+    @property
+    def follower(self) -> Follower | None:
+        """The member that long walks can go to, if there is one beside the leader."""
+        return self.aside or self._follower()
+
+    def step_aside(self) -> None:
+        """Send what is read at one revision to a follower from now on: there a walk holds up nobody's commit."""
+        if self.aside is None and (follower := self._follower()) is not None:
             self.aside = follower
             self.pace.begin_anew()
 

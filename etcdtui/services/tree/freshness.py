@@ -15,7 +15,7 @@ from etcdtui.core import ranges
 from etcdtui.core.errors import Compacted, EtcdError, WatchCancelled
 from etcdtui.core.gaps import Region
 from etcdtui.core.keytree import KeyTree, Level, Row, State, keys_of
-from etcdtui.core.listing import LEAF, UNKNOWN, Child, child_of
+from etcdtui.core.listing import LEAF, UNKNOWN, WALK, Child, child_of
 from etcdtui.core.types import Event, EventType, KeyValue, RangeResult, WatchBatch
 from etcdtui.core.value import record
 from etcdtui.services.reads import browse
@@ -37,8 +37,6 @@ COUNT_KEYS = 50_000
 """Keys that a server walks for the counts of one check, on average; a larger folder is counted less often."""
 COUNT_MOST = 1_000_000
 """Keys of a folder that is not counted again by itself."""
-COUNT_WRITTEN = 200_000
-"""Keys of a folder that is counted again at once after a write of ours in it."""
 REVISIONS_KEPT = 10_000
 """Revisions whose changes are told apart, ours from those of others."""
 LOOKED_AT = 200
@@ -53,15 +51,20 @@ class _Look:
     generation: int
     name: bytes
     folder: bool
+    keys: int = 1
+    """How many keys the row was known to stand for."""
 
     @property
     def path(self) -> bytes:
         return self.level.prefix + self.name
 
     def region(self, found: RangeResult) -> Region:
-        end = ranges.prefix_end(self.path) if self.folder else ranges.next_key(self.path)
         count = found.count if self.folder else LEAF
-        return Region(self.path, end, (Child(self.name, count, found.kvs[0].key),) if found.kvs else ())
+        return self.of((Child(self.name, count, found.kvs[0].key),) if found.kvs else ())
+
+    def of(self, rows: tuple[Child, ...]) -> Region:
+        end = ranges.prefix_end(self.path) if self.folder else ranges.next_key(self.path)
+        return Region(self.path, end, rows)
 
 
 class Freshness:
@@ -208,8 +211,8 @@ class Freshness:
             index = above.find(name)
             many = above.counts[index] if index >= 0 else 0
             behind = above.state is State.READY and not above.roots and above.known_at(name) < self._position
-            if behind and many <= COUNT_WRITTEN:
-                looks.append(_Look(above, above.generation, name, folder=True))
+            if behind and 0 <= many <= WALK:
+                looks.append(_Look(above, above.generation, name, folder=True, keys=many))
         return looks
 
     def _take(self, watched: Level, batch: WatchBatch) -> None:
@@ -360,11 +363,21 @@ class Freshness:
         return wanted
 
     async def _counts(self, level: Level, names: Sequence[bytes], revision: int) -> list[tuple[bytes, int]]:
-        spans = [(name, self._span(level, name)) for name in names]
-        wants = [Want(*span, count_only=True) for _, span in spans if span is not None]
+        spans = [(name, span) for name in names if (span := self._span(level, name)) is not None]
+        keys = {name: level.counts[level.find(name)] if level.find(name) >= 0 else 1 for name in names}
+        few = [(name, span) for name, span in spans if keys[name] <= WALK]
+        wants = [Want(*span, count_only=True, guess=max(1, keys[name])) for name, span in few]
         results = await self._reads.many(wants, revision) if wants else []
-        known = [name for name, span in spans if span is not None]
-        return [(name, result.count) for name, result in zip(known, results, strict=True) if result.count]
+        counts = [(name, result.count) for (name, _), result in zip(few, results, strict=True)]
+        for name, span in spans:
+            if keys[name] > WALK:
+                counts += [(row.name, row.count) for row in await self._counted(level, span, revision)]
+        return [(name, count) for name, count in counts if count]
+
+    async def _counted(self, level: Level, span: tuple[bytes, bytes], revision: int = 0) -> tuple[Child, ...]:
+        """The row of one large folder, counted in many small requests; nothing when it is gone."""
+        found = await browse.children(self._reads, level.prefix, level.separators, within=span, revision=revision)
+        return tuple(found)
 
     @staticmethod
     def _span(level: Level, name: bytes) -> tuple[bytes, bytes] | None:
@@ -378,7 +391,8 @@ class Freshness:
         ``ours`` says that they were changed from here. Raises what a read raises.
         """
         rows: dict[Level, dict[bytes, bool]] = {}
-        for path in paths:
+        asked = set(paths)
+        for path in asked:
             for level in self._tree.root.walk():
                 if level.state is State.READY and not level.roots and _is_below(path, level):
                     name, folder = child_of(path[len(level.prefix) :], level.separators)
@@ -386,27 +400,45 @@ class Freshness:
         looks = []
         for level, names in rows.items():
             if len(names) <= LOOKED_AT:
-                looks += [_Look(level, level.generation, name, folder) for name, folder in names.items()]
+                found = [self._look_of(level, name, folder) for name, folder in names.items()]
+                looks += [look for look in found if look.keys <= WALK or look.path in asked]
             elif len(level.names) <= CHECK_ROWS:
                 await self.check(level)
             else:
                 self._loader.load(level)
         await self._look(looks, ours)
 
+    @staticmethod
+    def _look_of(level: Level, name: bytes, folder: bool) -> _Look:
+        index = level.find(name)
+        keys = level.counts[index] if index >= 0 else 1
+        return _Look(level, level.generation, name, folder, WALK + 1 if keys == UNKNOWN else max(1, keys))
+
     async def _look(self, looks: Sequence[_Look], ours: bool) -> None:
         spans = [(look, self._span(look.level, look.name) if look.folder else (look.path, b"")) for look in looks]
-        wanted = [(look, Want(*span, limit=1)) for look, span in spans if span is not None]
-        results = await self._reads.many([want for _, want in wanted]) if wanted else []
+        wanted = [(look, span) for look, span in spans if span is not None]
+        few = [(look, Want(*span, limit=1, guess=look.keys)) for look, span in wanted if look.keys <= WALK]
+        results = await self._reads.many([want for _, want in few]) if few else []
         changed = False
-        for (look, _), result in zip(wanted, results, strict=True):
-            level, revision = look.level, result.header.revision if result.header else 0
-            if level.generation != look.generation or level.state is not State.READY:
-                continue
-            if revision >= level.known_at(look.name):
-                changed |= level.replace(look.region(result), revision, news=not ours)
-                self._loader.tell_start_place(level)
+        for (look, _), result in zip(few, results, strict=True):
+            changed |= self._saw(look, look.region(result), result.header.revision if result.header else 0, ours)
+        for look, span in wanted:
+            if look.keys > WALK:
+                revision = await self._reads.revision()
+                rows = await self._counted(look.level, span, revision)
+                changed |= self._saw(look, look.of(rows), revision, ours)
         if changed:
             self._changed()
+
+    def _saw(self, look: _Look, region: Region, revision: int, ours: bool) -> bool:
+        level = look.level
+        if level.generation != look.generation or level.state is not State.READY:
+            return False
+        if revision < level.known_at(look.name):
+            return False
+        changed = level.replace(region, revision, news=not ours)
+        self._loader.tell_start_place(level)
+        return changed
 
     # --- writes of ours ----------------------------------------------------------------------------------
 
@@ -438,7 +470,7 @@ class Freshness:
         for level in self._tree.root.walk():
             if level.state is State.READY and _is_below(key, level):
                 index = level.find(child_of(key[len(level.prefix) :], level.separators)[0])
-                if index >= 0 and level.counts[index] > COUNT_WRITTEN:
+                if index >= 0 and (level.counts[index] > WALK or level.counts[index] == UNKNOWN):
                     return True
         return False
 

@@ -77,6 +77,8 @@ class Loader:
         self._spare = spare
         self._creating = creating
         self._loads: dict[Level, _Load] = {}
+        self._priced: set[Level] = set()
+        """Levels of which was told what reading them costs others: reading them again is asking for it."""
         self._expanding: Work | None = None
 
     # --- reading -----------------------------------------------------------------------------------------
@@ -176,23 +178,35 @@ class Loader:
             known_count=known_count,
             revision=self._tree.revision,
             page_keys=self._page_keys,
+            allowed=level in self._priced,
         )
 
     def _take(self, level: Level, page: Page) -> None:
         if page.restarted:
             self._tell(news.Said("history was compacted while this level was read: reading it again", "warn"))
+        level.expect(page.named)
         for rows in page.rows:
             level.insert(rows)
+        for name in page.gone:
+            level.remove(name)
+        level.guesses = dict(page.guesses)
         level.spared = level.spared or self._spare(len(level.names))
         level.settle(page.counts)
         level.total = page.total
         level.revision = page.revision
-        level.hole = page.hole if page.total >= 0 else None
-        if page.done:
+        level.hole = page.hole if page.total >= 0 or (page.charted and not page.guesses) else None
+        if page.price:
+            self._priced.add(level)
+            level.state = State.STOPPED
+            level.note = f"not read: {page.price} · r reads it all the same"
+        elif page.done:
             level.state = State.READY
             level.hole = None
             level.note = self.empty_words(level)
             self.tell_start_place(level)
+        elif page.charted and page.total < 0:
+            where = f" at {page.where}" if page.where else ""
+            level.note = f"checking {page.share:.0%}{where}  esc stops"
         else:
             total = f" of about {format_count(page.total)}" if page.total >= 0 else ""
             level.note = f"{format_count(page.keys_seen)}{total} keys read  esc stops"
@@ -264,8 +278,8 @@ class Loader:
 
     def expand(self, row: Row) -> None:
         """Open everything below a folder, if that is little enough."""
-        if row.count > EXPAND_KEYS:
-            many, most = format_count(row.count), format_count(EXPAND_KEYS)
+        if (keys := max(row.count, row.guess)) > EXPAND_KEYS:
+            many, most = format_count(keys), format_count(EXPAND_KEYS)
             self._tell(news.Said(f"{many} keys are too many to expand at once (at most {most})", "warn"))
             return
         root = row.level.roots.get(row.name)

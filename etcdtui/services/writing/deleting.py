@@ -320,13 +320,16 @@ class RangeDelete(Write):
 
 async def untouched(writes: Writes, found: Preview) -> bool:
     """Whether the condition of a delete of the range holds now: nothing in it was written since the preview."""
-    newer = await writes.client.kv.get(
-        found.key, range_end=found.end or None, min_mod_revision=found.revision + 1, keys_only=True, limit=1
-    )
-    return not newer.kvs
+    for key, end, _ in _pages(found, ATOMIC_KEYS):
+        newer = await writes.client.kv.get(
+            key, range_end=end or None, min_mod_revision=found.revision + 1, keys_only=True, limit=1
+        )
+        if newer.kvs:
+            return False
+    return True
 
 
-def _pages(found: Preview) -> list[tuple[bytes, bytes, Sequence[KeyValue]]]:
+def _pages(found: Preview, page_keys: int = PAGE_KEYS) -> list[tuple[bytes, bytes, Sequence[KeyValue]]]:
     """The whole range at once, or pages that touch each other and cover exactly the range."""
     if not found.paged:
         return [(found.key, found.end, found.kvs)]
@@ -334,8 +337,8 @@ def _pages(found: Preview) -> list[tuple[bytes, bytes, Sequence[KeyValue]]]:
     low = found.key
     start = 0
     while start < len(found.kvs):
-        part = found.kvs[start : start + PAGE_KEYS]
-        start += PAGE_KEYS
+        part = found.kvs[start : start + page_keys]
+        start += page_keys
         high = found.end if start >= len(found.kvs) else next_key(part[-1].key)
         pages.append((low, high, part))
         low = high

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from etcdtui.core.errors import Compacted, FutureRevision, PermissionDenied
 from etcdtui.core.keypath import escape_key
@@ -23,6 +24,7 @@ from etcdtui.services.writing.run import StepsWrite
 from etcdtui.services.writing.writes import Writes
 
 KEYS_LIMIT = 50_000
+NAMES_AT_ONCE = 5_000
 SEARCH_READS = 200
 """Reads spent on looking for deleted keys."""
 SHOWN_KEYS = 1000
@@ -133,8 +135,16 @@ async def undeletable(
 
 async def _keys(writes: Writes, prefix: bytes, revision: int) -> tuple[frozenset[bytes], int]:
     key, end = prefix_range(prefix)
-    found = await writes.client.kv.get(key, range_end=end, revision=revision, keys_only=True, limit=KEYS_LIMIT)
-    return frozenset(kv.key for kv in found.kvs), found.header.revision if found.header else 0
+    names: list[bytes] = []
+    at = 0
+    pages = writes.client.kv.pages(key, range_end=end, page_size=NAMES_AT_ONCE, revision=revision, keys_only=True)
+    async with aclosing(pages):
+        async for page in pages:
+            at = page.header.revision if page.header else at
+            names += [kv.key for kv in page.kvs]
+            if len(names) >= KEYS_LIMIT:
+                break
+    return frozenset(names[:KEYS_LIMIT]), at
 
 
 async def live_lease(writes: Writes, lease: int) -> int:

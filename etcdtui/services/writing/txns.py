@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 
 from etcdtui.client import Compare, Op
 from etcdtui.core.errors import EtcdError
@@ -52,9 +53,12 @@ async def evaluate(writes: Writes, spec: TxnSpec) -> Evaluated:
     before: dict[bytes, KeyValue] = {}
     complete = True
     for op in spec.writes:
-        found = await writes.client.kv.get(op.key, range_end=op.end or None, limit=BEFORE_KEYS)
-        before |= {kv.key: kv for kv in found.kvs}
-        complete = complete and not found.more
+        pages = writes.client.kv.pages(op.key, range_end=op.end or None, page_size=BEFORE_KEYS)
+        async with aclosing(pages):
+            async for found in pages:
+                before |= {kv.key: kv for kv in found.kvs}
+                complete = complete and not found.more
+                break
     return Evaluated(spec, tuple(now), tuple(holds), tuple(before.values()), complete)
 
 

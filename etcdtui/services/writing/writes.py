@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import field
 from pathlib import Path
 
@@ -132,7 +133,7 @@ async def holds_kubernetes(writes: Writes) -> bool:
         return any(namespace.startswith(prefix) for prefix in PREFIXES) or await _holds_any(writes, namespace)
     try:
         marker = await writes.client.kv.get(COMPACT_KEY, count_only=True)
-        return marker.count > 0 or (await writes.client.kv.get(PREFIXES[0], prefix=True, count_only=True)).count > 0
+        return marker.count > 0 or await _any_below(writes, PREFIXES[0])
     except EtcdError:
         return False
 
@@ -142,9 +143,17 @@ async def _holds_any(writes: Writes, namespace: bytes) -> bool:
     for prefix in PREFIXES:
         if prefix.startswith(namespace):
             try:
-                answer = await writes.client.kv.get(prefix[len(namespace) :], prefix=True, count_only=True)
+                found = await _any_below(writes, prefix[len(namespace) :])
             except EtcdError:
                 return False
-            if answer.count:
+            if found:
                 return True
+    return False
+
+
+async def _any_below(writes: Writes, prefix: bytes) -> bool:
+    """Whether there is a key that starts so: to count them all would hold up writes where there are millions."""
+    async with aclosing(writes.client.kv.pages(prefix, prefix=True, keys_only=True, page_size=1)) as pages:
+        async for page in pages:
+            return bool(page.kvs)
     return False

@@ -211,7 +211,8 @@ class KeyTreeView(LineView):
         style = self.tone("dim")
         wide, narrow = column_widths(width)
         if row.is_folder:
-            return Text(f"{format_count(row.count) if row.count >= 0 else '…':>{wide}}{'':{narrow}}", style)
+            about = f"~{format_count(row.guess)}" if row.guess else "…"
+            return Text(f"{format_count(row.count) if row.count >= 0 else about:>{wide}}{'':{narrow}}", style)
         detail = self.details.get(row.path)
         if detail is None:
             size, version = "", ""

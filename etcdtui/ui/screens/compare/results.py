@@ -87,10 +87,11 @@ class ResultsScreen(PlaceScreen, ListScreen[KeyValue]):
             return
         self.table.set_rows(list(found.kvs))
         at = wanted.options.revision or (found.header.revision if found.header else 0)
-        self.words = Text(f"{len(found.kvs)} of {found.count} keys at rev {at}")
+        of = f" of {found.count}" if found.count >= 0 else ", the first of many," if found.more else ""
+        self.words = Text(f"{len(found.kvs)}{of} keys at rev {at}")
         if wanted.options.count_only:
             self.words = Text(f"{found.count} keys at rev {at}, counted only")
-        elif found.count > len(found.kvs):
+        elif found.count > len(found.kvs) or found.more:
             self.words.append("   --limit shows more" if len(found.kvs) < MOST else f"   {MOST} are shown at most")
         self.show_status()
 

@@ -58,7 +58,8 @@ def info(screen: KeysScreen, row: Row) -> None:
         safe(f"listed   at revision {row.level.known_at(row.name)}"),
     ]
     if row.is_folder:
-        lines.append(safe(f"keys     {row.count if row.count != UNKNOWN else 'not counted'}"))
+        about = f"about {row.guess}, not counted yet" if row.guess else "not counted"
+        lines.append(safe(f"keys     {row.count if row.count != UNKNOWN else about}"))
     if kv is not None:
         lines += [
             safe(f"size     {format_size(len(kv.value))} ({len(kv.value)} bytes)"),

@@ -83,7 +83,8 @@ class ValuePane(Vertical):
 
     def _show_folder(self, row: Row) -> None:
         keys = "1 key" if row.count == 1 else f"{format_count(row.count)} keys"
-        count = keys if row.count >= 0 else "keys not counted yet"
+        about = f"about {format_count(row.guess)} keys, not counted yet" if row.guess else "keys not counted yet"
+        count = keys if row.count >= 0 else about
         lines = [safe(f"folder  {count}")]
         if row.name in row.level.changed:
             lines.append(safe("something below changed since you looked", self.facts.tone("warn")))
