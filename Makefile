@@ -58,6 +58,7 @@ protos-check: $(STAMP)
 
 docs: $(STAMP) ## make docs/keys.md and the screenshot again, from the program itself
 	$(BIN)/python -m tests.docs.keys
+	$(BIN)/python -m tests.docs.manpage
 	$(BIN)/python -m tests.docs.screenshot
 
 bench: $(STAMP) ## measured ratios, side by side in one run

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etcdtui import __version__, demo, ui
+from etcdtui import __version__, demo, shell, ui
 from etcdtui import config as configuration
 from etcdtui.config.choose import Choice, ChoiceRefused, choose
 from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
@@ -72,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         try:
+            if shell.ASKED in os.environ:
+                _complete()
             return _demo(words[1:]) if words[:1] == ["demo"] else _start(words)
         finally:
             if sys.stdout is not None:
@@ -86,6 +88,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _start(words: Sequence[str]) -> int:
     parser = _parser()
     args = parser.parse_args(_spelled_out(words))
+    if args.completions:
+        print(shell.script(args.completions), end="")
+        return OK
+    if args.example_config:
+        print(shell.companion(shell.EXAMPLE).read_text(encoding="utf-8"), end="")
+        return OK
     if args.place and args.prefix:
         parser.error("KEY-OR-PREFIX and --prefix say the same thing; give one")
     config = load(os.environ, path=args.config)
@@ -116,6 +124,25 @@ def _start(words: Sequence[str]) -> int:
     if problem := terminal_problem(os.environ):
         return _fail(problem, NO_TERMINAL)
     return _load_ui()(launch)
+
+
+def _complete() -> None:
+    """Answer the shell's question for completions, and end."""
+    parser = _parser()
+    if " demo" in os.environ.get("COMP_LINE", ""):
+        parser.add_argument("--members", choices=tuple("1234567"))
+    names = ("--config", "--replay", "--log", "--cacert", "--cert", "--key")
+    shell.answer(
+        parser,
+        {
+            **dict.fromkeys(names, shell.files()),
+            "--profile": shell.profile_names,
+            "--theme": shell.theme_names,
+            "--screen": shell.these(*SCREENS.values()),
+            "place": shell.these("demo"),
+            **{f"--{name}": shell.these("true", "false") for name in SWITCHES},
+        },
+    )
 
 
 def _demo(words: Sequence[str]) -> int:
@@ -166,6 +193,8 @@ def _parser() -> argparse.ArgumentParser:
     tools.add_argument("--watch", metavar="PREFIX", help="print every change below PREFIX, from --rev or now on")
     tools.add_argument("--list-profiles", action="store_true", help="list the profiles")
     tools.add_argument("--print-config", action="store_true", help="the configuration as understood, without secrets")
+    tools.add_argument("--example-config", action="store_true", help="a configuration with every key and a comment")
+    tools.add_argument("--completions", choices=shell.SHELLS, help="what the shell reads to complete these words")
     tools.add_argument("--version", action="version", version=f"etcdtui {__version__}")
     parser.add_argument("--replay", default="", metavar="FILE", help="open a recording of Watch, without a cluster")
     parser.add_argument("--fail-on-gap", action="store_true", help="--watch ends with 1 where something is missing")

@@ -13,9 +13,9 @@ class Launch(Value):
 
     ``profile`` is the one to open, flags applied; ``None`` means: let the user pick from ``config``. ``provenance``
     says for each setting that did not come from a default where it came from (``("endpoints", "--endpoints")``).
-    ``notices`` are sentences to show once after start. ``prefix`` is the key or prefix to open on, ``rev`` 0 = now,
-    ``replay`` a recording to open instead of a cluster, ``screen`` the name of one, ``theme`` a theme name or
-    ``auto``, ``log_file`` empty = the state folder's.
+    ``notices`` are sentences to show once after start, ``tip`` one that stays for a while. ``prefix`` is the key or
+    prefix to open on, ``rev`` 0 = now, ``replay`` a recording to open instead of a cluster, ``screen`` the name of
+    one, ``theme`` a theme name or ``auto``, ``log_file`` empty = the state folder's.
     """
 
     config: Config = field(default_factory=Config)
@@ -36,3 +36,4 @@ class Launch(Value):
     log_file: str = ""
     provenance: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
+    tip: str = ""

@@ -23,6 +23,12 @@ MARK = "filled"
 FILL_TIMEOUT = 60.0
 POLL = 0.02
 INTERRUPTED = 130
+FIRST_PLACE = "/config/app/release.json"
+TIP = "try: e edits this key, H older versions, w watches; ctrl+p finds all, ? helps"
+"""What a new user reads first.
+
+The place has a value that is easily understood, and a history.
+"""
 
 OpenUi = Callable[[Launch], int]
 
@@ -83,7 +89,7 @@ def run(launch: Launch, load_ui: Callable[[], OpenUi], members: int = DEFAULT_ME
         profile = profile_of(cluster, launch.config.defaults)
         others = (p for p in launch.config.profiles if p.name != PROFILE)
         config = replace(launch.config, profiles=(*others, profile))
-        return open_ui(replace(launch, config=config, profile=profile))
+        return open_ui(replace(launch, config=config, profile=profile, prefix=launch.prefix or FIRST_PLACE, tip=TIP))
     except ClusterError as failure:
         return _say(str(failure), 1)
     except KeyboardInterrupt:

@@ -54,6 +54,8 @@ DOCTOR_AFTER = 3
 """Health polls after which findings are counted for the tab: what that needs is imported when the start is over."""
 IDLE = 5.0
 """Seconds without a key after which nobody minds if the screen is held for a moment."""
+TIP_SECONDS = 120.0
+"""How long what to try first is said, unless there is news."""
 QUIT_SECONDS = 2.0
 """How soon the second q, or ctrl+c, must follow the first."""
 APP_ACTIONS = frozenset(
@@ -270,6 +272,8 @@ class EtcdtuiApp(WiredApp):
         if notices:  # one line: the folder of the configuration says nothing new
             words = "; ".join(notices).replace(f"{config_path(os.environ).parent}/", "")
             painted(screen, screen.flash, words, "warn")
+        elif first_session and self.launch.tip:
+            painted(screen, screen.status_line.flash, self.launch.tip, "accent", TIP_SECONDS)
 
     async def _follow_health(self, session: Session) -> None:
         polls = 0
@@ -400,8 +404,9 @@ class EtcdtuiApp(WiredApp):
     @cached_property
     def _menus(self) -> Menus:
         menus: Menus = ui.dialogs.Menus(
-            self, self, self._profiles, self.user_keys, self.own_themes, lambda: self.launch, self.state_files
-        )
+            self, self, self._profiles, self.user_keys, self.own_themes, lambda: self.launch, self._command_line,
+            self.state_files,
+        )  # fmt: skip
         return menus
 
     @cached_property
@@ -431,9 +436,7 @@ class EtcdtuiApp(WiredApp):
 
     def action_command(self) -> None:
         """Ask for a command line and run it."""
-        screen = self.shown
-        if screen is not None and self.screen is screen:
-            spawn(self, partial(self._command_line.ask, screen), "command", exclusive=True)
+        self._command_line.ask_soon()
 
     def action_profiles(self) -> None:
         self._profiles.show()

@@ -6,7 +6,7 @@ locks and unlocks writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,9 +17,22 @@ from textual.screen import Screen
 from etcdtui import __version__
 from etcdtui.config.launch import Launch
 from etcdtui.ui import flows, limits
-from etcdtui.ui.bindings import find
-from etcdtui.ui.commands import DO, GO, PROFILE, palette_items
+from etcdtui.ui.bindings import APP, KEYS, TABLE, find
+from etcdtui.ui.commands import (
+    ABOVE,
+    ABOVE_KEYS,
+    COMMANDS,
+    DO,
+    GO,
+    LINE,
+    PROFILE,
+    RUN,
+    THERE,
+    first_key,
+    palette_items,
+)
 from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.legend import signs_of
 from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.menu import MenuDialog
@@ -28,12 +41,16 @@ from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens import NAMES
 from etcdtui.ui.screens.profiles.opening import Opener, log_in
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
+from etcdtui.ui.spawn import later, painted, spawn
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # only named here
     from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session.session import Session
     from etcdtui.ui.flows.command import Commander
+
+ASKING = frozenset({"new", "maintenance", "saved_watches", "upkeep"})
+"""Slots of actions that ask what is wanted before they do anything, so that the palette may begin them."""
 
 
 class Deck(Protocol):
@@ -89,7 +106,8 @@ class Profiles:
 
 
 class Menus:
-    """Help, menu, palette and colours. ``facts`` are words about this start for the help."""
+    """Help, menu, palette and colours. ``line`` is the command line, ``facts`` are words about this start for the
+    help."""
 
     def __init__(
         self,
@@ -99,11 +117,13 @@ class Menus:
         keymap: Mapping[str, str],
         themes: Mapping[str, ThemeSpec],
         launch: Callable[[], Launch],
+        line: CommandLine,
         facts: Sequence[str] = (),
     ) -> None:
         self._app = app
         self._deck = deck
         self._profiles = profiles
+        self._line = line
         self._keymap = keymap
         self._themes = themes
         self._launch = launch
@@ -112,7 +132,11 @@ class Menus:
     def help(self, screen: ClusterScreen) -> None:
         title, facts = Text(f"{screen.label} help"), self._known(screen.session)
         actions = screen.available_actions()
-        self._app.push_screen(HelpDialog(title, Text(screen.about), actions, self._keymap, facts))
+        tables = (TABLE,) if screen.screen_name != KEYS else ()
+        signs = signs_of(screen.screen_name, *tables, APP)
+        lines = [(", ".join(one.usage), one.help) for one in COMMANDS]
+        about = Text(screen.about)
+        self._app.push_screen(HelpDialog(title, about, actions, self._keymap, facts, signs=signs, lines=lines))
 
     def _known(self, session: Session) -> Text:
         config = self._launch().config.file or "no config file"
@@ -128,12 +152,13 @@ class Menus:
     def palette(self, screen: ClusterScreen) -> None:
         items = palette_items(
             screen.tab_line.tabs,
+            screen.screen_name,
             screen.available_actions(),
             self._launch().config.profiles,
             self._keymap,
             screen.why_not,
         )
-        self._app.push_screen(PickerDialog(Text("Palette"), items), self._picked)
+        self._app.push_screen(PickerDialog(Text("What do you want to do?"), items), self._picked)
 
     async def _picked(self, value: str | None) -> None:
         if value is None:
@@ -142,8 +167,37 @@ class Menus:
             self._deck.action_go(int(value.removeprefix(GO)))
         elif value.startswith(DO):
             await self._do(value.removeprefix(DO))
+        elif value.startswith(THERE):
+            await self._go_and_do(*value.removeprefix(THERE).split(":"))
+        elif value.startswith(ABOVE):
+            await self._say_where(*value.removeprefix(ABOVE).split(":"))
+        elif value.startswith(LINE):
+            self._line.ask_soon(value.removeprefix(LINE))
+        elif value.startswith(RUN):
+            self._line.run_soon(value.removeprefix(RUN))
         elif value.startswith(PROFILE):
             await self._profiles.connect_to(value.removeprefix(PROFILE))
+
+    async def _go_and_do(self, name: str, action_id: str) -> None:
+        """Show the screen that an action lives on. What asks by itself begins there; of the others the key is told,
+        since they are about a row."""
+        screen = await self._deck.show_main(name)
+        action = find(action_id, name)
+        if screen is None or action is None:
+            return
+        if action.key_slot in ASKING and not screen.why_not(action.id):
+            later(screen, screen.action_do, action.id)
+            return
+        painted(screen, screen.flash, f"{first_key(action, self._keymap)}  {action.label}: {action.help}")
+
+    async def _say_where(self, name: str, action_id: str) -> None:
+        """Show Keys, and tell how a screen above it is opened and what does the action there."""
+        label, opener = ABOVE_KEYS[name]
+        screen = await self._deck.show_main(KEYS)
+        action, opens = find(action_id, name), find(opener, KEYS)
+        if screen is not None and action is not None and opens is not None:
+            keys = [first_key(one, self._keymap) for one in (opens, action)]
+            painted(screen, screen.flash, f"{keys[0]} opens {label}; there {keys[1]} is {action.label}: {action.help}")
 
     async def _do(self, action_id: str | None) -> None:
         """Run an action by its id, wherever it lives: the screen, the focused widget, or the application."""
@@ -182,13 +236,29 @@ class CommandLine:
         self._profiles = profiles
         self._past: list[str] = []
 
-    async def ask(self, screen: ClusterScreen) -> None:
-        """Ask for a command line and run it; call it in a worker."""
-        text = await self._app.push_screen_wait(CommandDialog(self._past, screens=tuple(NAMES.values())))
+    def ask_soon(self, begun: str = "") -> None:
+        """Ask for a command line, of which some may be ``begun``, and run it."""
+        self._spawn(partial(self._ask, begun))
+
+    def run_soon(self, text: str) -> None:
+        """Run a line as if it had been typed."""
+        self._spawn(partial(self._run, text))
+
+    def _spawn(self, work: Callable[[ClusterScreen], Coroutine[object, object, None]]) -> None:
+        screen = self._deck.shown
+        if screen is not None and self._app.screen is screen:
+            spawn(self._app, partial(work, screen), "command", exclusive=True)
+
+    async def _ask(self, begun: str, screen: ClusterScreen) -> None:
+        dialog = CommandDialog(self._past, begun, screens=tuple(NAMES.values()))
+        text = await self._app.push_screen_wait(dialog)
         if not text:
             return
         if not flows.command_groups.holds_password(text):
             self._past = [*(old for old in self._past if old != text), text][-HISTORY_LIMIT:]
+        await self._run(text, screen)
+
+    async def _run(self, text: str, screen: ClusterScreen) -> None:
         profiles = self._profiles
         commander: Commander = flows.command.Commander(
             screen, self._deck.show_main, self._app.run_action, profiles.connect_to, profiles.open_beside

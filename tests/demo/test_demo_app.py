@@ -25,9 +25,10 @@ def start(tmp_path: Path, members: int, size: tuple[int, int] = (120, 40), befor
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-def test_it_opens_on_three_members_with_the_sample_data(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_it_opens_on_three_members_and_says_what_to_try_first(tmp_path: Path, size: tuple[int, int]) -> None:
     with start(tmp_path, 3, size) as app:
-        app.wait_for("demo", "3/3 up", "leader", "rev", "WRITES ON", "/config/", "/flat/", timeout=START_TIMEOUT)
+        app.wait_for("demo", "3/3 up", "leader", "rev", "WRITES ON", timeout=START_TIMEOUT)
+        app.wait_for("/config/app/", "release.json", '"version": "1.20.0"', "e edits this key", "ctrl+p finds all")
         pids = descendants(app.pid)
         app.keys("ctrl+q")
         assert app.wait() == 0

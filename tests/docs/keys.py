@@ -24,7 +24,9 @@ from etcdtui.ui.bindings import (
     actions_for,
     key_words,
 )
+from etcdtui.ui.commands import COMMANDS
 from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.legend import SIGNS
 from etcdtui.ui.screens import MAIN
 from etcdtui.ui.screens.census import CensusScreen
 from etcdtui.ui.screens.history.screen import HistoryScreen
@@ -51,25 +53,14 @@ TAIL = """\
 `:` reads etcdctl's grammar; a leading `etcdctl` may stay, and its global flags (`--endpoints` and the like) are ignored
 with a notice. Nothing is written without the review that the key of the same name shows.
 
-| command | does |
-|---|---|
-| `get KEY [--prefix] [--rev N]` | show it on Keys |
-| `put KEY VALUE`, `put KEY < FILE` | write it, after the review |
-| `del KEY`, `del --prefix PREFIX` | delete, after the preview |
-| `watch KEY` | open it on Watch |
-| `txn` | open the Txn screen, with the text that follows |
-| `f PATH`, `go SCREEN`, `profile NAME` | go to a key, a screen, another cluster |
-| `keys PATH @PROFILE` | a key of another profile |
-| `rev N`, `rev live`, `at -N` | the whole tree as of a revision; now again; N revisions ago |
-| `filter TEXT`, `census PREFIX` | as `/` and `C` |
-| `diff PREFIX PREFIX` | compare two prefixes, and copy from the left to the right |
-| `export PREFIX FILE`, `import FILE` | keys with values and leases as JSON Lines |
-| `undelete PREFIX`, `recover` | bring back what was deleted; finish or roll back a cut rename |
-| `w` | go on with the newest draft |
-| `theme NAME`, `help`, `q`, `q!` | colours; help; quit |
+{commands}
 
 `lease`, `member`, `endpoint`, `alarm`, `compact`, `defrag`, `move-leader`, `snapshot`, `user`, `role` and `auth` open
 the screen where that is done.
+
+## Signs and words
+
+{signs}
 
 ## In dialogs
 
@@ -96,7 +87,21 @@ def bound(place: str) -> list[Action]:
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_sections(), TAIL])
+    return "\n".join([HEAD, *_sections(), TAIL.format(commands=_commands(), signs=_signs())])
+
+
+def _commands() -> str:
+    rows = [f"| {', '.join(map(_code, one.usage))} | {one.help} |" for one in COMMANDS]
+    return "\n".join(["| command | does |", "|---|---|", *rows])
+
+
+def _signs() -> str:
+    rows = [
+        f"| {place if place != APP else 'everywhere'} | {_code(sign)} | {_cell(meaning)} |"
+        for place, signs in SIGNS.items()
+        for sign, meaning in signs
+    ]
+    return "\n".join(["| where | sign | means |", "|---|---|---|", *rows])
 
 
 def _sections() -> Iterator[str]:

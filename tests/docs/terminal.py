@@ -177,7 +177,4 @@ def _rule(name: str, spans: Sequence[tuple[float, float]], total: float) -> str:
     }
     words = "".join(f"{at / total * 100:.3f}%{{opacity:{on}}}" for at, on in sorted(steps.items()))
     last = list(dict(sorted(steps.items())).values())[-1]
-    return (
-        f"@keyframes {name}{{{words}100%{{opacity:{last}}}}}"
-        f".{name}{{animation:{name} {total:g}s step-end infinite}}"
-    )
+    return f"@keyframes {name}{{{words}100%{{opacity:{last}}}}}.{name}{{animation:{name} {total:g}s step-end infinite}}"

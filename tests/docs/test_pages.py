@@ -10,7 +10,7 @@ import pytest
 
 from etcdtui.core.etcdctl_grammar import VERBS
 from etcdtui.ui.bindings import ACTIONS, keys_of
-from tests.docs import keys
+from tests.docs import keys, manpage
 from tests.docs.screenshot import without_addresses, without_outer_blanks
 
 ROOT = Path(__file__).parents[2]
@@ -91,3 +91,7 @@ def test_what_the_screenshot_leaves_out() -> None:
     text = '<text class="a" x="10" y="5" textLength="61" clip-path="c">&#160;&#160;ab&#160;</text>'
     assert without_outer_blanks(text) == '<text class="a" x="34.4" y="5" textLength="24.4" clip-path="c">ab</text>'
     assert without_outer_blanks(text.replace("ab", "")) == ""
+
+
+def test_the_man_page_is_that_of_the_program() -> None:
+    assert manpage.PAGE.read_text(encoding="utf-8") == manpage.page(), "run: python -m tests.docs.manpage"

@@ -17,6 +17,7 @@ from etcdtui.core.txn import PLAIN_GET
 from etcdtui.services.session.session import Session
 from etcdtui.services.tail.source import WatchSpec
 from etcdtui.services.writing.drafts import drafts_of
+from etcdtui.ui.commands import SCREEN_OF_GROUP
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.command_groups import begin_command
 from etcdtui.ui.flows.many import ManyWriting
@@ -30,11 +31,6 @@ from etcdtui.ui.screens.watch.screen import WatchScreen
 from etcdtui.ui.spawn import Work, later, painted, spawn
 from etcdtui.ui.text import safe
 
-SCREEN_OF_GROUP = {
-    "lease": "leases", "member": "members", "endpoint": "members", "alarm": "members", "compact": "members",
-    "compaction": "members", "defrag": "members", "move-leader": "members", "snapshot": "members", "user": "auth",
-    "role": "auth", "auth": "auth", "lock": "locks", "elect": "locks",
-}  # fmt: skip
 START_OF = {("lease", "grant"): "new", ("member", "add"): "new", ("user", "add"): "new", ("role", "add"): "new",
             ("snapshot", "save"): "maintenance", ("alarm", "disarm"): "maintenance", ("compact", ""): "maintenance",
             ("compaction", ""): "maintenance", ("defrag", ""): "maintenance",

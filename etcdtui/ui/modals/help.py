@@ -17,6 +17,8 @@ from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
+SIGNS_TITLE = "Signs and words"
+LINES_TITLE = "Lines of :"
 KEYS_WIDTH = 14
 LABEL_WIDTH = 16
 ETCDCTL_COLUMN = 60
@@ -38,23 +40,40 @@ class HelpRow:
         return all(word in text for word in words)
 
 
-def help_rows(actions: Sequence[Action], keymap: Mapping[str, str], typed: str = "") -> list[HelpRow]:
-    """The rows of the actions by group; only those that hold every typed word."""
+def help_rows(
+    actions: Sequence[Action],
+    keymap: Mapping[str, str],
+    typed: str = "",
+    *,
+    signs: Sequence[tuple[str, str]] = (),
+    lines: Sequence[tuple[str, str]] = (),
+) -> list[HelpRow]:
+    """The rows of the actions by group, of the signs and of the lines of ``:``; only those with every typed word."""
     words = typed.casefold().split()
+    by_heading = {
+        GROUP_TITLES[group]: [
+            HelpRow("", key_words(keys_of(action, keymap)), action.label, action.help, action.etcdctl)
+            for action in _once(actions)
+            if action.group == group
+        ]
+        for group in GROUPS
+    }
+    by_heading[SIGNS_TITLE] = [HelpRow("", sign, "", meaning) for sign, meaning in signs]
+    by_heading[LINES_TITLE] = [HelpRow("", usage, "", does) for usage, does in lines]
     rows: list[HelpRow] = []
-    for group in GROUPS:
-        seen: set[str] = set()
-        found = []
-        for action in actions:
-            if action.group == group and action.id not in seen:
-                seen.add(action.id)
-                keys = key_words(keys_of(action, keymap))
-                found.append(HelpRow("", keys, action.label, action.help, action.etcdctl))
-        found = [row for row in found if row.holds(words)]
-        if found:
-            rows += [HelpRow()] if rows else []
-            rows += [HelpRow(heading=GROUP_TITLES[group]), *found]
+    for heading, all_rows in by_heading.items():
+        wanted = [row for row in all_rows if row.holds(words)]
+        if wanted:
+            rows += [*([HelpRow()] if rows else []), HelpRow(heading=heading), *wanted]
     return rows or [HelpRow(help="no key matches; backspace widens the search")]
+
+
+def _once(actions: Sequence[Action]) -> list[Action]:
+    """Of the rows of an id the first: it is the one about this screen."""
+    first: dict[str, Action] = {}
+    for action in actions:
+        first.setdefault(action.id, action)
+    return list(first.values())
 
 
 class HelpLines(LineView):
@@ -90,7 +109,8 @@ class HelpLines(LineView):
 
 
 class HelpDialog(Dialog[None]):
-    """``about`` is what the screen is for; ``facts`` the last line: files and versions."""
+    """``about`` is what the screen is for, ``signs`` what is seen there, ``lines`` what ``:`` takes; ``facts`` the last
+    line: files and versions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(HELP)]
     DEFAULT_CSS = """
@@ -105,7 +125,15 @@ class HelpDialog(Dialog[None]):
     hints = (("/", "search"), ("j k", "scroll"), ("esc", "close"))
 
     def __init__(
-        self, title: Text, about: Text, actions: Sequence[Action], keymap: Mapping[str, str], facts: Text
+        self,
+        title: Text,
+        about: Text,
+        actions: Sequence[Action],
+        keymap: Mapping[str, str],
+        facts: Text,
+        *,
+        signs: Sequence[tuple[str, str]] = (),
+        lines: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__()
         self._heading = title
@@ -113,6 +141,8 @@ class HelpDialog(Dialog[None]):
         self._facts = facts
         self.actions = tuple(actions)
         self.keymap = dict(keymap)
+        self.signs = tuple(signs)
+        self.command_lines = tuple(lines)
         self.field = Field(placeholder="/ searches keys, words and etcdctl lines", max_length=100)
         self.lines = HelpLines()
 
@@ -127,8 +157,12 @@ class HelpDialog(Dialog[None]):
 
     def on_mount(self) -> None:
         self.lines.show_cursor = False
-        self.lines.set_rows(help_rows(self.actions, self.keymap))
+        self._show("")
         self.lines.focus()
+
+    def _show(self, typed: str) -> None:
+        rows = help_rows(self.actions, self.keymap, typed, signs=self.signs, lines=self.command_lines)
+        self.lines.set_rows(rows)
 
     def action_search(self) -> None:
         self.field.focus()
@@ -137,7 +171,7 @@ class HelpDialog(Dialog[None]):
         self.lines.move_cursor(rows)
 
     def on_input_changed(self, event: Field.Changed) -> None:
-        self.lines.set_rows(help_rows(self.actions, self.keymap, event.value))
+        self._show(event.value)
 
     def on_input_submitted(self) -> None:
         self.lines.focus()

@@ -22,7 +22,8 @@ from etcdtui.ui.widgets.lines import LineView
 
 LABEL_WIDTH = 22
 KEY_WIDTH = 10
-ROWS_MOST = 16
+SCATTERED = 3
+"""Letters from which on they need not stand together to be found."""
 WIDTH = 100
 BESIDE = 5
 """Columns of the dialog that are not the list's: the frame, and the scroll bar."""
@@ -39,25 +40,62 @@ class Item(Value):
     key: str = ""
     reason: Text = field(default_factory=Text)
     group: str = ""
+    also: str = ""
+    """Other words that it is found by; not shown."""
 
     @property
     def words(self) -> str:
-        return f"{self.label.plain} {self.note.plain} {self.group}".casefold()
+        return f"{self.label.plain} {self.note.plain} {self.group} {self.also}".casefold()
 
 
 def matching(items: Sequence[Item], typed: str) -> list[Item]:
-    """The items that hold every typed word, those whose label begins with it first."""
+    """The items that hold every typed word, the best first; an item of which only the letters of a word come one after
+    the other in its label is found too, last."""
     words = typed.casefold().split()
-    found = [item for item in items if all(word in item.words for word in words)]
-    if words:
-        found.sort(key=lambda item: not item.label.plain.casefold().startswith(words[0]))
-    return found
+    if not words:
+        return list(items)
+    ranked = [(rank, at, item) for at, item in enumerate(items) if (rank := _rank(item, words)) is not None]
+    return [item for _, _, item in sorted(ranked, key=lambda one: one[:2])]
+
+
+def _rank(item: Item, words: Sequence[str]) -> int | None:
+    """How far an item is from what was typed; ``None`` when it is not meant."""
+    label, everything = item.label.plain.casefold(), item.words
+    worst = 0
+    for word in words:
+        if label.startswith(word):
+            rank = 0
+        elif f" {word}" in f" {label}":
+            rank = 1
+        elif f" {word}" in f" {everything}":
+            rank = 2
+        elif word in everything:
+            rank = 3
+        elif _in_order(word, label):
+            rank = 4
+        else:
+            return None
+        worst = max(worst, rank)
+    return worst
+
+
+def _in_order(letters: str, text: str) -> bool:
+    """Whether the letters come in this order, the first at the beginning of a word."""
+    at = f" {text}".find(f" {letters[0]}")
+    if at < 0 or len(letters) < SCATTERED:
+        return False
+    for letter in letters:
+        at = text.find(letter, at) + 1
+        if not at:
+            return False
+    return True
 
 
 class ItemLines(LineView):
     """The rows of a picker."""
 
     DEFAULT_CSS = "ItemLines { height: auto; }"
+    is_led = True
 
     def __init__(self, items: Sequence[Item]) -> None:
         super().__init__()
@@ -81,11 +119,11 @@ class ItemLines(LineView):
         return len(self._key(item, width)) + self._label_width(width) + 2 + words > width
 
     def _label_width(self, width: int) -> int:
-        """All labels whole where nothing stands beside them, else as far as that leaves half of the row."""
+        """All labels whole where nothing stands beside them, else as far as that leaves most of the row."""
         longest = max((one.label.cell_len for one in self.items), default=0)
         if not any(one.note or one.reason for one in self.items):
             return longest
-        return min(max(longest, LABEL_WIDTH if width >= limits.NARROW else 0), width // 2)
+        return min(max(longest, LABEL_WIDTH if width >= limits.NARROW else 0), max(LABEL_WIDTH, width // 3))
 
     def render_row(self, index: int, width: int) -> Text:
         item = self.items[index]
@@ -198,7 +236,7 @@ class PickerDialog(Dialog[str]):
         self.set_class(any(self.lines.is_cut(item, width) for item in self.all_items), "-told")
         field = 0 if not self.typing else 1 if short else 2
         told = TOLD if self.has_class("-told") and not short else 0
-        self.lines.styles.max_height = min(ROWS_MOST, self.rows_free(field + told))
+        self.lines.styles.max_height = self.rows_free(field + told)
 
     def action_narrow(self) -> None:
         if not self.typing:

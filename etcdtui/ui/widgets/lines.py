@@ -74,6 +74,8 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
     """
 
     ALLOW_SELECT = False
+    is_led: ClassVar[bool] = False
+    """Whether a field that has the focus moves its cursor, which then looks as with the focus."""
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(LIST)]
     COMPONENT_CLASSES = {CURSOR, CURSOR_BLURRED}
     DEFAULT_CSS = """
@@ -263,7 +265,7 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
     def _state(self, index: int) -> str:
         if not self.show_cursor or index != self.cursor:
             return ""
-        return CURSOR if self.has_focus else CURSOR_BLURRED
+        return CURSOR if self.has_focus or self.is_led else CURSOR_BLURRED
 
     def _is_plain(self) -> bool:
         """Whether nothing is laid round or over the lines."""

@@ -39,14 +39,14 @@ class StatusLine(Toned):
             self.trouble = trouble
             self.refresh()
 
-    def flash(self, message: str | Text, tone: str = "accent") -> None:
-        """Say something for a few seconds; a ``str`` is made safe here."""
+    def flash(self, message: str | Text, tone: str = "accent", seconds: float = FLASH_SECONDS) -> None:
+        """Say something for a while; a ``str`` is made safe here."""
         style = self.tone(tone)
         text = message.copy() if isinstance(message, Text) else safe(message, limit=limits.LINE)
         self._flash = Text.assemble((text.plain, style)) if not text.spans else text
         if self._timer is not None:
             self._timer.stop()
-        self._timer = after(self, FLASH_SECONDS, self.clear_flash)
+        self._timer = after(self, seconds, self.clear_flash)
         self.refresh()
 
     def flash_more(self, words: str) -> None:
