@@ -10,7 +10,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export GRPC_ENABLE_FORK_SUPPORT := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts protos protos-check unit test-matrix docs bench clean setup
+.PHONY: help demo test check lint types contracts protos protos-check unit test-matrix docs binary bench clean setup
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,20 @@ docs: $(STAMP) ## make docs/keys.md and the screenshot again, from the program i
 	$(BIN)/python -m tests.docs.keys
 	$(BIN)/python -m tests.docs.manpage
 	$(BIN)/python -m tests.docs.screenshot
+
+BINARY = etcdtui-$(shell $(BIN)/python -c 'import etcdtui; print(etcdtui.__version__)')-$(shell uname -s | tr A-Z a-z)-$(shell uname -m)
+
+binary: $(STAMP) ## the program for hosts without Python: a folder in dist/*.tar.gz for this platform
+	$(BIN)/python -m pip install -q pyinstaller
+	$(BIN)/pyinstaller --noconfirm --log-level WARN --onedir --name etcdtui --contents-directory lib \
+	  --distpath dist/binary --workpath build/binary --specpath build/binary \
+	  --add-data '$(CURDIR)/themes:etcdtui/themes' --add-data '$(CURDIR)/config.example.yaml:etcdtui' \
+	  --add-data '$(CURDIR)/docs/config.schema.json:etcdtui' \
+	  --collect-submodules etcdtui --collect-submodules textual --collect-submodules rich \
+	  --collect-submodules dns.rdtypes --exclude-module tkinter --exclude-module pytest --exclude-module mypy \
+	  packaging/entry.py
+	tar -C dist/binary -czf 'dist/$(BINARY).tar.gz' etcdtui
+	@echo 'written: dist/$(BINARY).tar.gz'
 
 bench: $(STAMP) ## measured ratios, side by side in one run
 	$(BIN)/python -m bench
