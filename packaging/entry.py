@@ -1,6 +1,6 @@
 """Where the binary begins: the program, or a module of it that the program starts as a process of its own.
 
-``sys.executable`` is the binary itself there, and is asked with the words of a Python: ``-m MODULE``, or ``-I -S FILE``.
+There ``sys.executable`` is the binary, and is asked in the words of a Python: ``-m MODULE``, or ``-I -S FILE``.
 """
 
 from __future__ import annotations
