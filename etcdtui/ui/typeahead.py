@@ -42,6 +42,8 @@ TYPED_ROUNDS = 1
 """The same for a letter that is typed into a field."""
 WAIT_MOST = 0.5
 """Seconds after which a key counts as done though not all rounds came back."""
+WAIT_STEPS = 10
+"""The steps in which those seconds pass: where the machine is busy, each comes late, and the queues move in between."""
 AFTER_ANSWER = 3.0
 """Seconds that keys wait for the next dialog of work whose dialog was answered."""
 TELL_AFTER = 1.0
@@ -222,6 +224,7 @@ class Typeahead:
         self._quiet, self._wanted = 0, QUIET_ROUNDS
         self._under_way = False
         self._limit: Timer | None = None
+        self._steps = 0
         self._seen: _State | None = None
 
     async def take(self, event: Event) -> None:
@@ -325,7 +328,11 @@ class Typeahead:
     def _wait_no_longer(self) -> None:
         if self._limit is not None:
             self._limit.stop()
-        self._limit = after(self._app, WAIT_MOST, self._too_long)
+        self._steps = WAIT_STEPS
+        self._step()
+
+    def _step(self) -> None:
+        self._limit = after(self._app, WAIT_MOST / WAIT_STEPS, self._too_long)
 
     async def done(self, number: int) -> None:
         """A round came back; the next key follows when nothing moves any more."""
@@ -352,7 +359,10 @@ class Typeahead:
             self._ask()
 
     async def _too_long(self) -> None:
-        if self._under_way:
+        self._steps -= 1
+        if self._under_way and self._steps:
+            self._step()
+        elif self._under_way:
             await self._next()
 
     async def _next(self) -> None:
