@@ -20,6 +20,7 @@ from etcdtui.core.value import Value
 KEYS, WATCH, LEASES, MEMBERS, AUTH = "keys", "watch", "leases", "members", "auth"
 LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "profiles"
 HISTORY, CENSUS, SEARCH = "history", "census", "search"
+PLAN = "plan"
 DIALOG, MESSAGE, CHOICE, PICKER, REVIEW = "dialog", "message", "choice", "picker", "review"
 EDITOR, TEXT, FIND, COMMAND, HELP, LINE = "editor", "text", "find dialog", "command line", "help", "line of text"
 """Dialogs. Their keys are fixed, as their hints name them."""
@@ -387,7 +388,7 @@ _MEMBERS = (
         "members.maintain",
         "M",
         "maintain",
-        "Promote, defragment, compact, snapshot, hash check, alarms.",
+        "Snapshot, compact, defragment, promote, replace, alarms, and the plans with steps.",
         (MEMBERS,),
         "do",
         "defrag | snapshot save | compact | alarm disarm",
@@ -417,7 +418,7 @@ _AUTH = (
 )
 
 _DOCTOR = (
-    Action("choose", "enter", "explain", "Evidence, rule, meaning and what to do.", (DOCTOR,), "move", footer=1),
+    Action("choose", "enter", "plan", "The plan of the finding, else all about it.", (DOCTOR,), "move", footer=1),
     Action("refresh", "r,ctrl+r", "again", "Look again now.", (DOCTOR,), "view", footer=10),
     Action("copy", "y", "copy", "Copy: as etcdctl commands, the finding, the report.", (DOCTOR,), "do", footer=20),
     Action("save", "ctrl+s", "save report", "Save the report, as text or as JSON.", (DOCTOR,), "do", footer=30),
@@ -425,13 +426,36 @@ _DOCTOR = (
         "doctor.more",
         "M",
         "more",
-        "Compare the members' hashes; a support bundle.",
+        "Plans with steps, those that were begun, and a support bundle.",
         (DOCTOR,),
         "do",
-        "endpoint hashkv --cluster",
+        "compact | defrag | alarm disarm | move-leader",
         footer=40,
         slot="maintenance",
     ),
+)
+
+_PLAN = (
+    Action(
+        "choose", "enter", "next step", "Do the next step; while it pauses, go on at once.", (PLAN,), "move", footer=1
+    ),
+    Action("skip", ">", "leave out", "Leave out the next step, where that is allowed.", (PLAN,), "do", footer=10),
+    Action("edit", "e", "change", "Other revisions kept, file or seconds for the next step.", (PLAN,), "do", footer=20),
+    Action("again", "<", "again from here", "Do this step and those after it once more.", (PLAN,), "do"),
+    Action("copy", "y", "copy", "Copy: as etcdctl, settings, the report.", (PLAN,), "do", footer=30),
+    Action("save", "ctrl+s", "save report", "Save the report into a new file.", (PLAN,), "do", footer=40),
+    Action(
+        "plan.stop",
+        "d",
+        "end plan",
+        "End the plan here; its report goes to Activity.",
+        (PLAN,),
+        "do",
+        footer=50,
+        slot="delete",
+    ),
+    Action("refresh", "r,ctrl+r", "again", "Look again now.", (PLAN,), "view"),
+    Action("zoom", "z", "zoom", "Give the step the whole screen, or give it back.", (PLAN,), "view"),
 )
 
 _TXN = (
@@ -533,6 +557,7 @@ ACTIONS: tuple[Action, ...] = (
     *_MEMBERS,
     *_AUTH,
     *_DOCTOR,
+    *_PLAN,
     *_TXN,
     *_ACTIVITY,
     *_PROFILES,

@@ -145,9 +145,16 @@ class Menus:
         return Text("  ").join(safe(word, limit=limits.WORDS) for word in words)
 
     def menu(self, screen: ClusterScreen) -> None:
-        actions = screen.available_actions()
-        dialog = MenuDialog(Text("What can be done here"), actions, self._keymap, screen.why_not)
-        self._app.push_screen(dialog, self._do)
+        actions, more = screen.available_actions(), screen.more_items()
+        dialog = MenuDialog(Text("What can be done here"), actions, self._keymap, screen.why_not, more)
+
+        async def picked(value: str | None) -> None:
+            if any(item.value == value for item in more):
+                screen.more_chosen(value or "")
+            else:
+                await self._do(value)
+
+        self._app.push_screen(dialog, picked)
 
     def palette(self, screen: ClusterScreen) -> None:
         items = palette_items(

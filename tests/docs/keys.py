@@ -29,6 +29,7 @@ from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.legend import SIGNS
 from etcdtui.ui.screens import MAIN
 from etcdtui.ui.screens.census import CensusScreen
+from etcdtui.ui.screens.doctor.plan import PlanScreen
 from etcdtui.ui.screens.history.screen import HistoryScreen
 from etcdtui.ui.screens.keys.pane import ValuePane
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
@@ -67,6 +68,14 @@ the screen where that is done.
 `esc` closes without doing anything. A review names its own keys on its last line. In the editor `ctrl+s` goes to the
 review. Typed confirmations want the name that is shown, never "yes".
 """
+
+ABOVE: dict[type[ClusterScreen], str] = {
+    HistoryScreen: "Keys",
+    CensusScreen: "Keys",
+    SearchScreen: "Keys",
+    PlanScreen: "Members and Doctor",
+}
+"""Screens above others, and where they are opened."""
 
 
 def bound(place: str) -> list[Action]:
@@ -112,8 +121,8 @@ def _sections() -> Iterator[str]:
     for number, kind in _mains().items():
         about = " ".join(kind.about.split())
         yield _section(f"{number} {kind.label}", bound(kind.screen_name), about)
-    for above in (HistoryScreen, CensusScreen, SearchScreen):
-        yield _section(f"{above.label}, from Keys", bound(above.screen_name), " ".join(above.about.split()))
+    for above, below in ABOVE.items():
+        yield _section(f"{above.label}, from {below}", bound(above.screen_name), " ".join(above.about.split()))
     yield _section("Profiles", bound(PROFILES))
 
 
@@ -154,8 +163,7 @@ def _mains() -> dict[int, type[ClusterScreen]]:
 
 
 def _screens() -> dict[str, type[ClusterScreen]]:
-    above: tuple[type[ClusterScreen], ...] = (HistoryScreen, CensusScreen, SearchScreen)
-    return {kind.screen_name: kind for kind in (*above, *_mains().values())}
+    return {kind.screen_name: kind for kind in (*ABOVE, *_mains().values())}
 
 
 def unlisted() -> list[Action]:

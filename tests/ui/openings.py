@@ -18,8 +18,18 @@ import etcdtui.ui
 from etcdtui.client import Client
 from etcdtui.core.etcdctl_grammar import Get
 from etcdtui.core.types import KeyValue
+from etcdtui.services.cluster.runbooks.spec import Kind
 from etcdtui.ui.app import EtcdtuiApp
-from etcdtui.ui.frame.host import Side, Visit, VisitCensus, VisitCompare, VisitHistory, VisitResults, VisitSearch
+from etcdtui.ui.frame.host import (
+    Side,
+    Visit,
+    VisitCensus,
+    VisitCompare,
+    VisitHistory,
+    VisitPlan,
+    VisitResults,
+    VisitSearch,
+)
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.command import TextDialog
 from etcdtui.ui.modals.conflict import ConflictDialog
@@ -93,6 +103,7 @@ OPENINGS: dict[str, Opening] = {
     "HistoryScreen": visit(lambda _: VisitHistory(KEY.encode())),
     "CensusScreen": visit(lambda _: VisitCensus(b"/app/")),
     "SearchScreen": visit(lambda _: VisitSearch(b"/app/", "k01")),
+    "PlanScreen": visit(lambda _: VisitPlan(kind=Kind.HASHES)),
     "ResultsScreen": visit(lambda _: VisitResults(Get(b"/app/0/", b"/app/1"))),
     "CompareScreen": visit(lambda app: VisitCompare(_side(app, b"/app/0/"), _side(app, b"/app/1/"))),
 }

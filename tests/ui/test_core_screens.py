@@ -78,7 +78,9 @@ async def test_members_say_who_is_down_and_up_again_without_a_key(cluster3: Serv
     names = [line.split()[0] for line in app.wait_for("LEADER").splitlines() if " ok" in line]
     assert len(names) == 3 and names == sorted(names)
     app.keys("M", "h")
-    app.wait_for("do the members agree", "equal", timeout=15)
+    app.wait_for("compare the hashes of all members", "endpoint hashkv", timeout=15)
+    app.keys("enter")
+    app.wait_for("do the members agree", "equal on 3 of 3", timeout=15)
 
 
 def test_auth_shows_effective_rights_and_answers_can_i(etcd: Server, start: Start) -> None:

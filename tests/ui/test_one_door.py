@@ -203,6 +203,8 @@ OURS: dict[str, tuple[str, ...]] = {
         "name_of(self.left)",
         "name_of(self.right)",
     ),
+    "frame/plans.py": ("offer.note", "offer.label"),
+    "screens/doctor/plan.py": ("row.log.state.value",),
     "screens/doctor/screen.py": (
         "f.label",
         "f.severity.name",

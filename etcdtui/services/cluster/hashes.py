@@ -27,6 +27,13 @@ class HashAnswer(Value):
     why: str = ""
     asked: bool = True
 
+    def words(self) -> str:
+        """``1a2b3c4d, compacted at 41``, or why there is none."""
+        if self.hash is None:
+            return self.why
+        at = self.hash.compact_revision  # -1 for a history that was never compacted
+        return f"{self.hash.hash:08x}, {f'compacted at {at}' if at > 0 else 'never compacted'}"
+
 
 class HashCheck(Value):
     """Agreement of the members at one revision."""

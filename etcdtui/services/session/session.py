@@ -201,6 +201,13 @@ class Session:
         """The latest known; ``health_updates`` keeps it fresh."""
         return self.monitor.health
 
+    @property
+    def why_no_writes(self) -> str:
+        """Why nothing can be changed now, as a sentence; empty when it can: locked, or the cluster takes no writes."""
+        if not self.guard.writable:
+            return self.guard.locked_words(self.guard.locked_because)
+        return self.health.why_no_writes
+
     def look_first(self) -> FirstLook:
         """Ask for the first rows now; ``take_first_look`` hands them over."""
         self._first_look = own.first_look.FirstLook(self.reads, self.profile, self.separators)

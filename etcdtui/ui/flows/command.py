@@ -109,9 +109,7 @@ class Commander:
 
     def _write(self, flow: Work) -> None:
         """A write that is locked or could not succeed now says so and starts nothing; nor does a second one."""
-        session = self.screen.session
-        why = "" if session.guard.writable else session.guard.locked_words()
-        if why := why or session.health.why_no_writes:
+        if why := self.screen.session.why_no_writes:
             self.flash(why, "warn")
             return
         self.screen.start_write(flow)

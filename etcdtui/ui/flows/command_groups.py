@@ -47,12 +47,9 @@ def begin_command(screen: ClusterScreen, verb: Verb) -> bool:
     flow = _flow(screen, words, flags)
     if flow is None:
         return False
-    session = screen.session
-    if tuple(words[:2]) not in READING:
-        why = "" if session.guard.writable else session.guard.locked_words()
-        if why := why or session.health.why_no_writes:
-            screen.flash(why, "warn")
-            return True
+    if tuple(words[:2]) not in READING and (why := screen.session.why_no_writes):
+        screen.flash(why, "warn")
+        return True
     screen.start_write(flow, "maintenance" if verb.name in UPKEEP else "write")
     return True
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.text import Text
 
 from etcdtui.core.errors import EtcdError
-from etcdtui.core.types import HashKV
 from etcdtui.core.units import format_size
 from etcdtui.services.cluster import members
 from etcdtui.services.cluster.admin import AdminWrite
+from etcdtui.services.cluster.runbooks.spec import Kind, Runbook
 from etcdtui.services.cluster.snapshots import save_snapshot
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.run import Report
 from etcdtui.ui import limits
 from etcdtui.ui.flows.template import Flow
-from etcdtui.ui.frame.host import Face
+from etcdtui.ui.frame.host import Face, Visit, VisitPlan
+from etcdtui.ui.frame.plans import plan_items, visit_of
 from etcdtui.ui.modals.message import MessageDialog
-from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.modals.picker import Item
 from etcdtui.ui.text import safe
 
-IN_MENU = 24
+URLS = "like http://10.0.0.4:2380, separated by commas"
 
 
 class MemberWriting(Flow):
@@ -68,8 +69,7 @@ class MemberWriting(Flow):
         name = name or await self.ask("add a member", "its name (as its etcd will be started)")
         if not name:
             return
-        explain = "like http://10.0.0.4:2380, separated by commas"
-        typed = typed or await self.ask("peer URLs of the new member", explain)
+        typed = typed or await self.ask("peer URLs of the new member", URLS)
         if not typed:
             return
         urls = _urls(typed)
@@ -81,36 +81,55 @@ class MemberWriting(Flow):
 
     # --- upkeep ------------------------------------------------------------------------------------------
 
-    async def choose(self, row: MemberRow | None) -> None:
-        """The maintenance of the cluster and of the selected member, as a list."""
-        view = self.view()
+    def offers(self, row: MemberRow | None, books: Sequence[Runbook]) -> list[Item]:
+        """The maintenance of the cluster and of the selected member, with the plans there are and those begun."""
+        view, health = self.view(), self.session.health
+        off = safe(self.session.why_no_writes, limit=limits.WORDS)
         items = [
-            Item("hash", Text("hash check"), Text("do the members agree at one revision"), key="h"),
             Item("snapshot", Text("snapshot"), Text("save the database to a file, verified"), key="s"),
-            Item("compact", Text("compact"), Text("forget old revisions"), key="c"),
+            Item("compact", Text("compact"), Text("forget old revisions"), key="c", reason=off),
         ]
         if row is not None:
-            name = safe(row.name, limit=IN_MENU)
-            items.append(Item("defrag", Text.assemble("defragment ", name), Text("give free space back"), key="D"))
+            name = safe(row.name, limit=limits.TINY_NAME)
+            defrag = Text.assemble("defragment ", name)
+            items.append(Item("defrag", defrag, Text("give free space back"), key="f", reason=off))
             if row.member.is_learner:
-                items.append(Item("promote", Text.assemble("promote ", name), Text("let it vote"), key="p"))
+                items.append(Item("promote", Text.assemble("promote ", name), Text("let it vote"), key="p", reason=off))
+            elif view.quorum.voters > 1:
+                note = Text("a new member in its place, with the quorum kept")
+                why = safe(health.why_no_writes, limit=limits.WORDS)
+                items.append(Item("replace", Text.assemble("replace ", name), note, key="x", reason=why))
         if view.alarms:
             known = [(alarm.type.name, view.row(alarm.member_id)) for alarm in view.alarms]
             names = ", ".join(f"{kind} of {raised.name if raised else '?'}" for kind, raised in known)
-            items.append(Item("clear", Text("clear alarms"), safe(names, limit=200), key="a"))
-        choice = await self.face.app.push_screen_wait(PickerDialog(Text("maintenance"), items, typing=False))
-        if choice == "hash":
-            await self.hash_check()
-        elif choice == "snapshot":
+            items.append(Item("clear", Text("clear alarms"), safe(names, limit=limits.WORDS), key="A", reason=off))
+        return items + plan_items(view, books)
+
+    async def do(self, value: str, row: MemberRow | None, books: Sequence[Runbook]) -> Visit | None:
+        """Do what was chosen of the offers; where it is a plan, its visit is returned instead."""
+        if value == "snapshot":
             await self.snapshot(row)
-        elif choice == "compact":
+        elif value == "compact":
             await self.compact()
-        elif choice == "defrag" and row is not None:
-            await self.defragment(row)
-        elif choice == "promote" and row is not None:
-            await self.promote(row)
-        elif choice == "clear":
+        elif value == "clear":
             await self.clear_alarms()
+        elif value == "defrag" and row is not None:
+            await self.defragment(row)
+        elif value == "promote" and row is not None:
+            await self.promote(row)
+        elif value == "replace" and row is not None:
+            return await self.replacement(row)
+        return visit_of(value, books)
+
+    async def replacement(self, row: MemberRow) -> VisitPlan | None:
+        """The plan that puts another member in the place of one; ``None`` where the person does not say which."""
+        title = Text.assemble("replace ", safe(row.name, limit=limits.TINY_NAME))
+        name = await self.ask(title, "name of the new member (as its etcd will be started)")
+        if not name:
+            return None
+        typed = await self.ask("peer URLs of the new member", URLS)
+        urls = _urls(typed)
+        return VisitPlan(kind=Kind.REPLACE, member=row.member.id, name=name, urls=urls) if urls else None
 
     async def defragment(self, row: MemberRow) -> None:
         self.flash("defragmenting can take seconds for each GB")
@@ -141,9 +160,9 @@ class MemberWriting(Flow):
         self.flash("hashing on every member..")
         check = await self.session.doctor.compare_hashes()
         lines = [safe(f"at revision {check.revision}: {check.verdict}")]
-        for one in check.answers:
-            told = f"{one.hash.hash:08x}  {_compacted(one.hash)}" if one.hash is not None else one.why
-            lines.append(Text.assemble(safe(one.row.name, limit=limits.SHORT_NAME), "  ", safe(told)))
+        lines += [
+            Text.assemble(safe(one.row.name, limit=limits.SHORT_NAME), "  ", safe(one.words())) for one in check.answers
+        ]
         self.flash(f"hash check: {check.verdict}", "bad" if check.differs else "accent")
         await self.face.app.push_screen_wait(MessageDialog(Text("do the members agree"), Text("\n").join(lines)))
 
@@ -167,16 +186,13 @@ class MemberWriting(Flow):
         except (EtcdError, OSError) as error:
             self.failed(error)
             return
-        self.flash(Text.assemble("snapshot saved and verified: ", safe(str(path.absolute()), limit=200)), "good")
+        self.flash(
+            Text.assemble("snapshot saved and verified: ", safe(str(path.absolute()), limit=limits.WORDS)), "good"
+        )
 
 
 def _urls(typed: str) -> tuple[str, ...]:
     return tuple(url.strip() for url in typed.split(",") if url.strip())
-
-
-def _compacted(answer: HashKV) -> str:
-    """etcd answers -1 for a history that was never compacted."""
-    return f"compacted at {answer.compact_revision}" if answer.compact_revision > 0 else "never compacted"
 
 
 def _new_file(typed: str) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,8 +40,9 @@ from etcdtui.ui.widgets.statusline import StatusLine
 from etcdtui.ui.widgets.tabs import TabLine
 from etcdtui.ui.widgets.title import TitleFacts, TitleLine
 
-if TYPE_CHECKING:  # the class is only named here, and importing the client must wait for the first paint
+if TYPE_CHECKING:  # only named here, and importing the client must wait for the first paint
     from etcdtui.services.session.session import Session
+    from etcdtui.ui.modals.picker import Item
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 DOCTOR_NUMBER = 7
@@ -127,17 +128,21 @@ class ClusterScreen(Screen[None]):
     def why_not(self, action_id: str) -> str:
         """Why an action is off now, as a sentence; empty when it is on. Writes are off while locked."""
         action = find(action_id, self.screen_name)
-        if action is not None and action.mutating and not self.session.guard.writable:
-            because = self.session.guard.locked_because
-            return self.session.guard.locked_words(because)
-        if action is not None and action.mutating:
-            health = self.session.health
-            return health.why_no_puts if (self.screen_name, action_id) in STORING else health.why_no_writes
-        return ""
+        if action is None or not action.mutating:
+            return ""
+        why = self.session.why_no_writes
+        return why or (self.session.health.why_no_puts if (self.screen_name, action_id) in STORING else "")
 
     def offers_writes(self) -> bool:
         """Whether the footer has hints for what writes."""
-        return self.session.guard.writable
+        return not self.session.why_no_writes
+
+    def more_items(self) -> Sequence[Item]:
+        """What the menu has beside the rows of the table: what there is to do changes with the cluster."""
+        return ()
+
+    def more_chosen(self, value: str) -> None:
+        """One of ``more_items`` was picked."""
 
     def health_changed(self, health: ClusterHealth) -> None:
         """The cluster's health is another; called on the shown screen only, and again when a screen is shown."""

@@ -24,11 +24,13 @@ if TYPE_CHECKING:  # only named here, and importing the client must wait for the
     from etcdtui.core.types import Role, TxnResult, User
     from etcdtui.services.cluster.access import AccessView
     from etcdtui.services.cluster.leases import LeaseBook, LeaseRow
+    from etcdtui.services.cluster.runbooks.spec import Kind, Runbook
     from etcdtui.services.cluster.view import ClusterView, MemberRow
     from etcdtui.services.session.session import Session
     from etcdtui.services.writing.compare import DiffRow
     from etcdtui.services.writing.txns import Evaluated
     from etcdtui.services.writing.undolog import UndoEntry
+    from etcdtui.ui.modals.picker import Item
 
 
 class Face(Protocol):
@@ -138,8 +140,11 @@ class Members(Protocol):
     async def add_member(self, name: str = "", typed: str = "") -> None:
         """Add a learner; its name and peer URLs are asked for where they are not given."""
 
-    async def choose(self, row: MemberRow | None) -> None:
-        """The maintenance of the cluster and of a member, as a list."""
+    def offers(self, row: MemberRow | None, books: Sequence[Runbook]) -> list[Item]:
+        """The maintenance of the cluster and of a member, with the plans there are and the ones that were begun."""
+
+    async def do(self, value: str, row: MemberRow | None, books: Sequence[Runbook]) -> Visit | None:
+        """Do what was chosen of the offers; where it is a plan, its visit is returned instead."""
 
 
 class Access(Protocol):
@@ -194,6 +199,17 @@ class VisitResults(Visit):
     """What a ``get`` of the command line answers."""
 
     wanted: Get
+
+
+class VisitPlan(Visit):
+    """A plan with steps: the one that is kept as ``book``, else a new one of a ``kind``; for a replacement with the
+    member, and name and URLs of the new one."""
+
+    kind: Kind | None = None
+    book: str = ""
+    member: int = 0
+    name: str = ""
+    urls: tuple[str, ...] = ()
 
 
 class Side(Value):

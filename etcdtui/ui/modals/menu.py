@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -35,7 +36,25 @@ class MenuDialog(PickerDialog):
     """Dismisses with an action id; the letters of the actions work here too."""
 
     def __init__(
-        self, title: Text, actions: Sequence[Action], keymap: Mapping[str, str], why_not: Callable[[str], str]
+        self,
+        title: Text,
+        actions: Sequence[Action],
+        keymap: Mapping[str, str],
+        why_not: Callable[[str], str],
+        more: Sequence[Item] = (),
     ) -> None:
+        """``more`` comes after what writes; the letters of the rows above are theirs."""
         groups = [group for group in GROUPS if group not in ("move", "screens", "global")]
-        super().__init__(title, action_items(actions, keymap, why_not, groups=groups), typing=False)
+        items = action_items(actions, keymap, why_not, groups=groups)
+        if more:
+            writing = {action.id for action in actions if action.mutating}
+            first = [*(item for item in items if item.value in writing), *more]
+            taken = {letter for item in first for letter in item.key.split()}
+            rest = [_without(item, taken) for item in items if item.value not in writing]
+            items = [*first, *rest]
+        super().__init__(title, items, typing=False)
+
+
+def _without(item: Item, taken: set[str]) -> Item:
+    """The item without the letters that others have here."""
+    return replace(item, key=" ".join(letter for letter in item.key.split() if letter not in taken))

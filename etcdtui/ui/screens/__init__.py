@@ -58,6 +58,7 @@ ABOVE: Mapping[str, Above] = {
     "VisitHistory": Above("history.screen", "HistoryScreen"),
     "VisitCensus": Above("census", "CensusScreen"),
     "VisitSearch": Above("search", "SearchScreen"),
+    "VisitPlan": Above("doctor.plan", "PlanScreen"),
     "VisitResults": Above("compare.results", "ResultsScreen"),
     "VisitCompare": Above("compare.screen", "CompareScreen"),
 }

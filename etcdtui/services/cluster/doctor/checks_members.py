@@ -161,7 +161,11 @@ def leader_changes(inputs: Inputs) -> Verdict:
         f"{inputs.name(change.after) if change.after else 'nobody'}  term {change.term}"
         for change in list(inputs.samples.changes)[-6:]
     )
-    todo = "Look at disk and peer latency, and at what starves the leader's machine." if number else ""
+    todo = (
+        "Look at disk and peer latency, and at what starves the leader's machine; o, L on Members moves the leadership."
+        if number
+        else ""
+    )
     words = f"{counted(number, 'leader change')} in {format_ttl(min(seconds, CHANGES_FOR))}"
     return Verdict(severity, words, (how, *log), todo, at_once=True)
 
@@ -226,19 +230,14 @@ def agreement(inputs: Inputs) -> Verdict:
     if check is None:
         return skip(
             "hashes not compared: reads all keys of each member, so only on demand",
-            todo="h compares them now.",
+            todo="o, h on Members compares them now.",
         )
     clock = time.strftime("%H:%M:%S", time.localtime(inputs.hashes_at))
-    evidence = tuple(
-        f"{a.row.name}: {a.hash.hash:08x}, compacted at {a.hash.compact_revision}"
-        if a.hash
-        else f"{a.row.name}: {a.why}"
-        for a in check.answers
-    )
+    evidence = tuple(f"{a.row.name}: {a.words()}" for a in check.answers)
     words = f"hashes at revision {check.revision} ({clock}): {check.verdict}"
     line = (f"etcdctl endpoint hashkv --cluster --rev {check.revision} -w table",)
     if check.differs:
-        todo = "Do not disarm a CORRUPT alarm. Keep a snapshot of each member, then replace the odd one out."
+        todo = "Do not disarm a CORRUPT alarm. Snapshot of each member, then replace the odd one out: o, C on Members."
         return Verdict(Severity.CRIT, words, evidence, todo, line, at_once=True)
     if check.equal:
         return Verdict(Severity.OK, words, evidence, "", line)
@@ -270,9 +269,9 @@ def alarms(inputs: Inputs) -> Verdict:
         " deletes still work."
     )
     todo = (
-        "Do not disarm. Compare the hashes (h), keep a snapshot of each member, replace the odd one out."
+        "Do not disarm. Compare the hashes, keep a snapshot of each member, replace the odd one out: o, C on Members."
         if corrupt
-        else "Compact, defragment each member, then clear the alarms: o on Members has all three."
+        else "Compact, defragment each member, then clear the alarms: o, N on Members does it step by step."
     )
     line = ("etcdctl alarm list", STATUS_LINE)
     told = tuple(f"{kind}: {', '.join(by)}" for kind, by in names.items()) + _space(inputs)
@@ -309,7 +308,7 @@ def learners(inputs: Inputs) -> Verdict:
             waits.append(look.name)
     names = ", ".join(look.name for look in found)
     if waits:
-        todo = "Promote it when it has caught up (Members, o, promote), or remove it."
+        todo = "Promote it when it has caught up (o, p on Members), or remove it (d there)."
         return Verdict(
             Severity.WARN, f"{', '.join(waits)} is a learner for more than 10 min", tuple(evidence), todo, at_once=True
         )
@@ -326,7 +325,7 @@ def unstarted(inputs: Inputs) -> Verdict:
     voting = [row for row in found if not row.member.is_learner]
     words = "a member was added and never started" + (": it counts for the quorum" if voting else "")
     lines = tuple(f"etcdctl member remove {row.member.id:x}" for row in found)
-    todo = "Start it with the settings that member add printed, or remove it."
+    todo = "Start it with the settings that adding it printed, or remove it (d on Members)."
     return Verdict(Severity.WARN, words, urls, todo, lines, at_once=True)
 
 

@@ -46,7 +46,7 @@ def quota_use(inputs: Inputs) -> Verdict:
     severity = Severity.CRIT if worst >= QUOTA_CRIT else Severity.WARN if worst >= QUOTA_WARN else Severity.OK
     if severity is Severity.OK:
         return ok(f"at most {worst:.0%} of the quota", *evidence)
-    todo = "Compact and defragment (o on Members), find what grows (C on Keys), or raise the quota."
+    todo = "Compact and defragment (o, N on Members), find what grows (C on Keys), or raise the quota."
     return Verdict(severity, f"{name} uses {worst:.0%} of its quota", tuple(evidence), todo, (STATUS_LINE,))
 
 
@@ -78,7 +78,7 @@ def growth(inputs: Inputs) -> Verdict:
     if worst is None or worst[0] > GROWTH_AHEAD:
         return ok("the quota is not reached in 4 hours", *evidence)
     severity = Severity.CRIT if worst[0] <= GROWTH_CRIT else Severity.WARN
-    todo = "Find what grows (C on Keys), compact, or raise the quota before it is reached."
+    todo = "Find what grows (C on Keys), compact (o, c on Members), or raise the quota before it is reached."
     return Verdict(severity, f"{worst[1]} reaches its quota in {worst[2]}", tuple(evidence), todo)
 
 
@@ -98,7 +98,7 @@ def fragmentation(inputs: Inputs) -> Verdict:
     if not found:
         return ok("no file is half empty (or it is small)", *evidence)
     share, name, gain = min(found)
-    todo = "Defragment one member after the other, the leader last: o on Members."
+    todo = "Defragment one member after the other, the leader last: o, D on Members."
     lines = tuple(_defrag_line(look) for look in inputs.answering)
     words = f"{name}: {share:.0%} of the file in use, defragmenting frees at least {gain}"
     return Verdict(Severity.WARN, words, tuple(evidence), todo, lines)
@@ -137,7 +137,10 @@ def compaction(inputs: Inputs) -> Verdict:
     stood = _stood(inputs, compacted)
     if stood is not None:
         evidence.append(f"not moved for {format_ttl(stood[0])}, {format_count(stood[1])} revisions since")
-    todo = "Let something compact regularly: --auto-compaction-retention, or the kube-apiserver. M compacts now."
+    todo = (
+        "Let something compact regularly: --auto-compaction-retention, or the kube-apiserver; o, c on Members compacts"
+        " now."
+    )
     line = (f"etcdctl compact --physical {max(1, revision - inputs.keep_revisions)}",)
     if kept > KEPT_WARN:
         return Verdict(Severity.WARN, f"{counted(kept, 'revision')} kept", tuple(evidence), todo, line)

@@ -20,6 +20,12 @@ class Action:
     auto = False
     outside = False
     explain = ""
+    asks: tuple[str, str] | None = None
+    """The argument that a person may change before the step runs, and words to ask for it."""
+
+    def title(self, step: StepSpec) -> str:
+        """What the step is called with the arguments it has now."""
+        return step.title
 
     def etcdctl(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
         """The line of etcdctl that does the same; empty when there is none."""

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from etcdtui.core.errors import BadArgument
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.units import format_size
+from etcdtui.core.value import Value
 from etcdtui.services.cluster import members
 from etcdtui.services.cluster.doctor.inputs import Inputs, MemberLook
-from etcdtui.services.cluster.runbooks.context import Context
+from etcdtui.services.cluster.runbooks.context import Context, row_of
 from etcdtui.services.cluster.runbooks.spec import Kind, Runbook, StepSpec, fresh
 from etcdtui.services.cluster.runbooks.upkeep import rank_targets
 from etcdtui.services.cluster.versions import version_order
@@ -159,8 +160,9 @@ def hash_check(ctx: Context, view: ClusterView, *, corrupt: bool = False) -> Run
         )
         lines = "etcdutl snapshot status FILE -w table\netcdutl hashkv FILE"
         steps.append(StepSpec("what", "advice", "find and replace the odd one out", 0, {"text": text, "lines": lines}))
-    title = "CORRUPT: find the member that differs" if corrupt else "do the members agree"
-    return _new(ctx, view, Kind.HASHES, title, steps)
+    if corrupt:
+        return _new(ctx, view, Kind.CORRUPT, "CORRUPT: find the member that differs", steps)
+    return _new(ctx, view, Kind.HASHES, "do the members agree", steps)
 
 
 def quorum_lost(ctx: Context, view: ClusterView) -> Runbook:
@@ -282,3 +284,35 @@ def upgrade(ctx: Context, view: ClusterView, inputs: Inputs | None) -> Runbook:
         return _new(ctx, view, Kind.UPGRADE, f"upgrade check to {target}", [check])
     book = restart(ctx, view, version=target, title=f"upgrade to {target}")
     return _new(ctx, view, Kind.UPGRADE, f"upgrade to {target}", [check, *book.steps])
+
+
+class Wish(Value):
+    """Which plan is wanted; ``member``, ``name`` and ``urls`` say who is replaced, and by whom."""
+
+    kind: Kind
+    member: int = 0
+    name: str = ""
+    urls: tuple[str, ...] = ()
+
+
+def build(ctx: Context, view: ClusterView, inputs: Inputs | None, wish: Wish) -> Runbook:
+    """A new plan for the cluster as it is now; raises ``EtcdError`` where it cannot be made."""
+    match wish.kind:
+        case Kind.NOSPACE:
+            return nospace(ctx, view)
+        case Kind.MAINTENANCE:
+            return maintenance(ctx, view)
+        case Kind.RESTART:
+            return restart(ctx, view)
+        case Kind.REPLACE:
+            return replace_member(ctx, view, row_of(view, wish.member), wish.name, wish.urls)
+        case Kind.LEADER:
+            return slow_leader(ctx, view, inputs.looks if inputs is not None else ())
+        case Kind.QUORUM:
+            return quorum_lost(ctx, view)
+        case Kind.DOWNGRADE:
+            return downgrade(ctx, view)
+        case Kind.UPGRADE:
+            return upgrade(ctx, view, inputs)
+        case Kind.HASHES | Kind.CORRUPT:
+            return hash_check(ctx, view, corrupt=wish.kind is Kind.CORRUPT)

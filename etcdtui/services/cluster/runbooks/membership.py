@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan
@@ -309,8 +308,3 @@ class Downgrade(Action):
     async def seen(self, ctx: Context, step: StepSpec, view: ClusterView, log: StepLog) -> bool | None:
         told = [row.status.downgrade_enabled for row in view.rows if row.status is not None]
         return None if not told else all(on is (self._what == "enable") for on in told)
-
-
-def with_settings(step: StepSpec, notes: tuple[str, ...]) -> StepSpec:
-    """A step that shows settings for a machine."""
-    return replace(step, args={**step.args, "settings": "\n".join(notes)})

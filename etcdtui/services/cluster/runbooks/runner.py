@@ -81,7 +81,9 @@ class Runner:
             await self._save()
 
     async def close(self) -> None:
-        """Leave it as it is: it can be gone on with later."""
+        """Leave it as it is: it can be gone on with later. One of which nothing was done is forgotten."""
+        if self.book.untouched:
+            await asyncio.to_thread(self._store.remove, self.book.id)
         await asyncio.to_thread(self._store.unlock, self.book.id)
 
     async def stop(self, why: str = "stopped by you") -> None:
@@ -140,7 +142,7 @@ class Runner:
                 view,
                 step,
                 action.facts(step, view),
-                action.etcdctl(self.ctx, step, view),
+                "" if needless else action.etcdctl(self.ctx, step, view),
                 action.explain,
                 needless,
                 why_not or (self.ctx.writes.guard.refusal(write.plan) if write is not None else ""),
@@ -164,7 +166,7 @@ class Runner:
             return ""
         if health.state is State.NO_LEADER:
             return "there is no leader: nothing can be changed"
-        if "CORRUPT" in health.alarms and self.book.kind is not Kind.HASHES:
+        if "CORRUPT" in health.alarms and self.book.kind not in (Kind.HASHES, Kind.CORRUPT):
             return "a member raised CORRUPT: the members disagree about the data; see Doctor"
         now, then = {row.member.id for row in view.rows}, set(self.book.members)
         if then and now != then:
@@ -215,8 +217,25 @@ class Runner:
         step = self.book.current
         if step is not None and self.log.state is not StepState.RUNNING:
             kept = {name: value for name, value in step.args.items() if name != "revision"}
-            self.book = self.book.with_step(self.book.index, replace(step, args={**kept, **args}))
+            step = replace(step, args={**kept, **args})
+            action = action_of(step.action)
+            title = action.title(step) if action is not None else step.title
+            self.book = self.book.with_step(self.book.index, replace(step, title=title))
             await self._save()
+
+    async def again(self, index: int) -> bool:
+        """Go back to a step and do it and what follows once more; False where that step is still to come.
+
+        What was done stays done: a step that is not needed any more says so.
+        """
+        if not self.book.open or self._working or not 0 <= index < self.book.index:
+            return False
+        for number in range(index, len(self.book.steps)):
+            step = self.book.steps[number]
+            kept = {name: value for name, value in step.args.items() if name not in ("revision", "before")}
+            self.book = self.book.with_step(number, replace(step, args=kept)).with_log(number, StepLog())
+        await self._save()
+        return True
 
     @property
     def log(self) -> StepLog:

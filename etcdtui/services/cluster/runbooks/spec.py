@@ -23,6 +23,7 @@ class Kind(Enum):
     QUORUM = "quorum"
     LEADER = "leader"
     HASHES = "hashes"
+    CORRUPT = "corrupt"
     DOWNGRADE = "downgrade"
     UPGRADE = "upgrade"
     RESTART = "restart"
@@ -89,6 +90,11 @@ class Runbook(Value):
     @property
     def open(self) -> bool:
         return not self.ended
+
+    @property
+    def untouched(self) -> bool:
+        """Nothing of it was done, tried or left out."""
+        return self.open and all(log == StepLog() for log in self.logs)
 
     @property
     def index(self) -> int:

@@ -35,6 +35,10 @@ class RunbookStore:
         """Write it down; raises ``OSError``."""
         write_private(self._path(book.id), to_json(book).encode())
 
+    def remove(self, book_id: str) -> None:
+        """Forget one of which nothing was done."""
+        self._path(book_id).unlink(missing_ok=True)
+
     def load(self, book_id: str) -> Runbook | None:
         return self._read(self._path(book_id))
 

@@ -48,6 +48,10 @@ def sizes(view: ClusterView) -> tuple[str, ...]:
 
 class Snapshot(Action):
     explain = "The whole database into a new file, verified by its checksum; readable by you only."
+    asks = ("path", "file of the snapshot")
+
+    def title(self, step: StepSpec) -> str:
+        return f"{step.title.rpartition(' to ')[0]} to {step.args['path']}"
 
     def etcdctl(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
         endpoint = self._row(step, view).endpoint
@@ -91,9 +95,14 @@ class Snapshot(Action):
 
 class Compact(Action):
     explain = "Older revisions are forgotten on all members; watches and reads from before end. Keys stay as they are."
+    asks = ("keep", "revisions to keep")
+
+    def title(self, step: StepSpec) -> str:
+        return f"compact, keeping the last {step.number('keep')} revisions"
 
     def etcdctl(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
-        return f"etcdctl compact --physical {self._target(step, view)}"
+        target = self._target(step, view)
+        return f"etcdctl compact --physical {target}" if target > 0 else ""
 
     def facts(self, step: StepSpec, view: ClusterView) -> tuple[str, ...]:
         return (f"now at revision {view.health.revision}, keeps the last {step.number('keep')}", *sizes(view))
@@ -110,7 +119,7 @@ class Compact(Action):
         return replace(step, args={**step.args, "revision": str(self._target(step, view))})
 
     def write(self, ctx: Context, step: StepSpec, view: ClusterView) -> AdminWrite | None:
-        return ctx.admin.compact(view, self._target(step, view), min(step.number("keep"), ctx.keep_revisions))
+        return ctx.admin.compact(view, self._target(step, view), ctx.keep_revisions)
 
     async def seen(self, ctx: Context, step: StepSpec, view: ClusterView, log: StepLog) -> bool | None:
         return await ctx.compacted() >= step.number("revision", 1)
@@ -220,6 +229,10 @@ async def wait_well(ctx: Context, member: int, tell: Tell, limit: float = WELL_F
 class Pause(Action):
     auto = True
     explain = "Time to see whether all is well; enter goes on at once."
+    asks = ("seconds", "seconds to pause")
+
+    def title(self, step: StepSpec) -> str:
+        return f"pause {step.number('seconds')} s"
 
     async def run(self, ctx: Context, step: StepSpec, view: ClusterView, tell: Tell) -> str:
         seconds = float(step.number("seconds", 60))

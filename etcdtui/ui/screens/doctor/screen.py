@@ -17,16 +17,20 @@ from textual.containers import Horizontal
 
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.search import TEXT, Field, Record
+from etcdtui.core.units import counted
 from etcdtui.services.cluster.doctor.bundle import bundle_bytes
 from etcdtui.services.cluster.doctor.finding import Finding, Severity
 from etcdtui.services.cluster.doctor.report import Report, details, report_json, report_text
 from etcdtui.services.cluster.endpoint_health import ClusterHealth
+from etcdtui.services.cluster.runbooks.mending import WORDS, mends, why_not_begin
+from etcdtui.services.cluster.runbooks.spec import Kind, Runbook
 from etcdtui.services.session.session import Session
 from etcdtui.services.writing.files import create_private, typed_path
 from etcdtui.ui import limits
 from etcdtui.ui.bindings import DOCTOR
-from etcdtui.ui.frame.host import Host
+from etcdtui.ui.frame.host import Host, VisitPlan
 from etcdtui.ui.frame.listing import ListScreen
+from etcdtui.ui.frame.plans import open_books, plan_items, plan_visit, visit_of
 from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.spawn import painted
 from etcdtui.ui.text import safe
@@ -68,6 +72,8 @@ class DoctorScreen(ListScreen[Finding]):
     def __init__(self, session: Session, host: Host) -> None:
         super().__init__(session, host)
         self.report: Report | None = None
+        self._books: tuple[Runbook, ...] = ()
+        """Plans that were begun and not ended."""
         self.detail = DetailLines()
         self.detail.id = "doctor-detail"
         self.table = LineTable(
@@ -102,6 +108,7 @@ class DoctorScreen(ListScreen[Finding]):
         doctor = self.session.doctor
         if self.report is None:
             self._show(doctor.judge())
+        self._books = await open_books(self.session)
         self._show(await doctor.look())
 
     def health_changed(self, health: ClusterHealth) -> None:
@@ -140,6 +147,9 @@ class DoctorScreen(ListScreen[Finding]):
         self.set_status(
             self.filter_text(),
             Text(count, self.table.lines.tone("warn" if needing else "good")),
+            Text(
+                f"{counted(len(self._books), 'plan')} open: M" if self._books else "", self.table.lines.tone("accent")
+            ),
             Text(f"checked {clock}"),
             Text(again, self.table.lines.tone("dim")),
             Text("thresholds: etcd mixin, etcd FAQ", self.table.lines.tone("dim")),
@@ -159,6 +169,10 @@ class DoctorScreen(ListScreen[Finding]):
         self._show_detail()
 
     def on_line_table_row_chosen(self) -> None:
+        finding = self.table.current
+        if finding is not None and (kind := mends(finding)):
+            self.begin(partial(self._plan, kind), "maintenance")
+            return
         self.add_class("-open")
         self.detail.focus()
         painted(self, self._show_detail)
@@ -196,6 +210,9 @@ class DoctorScreen(ListScreen[Finding]):
         part("evidence", finding.evidence)
         part("what it means", (finding.meaning,) if finding.meaning else ())
         part("what to do", (finding.todo,) if finding.todo else ())
+        if kind := mends(finding):
+            words = why_not_begin(kind, self.session.doctor.view) or "enter opens it; each step is shown before it runs"
+            part("plan", (f"{WORDS[kind]}: {words}",), tone("accent"))
         part("as etcdctl", finding.etcdctl, tone("key"))
         part("rule", (finding.formula, finding.threshold, f"source: {finding.source}"), tone("dim"))
         self.detail.show(lines)
@@ -246,20 +263,29 @@ class DoctorScreen(ListScreen[Finding]):
         self.begin(self._choose, "maintenance")
 
     async def _choose(self) -> None:
-        items = [
-            Item("hash", Text("compare hashes"), Text("do the members hold the same data; reads all keys"), key="h"),
-            Item("bundle", Text("support bundle"), Text("one file for whoever helps you, without secrets"), key="b"),
-        ]
-        choice = await self.app.push_screen_wait(PickerDialog(Text("more"), items, typing=False))
-        await {"hash": self._hashes, "bundle": self._bundle}.get(choice or "", partial(asyncio.sleep, 0))()
+        choice = await self.app.push_screen_wait(PickerDialog(Text("more"), self.more_items(), typing=False))
+        await self._do(choice or "")
 
-    async def _hashes(self) -> None:
-        self.flash("hashing on every member..")
-        check = await self.session.doctor.compare_hashes()
-        if (report := self.session.doctor.report) is not None:
-            self._show(report)
-        self.table.go_to("agreement")
-        self.flash(f"hashes: {check.verdict}", "good" if check.equal else "bad" if check.differs else "warn")
+    def more_items(self) -> Sequence[Item]:
+        note = Text("one file for whoever helps you, without secrets")
+        return [*plan_items(self.session.doctor.view, self._books), Item("bundle", Text("support bundle"), note, "b")]
+
+    def more_chosen(self, value: str) -> None:
+        self.begin(partial(self._do, value), "maintenance")
+
+    async def _do(self, value: str) -> None:
+        if value == "bundle":
+            await self._bundle()
+        elif visit := visit_of(value, self._books):
+            self._visit(visit)
+
+    async def _plan(self, kind: Kind) -> None:
+        """The plan of that kind that is open already, else a new one."""
+        self._books = await open_books(self.session)
+        self._visit(plan_visit(kind, self._books))
+
+    def _visit(self, wanted: VisitPlan) -> None:
+        self.host.visit(self, wanted, lambda _: self.read_again())
 
     async def _bundle(self) -> None:
         explain = "findings, members, versions, metrics and the configuration, without keys, values and secrets"

@@ -16,6 +16,7 @@ from etcdtui.core.types import Alarm
 from etcdtui.core.units import format_latency, format_size
 from etcdtui.services.cluster import view as cluster_view
 from etcdtui.services.cluster.health import ClusterHealth, State
+from etcdtui.services.cluster.runbooks.spec import Runbook
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.session.dialing import plain_words
 from etcdtui.services.session.session import Session
@@ -24,7 +25,9 @@ from etcdtui.ui.bindings import MEMBERS
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, Members
 from etcdtui.ui.frame.listing import ListScreen
+from etcdtui.ui.frame.plans import open_books
 from etcdtui.ui.modals.message import MessageDialog
+from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
@@ -42,7 +45,7 @@ class MembersScreen(ListScreen[MemberRow]):
     label: ClassVar[str] = "Members"
     about: ClassVar[str] = (
         "Every member by its own answer: role, version, size, lag, round trip; and what the cluster can still lose.\n"
-        "M has the maintenance: promote, defragment, compact, snapshot, hash check, alarms."
+        "o and M have the maintenance: snapshot, compact, defragment, promote, replace, alarms, and plans with steps."
     )
     every: ClassVar[float] = 2.0
     filter_fields: ClassVar[Mapping[str, Field]] = {"role": Field.NAME, "state": Field.NAME, "ver": Field.NAME}
@@ -59,6 +62,8 @@ class MembersScreen(ListScreen[MemberRow]):
         self.shown = cluster_view.view_of(session.health)
         self._alarms: tuple[Alarm, ...] | None = None
         self._limited = ""
+        self._books: tuple[Runbook, ...] = ()
+        """Plans that were begun and not ended."""
         self.summary = DetailLines()
         self.detail = DetailLines()
         self.table = LineTable(
@@ -126,6 +131,7 @@ class MembersScreen(ListScreen[MemberRow]):
             self._alarms, self._limited = await self.session.cluster.alarms()
         else:
             self._alarms, self._limited = None, "alarms: not known without a leader"
+        self._books = await open_books(self.session)
         self._show()
 
     def health_changed(self, health: ClusterHealth) -> None:
@@ -286,7 +292,23 @@ class MembersScreen(ListScreen[MemberRow]):
 
     def action_maintain(self) -> None:
         """The maintenance of the cluster and of the selected member, as a list."""
-        self.start_write(partial(self._flows.choose, self.table.current), "maintenance")
+        self.start_write(self._choose, "maintenance")
+
+    async def _choose(self) -> None:
+        items = self.more_items()
+        choice = await self.app.push_screen_wait(PickerDialog(Text("maintenance"), items, typing=False))
+        if choice:
+            await self._do(choice)
+
+    def more_items(self) -> Sequence[Item]:
+        return self._flows.offers(self.table.current, self._books)
+
+    def more_chosen(self, value: str) -> None:
+        self.start_write(partial(self._do, value), "maintenance")
+
+    async def _do(self, value: str) -> None:
+        if visit := await self._flows.do(value, self.table.current, self._books):
+            self.host.visit(self, visit, lambda _: self.read_again())
 
     def _on_row(self, work: Callable[[MemberRow], Awaitable[object]]) -> None:
         if (row := self.table.current) is not None:
