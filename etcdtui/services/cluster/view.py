@@ -100,6 +100,11 @@ class MemberRow:
             return "LEADER"
         return "learner" if self.status.is_learner else "follower"
 
+    def furthest(self) -> tuple[bool, int]:
+        """To order members by who can tell the most: those that answer, by their revision."""
+        header = self.status.header if self.status is not None else None
+        return self.up and not self.member.is_learner, header.revision if header is not None else 0
+
     @property
     def apply_lag(self) -> int | None:
         return None if self.status is None else max(0, self.status.raft_index - self.status.raft_applied_index)

@@ -167,9 +167,13 @@ class MemberWriting(Flow):
         await self.face.app.push_screen_wait(MessageDialog(Text("do the members agree"), Text("\n").join(lines)))
 
     async def snapshot(self, row: MemberRow | None, name: str = "") -> None:
-        """Save the database of a member; the file is asked for, ``name`` is proposed."""
+        """Save the database of a member; the file is asked for, ``name`` is proposed. For one that is down another is
+        asked, the one that is furthest."""
+        if row is not None and not row.up:
+            row = max(self.view().rows, key=MemberRow.furthest)
         name = name or f"{self.session.profile.name}-{self.session.health.revision}.db"
-        explain = "the whole database with all secrets; the file is readable by you only"
+        of = f"the whole database of {row.name}" if row is not None and row.up else "the whole database"
+        explain = f"{of} with all secrets; the file is readable by you only"
         typed = await self.ask("save a snapshot to", explain, value=name)
         if not typed:
             return

@@ -131,6 +131,8 @@ class Doctor:
             for e in health.endpoints
             if (quota := self.scraper.of(e.endpoint).value(QUOTA)) is not None
         }
+        if self._is_old(ALARMS, self._now()):
+            return view_of(health, None, "not asked lately", quotas)
         return view_of(health, self._alarms, self._alarms_why, quotas)
 
     def judge(self, took: float = 0.0) -> Report:

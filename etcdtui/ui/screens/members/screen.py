@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -12,28 +13,26 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from etcdtui.core.search import Field, Record
-from etcdtui.core.types import Alarm
 from etcdtui.core.units import format_latency, format_size
 from etcdtui.services.cluster import view as cluster_view
 from etcdtui.services.cluster.health import ClusterHealth, State
+from etcdtui.services.cluster.metrics import FSYNC, sources_words
 from etcdtui.services.cluster.runbooks.spec import Runbook
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.session.dialing import plain_words
 from etcdtui.services.session.session import Session
 from etcdtui.ui import limits
 from etcdtui.ui.bindings import MEMBERS
-from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Host, Members
 from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.frame.plans import open_books
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.screens.members.lines import Told, member_lines, p99_cell, summary_lines
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.table import Column, LineTable
 
-SHORT = 100
-"""Columns of the terminal below which the summary is one line."""
 BAR = 10
 
 
@@ -59,9 +58,9 @@ class MembersScreen(ListScreen[MemberRow]):
 
     def __init__(self, session: Session, host: Host) -> None:
         super().__init__(session, host)
-        self.shown = cluster_view.view_of(session.health)
-        self._alarms: tuple[Alarm, ...] | None = None
-        self._limited = ""
+        self._since = 0.0
+        """When a leader was known last."""
+        self.told = Told(cluster_view.view_of(session.health), session.monitor.samples)
         self._books: tuple[Runbook, ...] = ()
         """Plans that were begun and not ended."""
         self.summary = DetailLines()
@@ -78,13 +77,14 @@ class MembersScreen(ListScreen[MemberRow]):
         return [
             Column("name", "NAME", self._member_name, lambda r: r.name, least=6, most=24),
             Column("role", "ROLE", self._role, lambda r: r.role, least=8),
-            Column("ver", "VER", lambda r: _told(r, lambda s: s.version), lambda r: _version(r), priority=4, least=6),
+            Column("ver", "VER", lambda r: _told(r, lambda s: s.version), lambda r: _version(r), priority=5, least=6),
             Column("db", "DB", lambda r: _told(r, lambda s: format_size(s.db_size)), _db, align="right", least=7),
-            Column("use", "IN USE", _in_use, priority=3, align="right", least=8),
+            Column("use", "IN USE", _in_use, priority=4, align="right", least=8),
             Column("quota", "OF QUOTA", self._quota, priority=2, least=7),
             Column("lag", "LAG", lambda r: _number(r.lag), lambda r: r.lag or 0, align="right", least=3),
-            Column("apply", "APPLY", lambda r: _number(r.apply_lag), priority=5, align="right", least=5),
+            Column("apply", "APPLY", lambda r: _number(r.apply_lag), priority=6, align="right", least=5),
             Column("rtt", "RTT", _rtt, lambda r: r.rtt, align="right", least=5),
+            Column("fsync", "FSYNC p99", self._fsync, priority=3, align="right", least=9),
             Column("state", "STATE", self._state, lambda r: r.state, grow=True, least=11, most=limits.NAME),
         ]
 
@@ -111,75 +111,52 @@ class MembersScreen(ListScreen[MemberRow]):
         tone = "good" if row.state == "ok" else "bad" if row.state == "DOWN" else "warn"
         return safe(words, self.table.lines.tone(tone), limit=limits.NAME)
 
-    def _quota_of(self, row: MemberRow) -> int:
-        told = row.status.db_size_quota if row.status else 0
-        return told or self.session.profile.quota_bytes or 0
-
     def _quota(self, row: MemberRow) -> Text:
-        quota = self._quota_of(row)
-        if row.status is None or not quota:
+        share = row.quota_share
+        if share is None:
             return Text("?", self.table.lines.tone("muted"))
-        share = row.status.db_size / quota
         tone = "bad" if share >= 0.95 else "warn" if share >= 0.8 else "good"
-        return Text(f"[{'#' * min(BAR, round(share * BAR)):.<{BAR}}] {share:.0%}", self.table.lines.tone(tone))
+        bar = f"[{'#' * min(BAR, round(share * BAR)):.<{BAR}}] " if self.size.width >= limits.WIDE else ""
+        return Text(f"{bar}{share:.0%}", self.table.lines.tone(tone))
+
+    def _fsync(self, row: MemberRow) -> Text:
+        look = self.told.look(row) if row.up else None
+        return p99_cell(look.metrics.p99(FSYNC) if look is not None else None, self.table.lines.tone)
 
     # --- reading -----------------------------------------------------------------------------------------
 
     async def read(self) -> None:
-        """Rows come with every health poll; only the alarms are asked for here."""
-        if self.session.health.state is not State.NO_LEADER:
-            self._alarms, self._limited = await self.session.cluster.alarms()
-        else:
-            self._alarms, self._limited = None, "alarms: not known without a leader"
+        """Rows come with every health poll; what else is due is asked for here, each member within its own limit."""
         self._books = await open_books(self.session)
+        await self.session.doctor.look()
         self._show()
 
     def health_changed(self, health: ClusterHealth) -> None:
         self._show()
 
     def _show(self) -> None:
-        self.shown = cluster_view.view_of(self.session.health, self._alarms, self._limited)
+        self.told = self._told()
         self.table.set_rows(self.shown.rows)
-        self.summary.show(self._summary_lines())
+        self.summary.show(summary_lines(self.told, self.summary.tone))
         self.summary.styles.height = len(self.summary.lines)
         self._show_detail()
         self.show_status()
 
+    def _told(self) -> Told:
+        session, now = self.session, time.time()
+        doctor, health = session.doctor, session.health
+        if health.state not in (State.NO_LEADER, State.LOST):
+            self._since = health.as_of
+        ascii_only = self.is_attached and self.app.has_class("-ascii")
+        return Told(doctor.view, session.monitor.samples, doctor.inputs, doctor.report, self._since, now, ascii_only)
+
+    @property
+    def shown(self) -> ClusterView:
+        """The members as they are on the screen."""
+        return self.told.view
+
     def on_resize(self, event: events.Resize) -> None:
         self._show()
-
-    def _summary_lines(self) -> list[Text]:
-        view, health = self.shown, self.session.health
-        tone = self.summary.tone
-        quorum = view.quorum
-        quorum_tone = "bad" if quorum.lost else "warn" if quorum.spare <= 0 else "good"
-        term = max((row.status.raft_term for row in view.rows if row.status), default=0)
-        versions = sorted({row.status.version for row in view.rows if row.status})
-        alarms = self._alarm_words(view)
-        alarm_tone = "muted" if alarms in ("none", "?") else "bad"
-        first = Text.assemble(
-            " ",
-            (quorum.words(), tone(quorum_tone)),
-            f"   revision {health.revision or '?'}   term {term or '?'}",
-        )
-        second = Text.assemble(
-            " ALARMS ",
-            safe(alarms, tone(alarm_tone)),
-            "   VERSION ",
-            safe(", ".join(versions) or "?", limit=60),
-            f"   LEARNERS {view.learners}",
-            f"   cluster {health.cluster_id:x}" if health.cluster_id else "",
-        )
-        return [first, second]
-
-    def _alarm_words(self, view: ClusterView) -> str:
-        if view.alarms is None:
-            return ", ".join(view.health.alarms) or "?"
-        named = []
-        for alarm in view.alarms:
-            row = view.row(alarm.member_id)
-            named.append(f"{alarm.type.name} by {row.name if row else f'{alarm.member_id:x}'}")
-        return ", ".join(named) or "none"
 
     def show_status(self) -> None:
         """What is wrong first: there may be room for little more."""
@@ -188,9 +165,11 @@ class MembersScreen(ListScreen[MemberRow]):
         if down is not None and down.problem is not None:
             why = safe(plain_words(down.problem), limit=limits.WORDS)
             parts.append(Text.assemble(safe(down.name, limit=limits.SHORT_NAME), ": ", why))
-        if self.shown.limited:
-            parts.append(safe(self.shown.limited, self.table.lines.tone("warn"), limit=120))
-        parts.append(Text(f"source: Status of each member, every {self.session.monitor.pause:g} s", "dim"))
+        if self.shown.alarms is None and self.shown.limited:
+            parts.append(safe(f"alarms: {self.shown.limited}", self.table.lines.tone("warn"), limit=limits.WORDS))
+        looks = self.told.inputs.looks if self.told.inputs is not None else ()
+        sources = f", {sources_words([look.metrics for look in looks])}" if looks else ""
+        parts.append(Text(f"Status every {self.session.monitor.pause:g} s{sources}", "dim"))
         self.set_status(*parts)
 
     def record_of(self, row: MemberRow) -> Record:
@@ -212,44 +191,7 @@ class MembersScreen(ListScreen[MemberRow]):
         if row is None:
             self.detail.show([])
             return
-        tone = self.detail.tone
-        member = row.member
-        lines = [
-            Text.assemble(
-                " ", safe(row.name, tone("key"), limit=limits.SHORT_NAME), f"   id {member.id:x}   {row.role}"
-            ),
-            Text.assemble(" client  ", safe("  ".join(member.client_urls) or "-", limit=limits.WORDS)),
-            Text.assemble(" peer    ", safe("  ".join(member.peer_urls) or "-", limit=limits.WORDS)),
-            Text.assemble(
-                " asked at ", safe(row.endpoint or "no endpoint of the profile leads to it", limit=limits.WORDS)
-            ),
-        ]
-        if row.status is not None:
-            lines += self._status_lines(row)
-        if row.problem is not None:
-            lines.append(Text.assemble(" ", error_line(row.problem)))
-        self.detail.show(lines)
-
-    def _status_lines(self, row: MemberRow) -> list[Text]:
-        status, tone = row.status, self.detail.tone
-        if status is None:
-            return []
-        free = max(0, status.db_size - status.db_size_in_use)
-        quota = self._quota_of(row)
-        lines = [
-            Text(
-                f" db {format_size(status.db_size)}, {format_size(status.db_size_in_use)} in use: "
-                f"defrag frees at least {format_size(free)}    quota {format_size(quota) if quota else '?'}"
-            ),
-            Text(
-                f" raft index {status.raft_index}  applied {status.raft_applied_index}  term {status.raft_term}"
-                f"  revision {status.header.revision if status.header else '?'}"
-            ),
-        ]
-        if status.storage_version:
-            lines.append(Text.assemble(" storage version ", safe(status.storage_version, limit=40)))
-        lines += [Text.assemble(" ", safe(text, tone("bad"), limit=limits.WORDS)) for text in status.errors]
-        return lines
+        self.detail.show(member_lines(self.told, row, self.detail.tone))
 
     # --- actions -----------------------------------------------------------------------------------------
 
