@@ -508,6 +508,7 @@ def _fixed(place: str, id_: str, keys: str, label: str, help_: str, run: str = "
 _DIALOGS = (
     _fixed(DIALOG, "cancel", "escape", "close", "Close without doing anything."),
     _fixed(MESSAGE, "cancel", "enter,q", "close", "Close."),
+    _fixed(MESSAGE, "copy", "y", "copy", "Copy what it has to be typed in elsewhere."),
     _fixed(CHOICE, "choose", "enter,space", "take", "Take the answer that has the focus."),
     _fixed(PICKER, "down", "down,ctrl+n", "down", "One row down.", "move(1)", priority=True),
     _fixed(PICKER, "up", "up", "up", "One row up.", "move(-1)", priority=True),

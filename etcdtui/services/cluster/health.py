@@ -250,6 +250,7 @@ class HealthMonitor:
 
     def _judge(self, answers: list[EndpointHealth]) -> ClusterHealth:
         answers = [self._as_known(replace(answer, member_id=self._member_of(answer))) for answer in answers]
+        answers = self._without_removed(answers)
         led_to = {answer.member_id for answer in answers}
         beyond = [one for member_id, one in self._beyond.items() if member_id not in led_to]
         answers += [one for one in beyond if one.member_id in self._met]
@@ -284,6 +285,13 @@ class HealthMonitor:
         )
         state, words = self._describe(answers, statuses, leader)
         return replace(health, state=state, words=words)
+
+    def _without_removed(self, answers: list[EndpointHealth]) -> list[EndpointHealth]:
+        """Silent endpoints whose member is in the list no more are nobody's: their silence means nothing."""
+        listed = {member.id for member in self._members}
+        if not listed or not any(answer.up for answer in answers):
+            return answers
+        return [answer for answer in answers if answer.up or not answer.member_id or answer.member_id in listed]
 
     def _as_known(self, answer: EndpointHealth) -> EndpointHealth:
         """Up, while it is silent because of what we do to it."""
@@ -324,8 +332,9 @@ class HealthMonitor:
         return State.CONNECTED, self._down_words(answers)
 
     def _down_words(self, answers: list[EndpointHealth]) -> str:
-        down = [self._name(a.member_id) or a.endpoint for a in answers if not a.up]
+        silent = [a for a in answers if not a.up]
+        down = [self._name(a.member_id) or a.endpoint for a in silent]
         if not down:
             return ""
-        since = time.strftime("%H:%M:%S", time.localtime(min(a.since for a in answers if not a.up)))
+        since = time.strftime("%H:%M:%S", time.localtime(min(a.since for a in silent)))
         return f"{', '.join(down[:3])} DOWN since {since}"

@@ -133,6 +133,7 @@ def add_plan(view: ClusterView, name: str, peer_urls: tuple[str, ...], *, learne
         Fact("member", name.encode(), "", "a learner" if learner else "a voting member at once"),
         Fact("its peer URLs", b"", "", urls.encode()),
         Fact("majority needed", b"", f"{now // 2 + 1} of {now}", f"{voters // 2 + 1} of {voters}"),
+        *(Fact("its etcd is started with", b"", "", text.encode()) for text in add_environment(view, name, peer_urls)),
     ]
     lines = [line("a learner does not vote until it is promoted", tone="dim")] if learner else []
     flag = " --learner" if learner else ""

@@ -75,9 +75,11 @@ class MemberWriting(Flow):
         urls = _urls(typed)
         report = await self.change(self.session.admin.add_member(view, name, urls), "add member")
         if report is not None and report.complete:
-            lines = [Text("Start the new member with these settings:")]
-            lines += [safe(text) for text in members.add_environment(view, name, urls)]
-            await self.face.app.push_screen_wait(MessageDialog(Text("member added"), Text("\n").join(lines)))
+            settings = [safe(text, limit=limits.DETAIL) for text in members.add_environment(view, name, urls)]
+            lines = [Text("Start the new member with these settings (they are in Activity too):"), *settings]
+            copied = "\n".join(line.plain for line in settings)
+            dialog = MessageDialog(Text("member added"), Text("\n").join(lines), copied)
+            await self.face.app.push_screen_wait(dialog)
 
     # --- upkeep ------------------------------------------------------------------------------------------
 

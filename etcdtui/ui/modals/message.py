@@ -24,10 +24,12 @@ class MessageDialog(Dialog[None]):
     """
     hints = (("enter", "close"),)
 
-    def __init__(self, title: Text, body: Text) -> None:
+    def __init__(self, title: Text, body: Text, copied: str = "") -> None:
+        """``copied`` is what ``y`` puts into the clipboard, made safe by whoever gives it."""
         super().__init__()
         self._heading = title
         self._body = body
+        self._copied = copied
         self._room = VerticalScroll(classes="message-body")
 
     @classmethod
@@ -37,6 +39,15 @@ class MessageDialog(Dialog[None]):
 
     def on_resize(self) -> None:
         self._room.styles.max_height = self.rows_free()
+
+    def on_mount(self) -> None:
+        if self._copied:
+            self.hint_line.show((("y", "copy"), *self.hints))
+
+    def action_copy(self) -> None:
+        if self._copied:
+            self.app.copy_to_clipboard(self._copied)
+            self.hint_line.show((("y", "copied"), *self.hints))
 
     def title_text(self) -> Text:
         return self._heading

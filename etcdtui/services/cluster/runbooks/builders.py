@@ -195,29 +195,46 @@ def _revision(row: MemberRow) -> int:
 
 
 def _restore(ctx: Context, view: ClusterView, saved: str) -> StepSpec:
-    """The commands of a restore with the names of this cluster filled in."""
+    """The commands of a restore with the names of this cluster filled in, for the tool of its version."""
     started = [row for row in view.rows if not row.member.is_learner and row.member.peer_urls]
     cluster = ",".join(f"{row.member.name or row.name}={row.member.peer_urls[0]}" for row in started)
     token = f"restored-{time.strftime('%Y%m%d', time.gmtime(ctx.clock()))}"
-    bump = 1_000_000_000
+    tool, bumps = restore_tool(view.health.version)
+    bump = " --bump-revision 1000000000 --mark-compacted" if bumps else ""
     lines = ["# stop every member first; then on each machine, with the same snapshot file:"]
     for row in started:
         member = row.member.name or row.name
         lines.append(
-            f"etcdutl snapshot restore {shell_quote(saved.encode())} "
+            f"{tool} snapshot restore {shell_quote(saved.encode())} "
             f"--name {shell_quote(member.encode())} --initial-cluster {shell_quote(cluster.encode())} "
             f"--initial-advertise-peer-urls {shell_quote(row.member.peer_urls[0].encode())} "
-            f"--initial-cluster-token {token} --bump-revision {bump} --mark-compacted "
+            f"--initial-cluster-token {token}{bump} "
             f"--data-dir {shell_quote(f'/var/lib/etcd-{member}'.encode())}"
         )
+    seen = (
+        "--bump-revision and --mark-compacted make watchers see that the past is gone."
+        if bumps
+        else f"Watchers cannot see that the past is gone: {BUMPS_WORDS} can (--bump-revision --mark-compacted)."
+    )
     text = (
         "Only when no majority can come back: everything after the snapshot is lost.\n"
-        "--bump-revision and --mark-compacted make watchers see that the past is gone; etcdutl 3.6 has them,\n"
-        "leave them out before. Start all members with the new data folders and --initial-cluster-state new.\n"
+        f"{seen}\n"
+        "Start all members with the new data folders and --initial-cluster-state new, and the same token.\n"
         "etcdtui never runs these."
     )
     args = {"text": text, "lines": "\n".join(lines)}
     return StepSpec("restore", "advice", "way 2: restore a snapshot into a new cluster", 0, args)
+
+
+BUMPS = {(3, 4): (3, 4, 27), (3, 5): (3, 5, 10)}
+BUMPS_WORDS = "etcdutl of 3.5.10 and later"
+
+
+def restore_tool(version: str) -> tuple[str, bool]:
+    """The tool of a version that restores snapshots, and whether it can raise the revisions; a version that is not
+    known is taken for a new one."""
+    order = version_order(version) if version else (3, 6, 0)
+    return "etcdutl" if order >= (3, 5) else "ETCDCTL_API=3 etcdctl", order >= BUMPS.get((order[0], order[1]), (0,))
 
 
 def downgrade(ctx: Context, view: ClusterView) -> Runbook:

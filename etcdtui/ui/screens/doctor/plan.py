@@ -80,6 +80,8 @@ class PlanScreen(PlaceScreen, ListScreen[Row]):
         self.runner: Runner | None = None
         self.ahead: Ahead | None = None
         self.words = ""
+        self._at = -1
+        """The step that was next when the cursor was put there."""
         self.detail = DetailLines()
         self.detail.id = "plan-detail"
         self.table = LineTable(
@@ -158,7 +160,8 @@ class PlanScreen(PlaceScreen, ListScreen[Row]):
         self.table.set_rows(
             [Row(n + 1, step, log, n == book.index and book.open) for n, (step, log) in enumerate(pairs)]
         )
-        if not self.table.lines.has_focus or runner.working:
+        if book.index != self._at:  # the cursor goes with the plan, and stays where a person put it meanwhile
+            self._at = book.index
             self.table.go_to(min(book.index + 1, len(book.steps)))
         self._show_detail()
         self.show_status()
@@ -195,7 +198,10 @@ class PlanScreen(PlaceScreen, ListScreen[Row]):
                 lines.append(safe(f" {head}", tone("head")))
                 for text in shown:
                     clean = safe_text(text, limit=limits.DETAIL).text
-                    lines.extend(Text.assemble("   ", safe(one, style)) for one in textwrap.wrap(clean, width) or [""])
+                    lines.extend(
+                        Text.assemble("   ", safe(one, style))
+                        for one in textwrap.wrap(clean, width, break_on_hyphens=False) or [""]
+                    )
 
         ahead = self.ahead if row.next and self.ahead is not None and self.ahead.step is not None else None
         if ahead is not None and not (self.runner and self.runner.working):

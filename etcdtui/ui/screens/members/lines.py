@@ -208,10 +208,12 @@ def _metric_lines(told: Told, row: MemberRow, tone: Tone) -> list[Text]:
 
     disk = Text(" fsync p99 ").append_text(p99_cell(metrics.p99(FSYNC), tone))
     disk.append("  commit p99 ").append_text(p99_cell(metrics.p99(COMMIT), tone)).append("  peer RTT p99")
-    for peer in metrics.peers():
-        disk.append_text(safe(f" {_peer_name(told.inputs, peer)} ", limit=limits.SHORT_NAME))
+    peers = {f"{other.member.id:x}": other.name for other in told.view.rows}
+    known = [peer for peer in metrics.peers() if peer.lstrip("0") in peers]  # of one that was removed it is told on
+    for peer in known:
+        disk.append_text(safe(f" {peers[peer.lstrip('0')]} ", limit=limits.SHORT_NAME))
         disk.append_text(p99_cell(metrics.p99(PEER_RTT, peer), tone))
-    disk.append("" if metrics.peers() else " -").append(f"  slow applies {count(SLOW_APPLIES)}")
+    disk.append("" if known else " -").append(f"  slow applies {count(SLOW_APPLIES)}")
     rate, failed = metrics.rate(COMMITTED), metrics.grown(FAILED)
     failing = f"{failed.value:.0f} in {format_ttl(failed.seconds)}" if failed and failed.value else "0"
     changes = told.samples.changes_within(CHANGES_FOR, told.now)
@@ -238,13 +240,6 @@ def p99_cell(measured: Measured | None, tone: Tone) -> Text:
     if measured.since_start:
         return Text(f"~{format_latency(measured.value)}", tone("dim"))
     return Text(format_latency(measured.value))
-
-
-def _peer_name(inputs: Inputs, peer: str) -> str:
-    try:
-        return inputs.name(int(peer, 16))
-    except ValueError:
-        return peer
 
 
 def _course(told: Told, row: MemberRow, tone: Tone) -> Text:
