@@ -136,6 +136,15 @@ def test_typing_wants_the_name_and_the_second_line() -> None:
     assert asked.accepts("old/", "I have a snapshot: rev 1204")
 
 
+def test_who_saved_a_snapshot_here_need_not_say_so_for_a_quarter_of_an_hour() -> None:
+    clock = Clock()
+    guard = Guard(PROD, clock)
+    guard.note_snapshot()
+    assert not guard.confirmation(plan(R4)).phrase
+    clock.now += 15 * 60
+    assert guard.confirmation(plan(R4)).phrase
+
+
 @pytest.mark.parametrize(
     ("pattern", "key", "matches"),
     [

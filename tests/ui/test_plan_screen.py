@@ -53,7 +53,7 @@ async def test_a_plan_is_gone_on_with_after_sigkill_and_its_report_is_in_activit
     app = start(etcd, "--screen", "doctor", size=(80, 24))
     app.wait_for("1 plan open: M", timeout=20)
     app.keys("M")
-    app.wait_for("go on: rolling maintenance", "2 of 3 steps done")
+    app.wait_for("go on: rolling mainten", "2 of 3 steps done")
     app.keys("1")
     app.wait_for("2 of 3 steps", "1  done", "2  done", ">   3  todo     defragment m1", "in use", timeout=20)
     app.keys("enter")

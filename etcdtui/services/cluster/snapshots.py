@@ -30,7 +30,9 @@ async def save_snapshot(
     )
 
     async def save() -> SavedSnapshot:
-        return await writes.client.maintenance.save_snapshot(path, endpoint, on_progress)
+        saved = await writes.client.maintenance.save_snapshot(path, endpoint, on_progress)
+        writes.guard.note_snapshot()
+        return saved
 
     def words(saved: SavedSnapshot) -> str:
         return f"ok, {format_size(saved.size)}, sha256 {saved.sha256[:16]}"

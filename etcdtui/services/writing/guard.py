@@ -102,6 +102,8 @@ class UnlockRequirement(Value):
     reason: str = ""
 
 
+SNAPSHOT_FOR = 900.0
+"""Seconds for which a snapshot that this program verified answers the question for one."""
 ACTION_OF_SERVICE = {
     "Lease": "lease",
     "Cluster": "member",
@@ -150,6 +152,7 @@ class Guard:
     cluster_id: int = 0
     _open: bool = field(init=False)
     _touched: float = field(init=False)
+    _snapshot_at: float | None = field(init=False)
     _agreed: WeakSet[Confirmed] = field(init=False)
     _courses: WeakSet[Confirmed] = field(init=False)
     _named: bool = field(init=False)
@@ -158,6 +161,7 @@ class Guard:
     def __post_init__(self) -> None:
         self._open = not (self.policy.read_only or self.policy.forced_read_only)
         self._touched = self.clock()
+        self._snapshot_at = None
         self._agreed = WeakSet()
         self._courses = WeakSet()
         self._named = False
@@ -258,6 +262,13 @@ class Guard:
         if left is not None and left <= 0:
             self.lock("locked again after idle time")
 
+    def note_snapshot(self) -> None:
+        """A snapshot was saved and verified here: for some time nobody has to say that there is one."""
+        self._snapshot_at = self.clock()
+
+    def _has_snapshot(self) -> bool:
+        return self._snapshot_at is not None and self.clock() - self._snapshot_at < SNAPSHOT_FOR
+
     # -- judging a plan ----------------------------------------------------------------------------------------
 
     def refusal(self, plan: WritePlan, *, locked_matters: bool = True) -> str:
@@ -312,7 +323,8 @@ class Guard:
         if level is ActionClass.R1:
             return Confirmation(ConfirmKind.REVIEW)
         if level is ActionClass.R4:
-            return Confirmation(ConfirmKind.TYPE, word, SNAPSHOT_PHRASE if style == "type" else "")
+            asks = style == "type" and not self._has_snapshot()
+            return Confirmation(ConfirmKind.TYPE, word, SNAPSHOT_PHRASE if asks else "")
         if level is ActionClass.R3:
             if style == "ask-danger":
                 return Confirmation(ConfirmKind.ASK)
