@@ -2,7 +2,8 @@
 
 Filter: words are joined by AND. A word is a substring (smart case: an upper-case letter makes it exact), ``!word`` its
 opposite, ``~word`` fuzzy, ``^/regex/`` a regular expression, ``"two words"`` one substring, and ``field:value``,
-``field:>value``, ``field:<value``, ``field:=value`` a test of a field. Mistakes raise ``FilterError`` with a sentence.
+``field:>value``, ``field:<value``, ``field:=value`` a test of a field. ``json:path`` tests the fields of a document
+(``core.fieldtest``). Mistakes raise ``FilterError`` with a sentence.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 
+from etcdtui.core import fieldtest
+from etcdtui.core.fieldtest import FilterError as FilterError
 from etcdtui.core.safe_regex import PatternError, compile_pattern
+from etcdtui.core.tree import Tree
 from etcdtui.core.units import parse_duration, parse_size
 from etcdtui.core.value import record
 
@@ -21,26 +25,23 @@ MAX_FILTER = 500
 MAX_TEXT = 4096
 """Characters of one record's text that are looked at."""
 
-Value = str | bytes | int | float | bool | None
+Value = Tree | bytes
 Record = Mapping[str, Value]
 Predicate = Callable[[Record], bool]
 
 
-class FilterError(ValueError):
-    """The filter cannot be understood; the message says why."""
-
-
 class Field(Enum):
-    """How a field's operand is read: bytes (``10k``), a number, yes or no, seconds (``5m``), or text."""
+    """How a field's operand is read: bytes (``10k``), a number, yes or no, seconds (``5m``), text, or a path."""
 
     SIZE = "size"
     NUMBER = "number"
     FLAG = "flag"
     AGE = "age"
     NAME = "name"
+    PATH = "path"
 
 
-_WORD = re.compile(r'!*\^/(?:[^/\\]|\\.|/(?=\S))*/(?=\s|$)|!*"[^"]*"|\S+')
+_WORD = re.compile(r'!*json:(?:[^\s"]|"[^"]*"|")+|' r'!*\^/(?:[^/\\]|\\.|/(?=\S))*/(?=\s|$)|!*"[^"]*"|\S+')
 _TERM = re.compile(r"([A-Za-z_]+):(>=|<=|>|<|=)?(.*)", re.DOTALL)
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": lambda a, b: a > b,
@@ -92,6 +93,9 @@ def _word(word: str, fields: Mapping[str, Field]) -> Predicate:
 def _field(name: str, kind: Field, operator: str, operand: str) -> Predicate:
     if not operand:
         raise FilterError(f"{name}: needs something after it, as in {name}:{_example(kind)}.")
+    if kind is Field.PATH:
+        document = fieldtest.compile_test(operator + operand)
+        return lambda record: document(record.get(name))
     if kind is Field.NAME:
         if operator not in ("", "="):
             raise FilterError(f"{name} is text: use {name}:part or {name}:=whole.")
@@ -123,7 +127,14 @@ def _number(name: str, kind: Field, operand: str) -> float:
 
 
 def _example(kind: Field) -> str:
-    return {Field.SIZE: ">10k", Field.NUMBER: ">100", Field.AGE: "<5m", Field.FLAG: "yes", Field.NAME: "json"}[kind]
+    return {
+        Field.SIZE: ">10k",
+        Field.NUMBER: ">100",
+        Field.AGE: "<5m",
+        Field.FLAG: "yes",
+        Field.NAME: "json",
+        Field.PATH: "spec.nodeName=a",
+    }[kind]
 
 
 def _text(record: Record, name: str) -> str:

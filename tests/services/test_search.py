@@ -43,11 +43,13 @@ async def test_large_values_are_read_a_few_at_a_time(etcd: Server) -> None:
         assert sum(sizes) == 40 * 300_000
 
 
-async def hits_of(reads_endpoint: str, query: Query, **limits: int) -> tuple[list[bytes], search.Progress]:
+async def hits_of(
+    reads_endpoint: str, query: Query, max_hits: int = search.MAX_HITS
+) -> tuple[list[bytes], search.Progress]:
     async with reading(reads_endpoint) as reads:
         found = []
         last = None
-        async for progress in search.search(reads, query, **limits):
+        async for progress in search.search(reads, query, max_hits=max_hits):
             found += [hit.key for hit in progress.hits]
             last = progress
         assert last is not None and last.done

@@ -69,6 +69,11 @@ def _table() -> Mapping[str, Mapping[int, Field]]:
     return messages
 
 
+def field_names() -> str:
+    """Every name of a field that an object may be shown with, on one line each."""
+    return "\n".join({field.name for fields in _table().values() for field in fields.values()})
+
+
 def message_name(api_version: str, kind: str) -> tuple[str, bool] | None:
     """The message of a kind and whether its version is known exactly; ``None`` for kinds the table does not have."""
     group, _, version = api_version.rpartition("/")

@@ -5,6 +5,7 @@ View only: nothing here can be written back.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 
@@ -15,7 +16,12 @@ from etcdtui.core.decoding.text_view import hex_view
 from etcdtui.core.decoding.wire import FieldValue, Message, NotProtobufError, parse
 from etcdtui.core.decoding.wire_render import Renderer, mentions, time_of
 from etcdtui.core.decoding.yaml_lines import Data, yaml_lines
+from etcdtui.core.tree import Path
+from etcdtui.core.value import Value
 
+OPAQUE = "Kubernetes Secret"
+DIGEST = 12
+"""Hexadecimal digits that tell one ciphertext from another."""
 MAGIC = b"k8s\0"
 ENCRYPTED = b"k8s:enc:"
 OWNER = "kube-apiserver"
@@ -28,14 +34,70 @@ def detect(request: Request) -> Decoded | None:
     return _envelope(request) if request.value.startswith(MAGIC) else None
 
 
-def _encrypted(value: bytes) -> Decoded | None:
-    """``k8s:enc:<provider>:v1:<key name>:<ciphertext>``."""
+class Encrypted(Value):
+    """What a value that is encrypted at rest tells: ``k8s:enc:<provider>:<version>:<key name>:<ciphertext>``."""
+
+    provider: str
+    version: str
+    key: str
+    ciphertext: bytes
+
+
+def encrypted(value: bytes) -> Encrypted | None:
+    """Who encrypted the value and with which key; ``None`` when nobody did."""
+    if not value.startswith(ENCRYPTED):
+        return None
     parts = value.split(b":", 5)
     if len(parts) < 6 or not all(part.isascii() and 0 < len(part) < 300 for part in parts[2:5]):
         return None
     provider, version, key = (part.decode() for part in parts[2:5])
-    facts = (Fact("provider", f"{provider} {version}"), Fact("key", key), Fact("ciphertext", f"{len(parts[5])} B"))
+    return Encrypted(provider, version, key, parts[5])
+
+
+def _encrypted(value: bytes) -> Decoded | None:
+    made = encrypted(value)
+    if made is None:
+        return None
+    facts = (
+        Fact("provider", f"{made.provider} {made.version}"),
+        Fact("key", made.key),
+        Fact("ciphertext", f"{len(made.ciphertext)} B"),
+    )
     return Decoded("Kubernetes encrypted", "prefix k8s:enc:", (hex_view(value),), facts=facts, managed_by=OWNER)
+
+
+class Object(Value):
+    """A stored object as data, all of it: ``kind`` in the words the Keys screen shows."""
+
+    kind: str
+    data: dict[str, Data]
+
+
+def read_object(value: bytes) -> Object | None:
+    """The object of an envelope whose kind the shipped table has, or what is told of an encrypted one."""
+    if (made := encrypted(value)) is not None:
+        digest = hashlib.sha256(made.ciphertext).hexdigest()[:DIGEST]
+        told: dict[str, Data] = {
+            "provider": f"{made.provider} {made.version}",
+            "key": made.key,
+            "ciphertext": f"{len(made.ciphertext)} B, SHA-256 {digest}",
+        }
+        return Object("Kubernetes encrypted", told)
+    parts = unwrap(value)
+    if parts is None:
+        return None
+    version, kind, body = parts
+    try:
+        known = kube_object.read(version, kind, body)
+    except NotProtobufError:
+        return None
+    return Object(f"Kubernetes {kind}", known.data) if known is not None else None
+
+
+def is_secret(kind: str, path: Path) -> bool:
+    """Whether a field of an object of ``kind`` is content of a Secret, hidden whatever the profile says."""
+    inside = path[:1] in (("data",), ("stringData",))
+    return kind == OPAQUE and (inside or path[:3] == ("metadata", "annotations", APPLIED))
 
 
 def unwrap(value: bytes) -> tuple[str, str, bytes] | None:

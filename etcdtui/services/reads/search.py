@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from enum import Enum
 
 from etcdtui.core import ranges
 from etcdtui.core.search import TEXT, Field, FilterError, Finder, compile_filter, finder
+from etcdtui.core.search import Value as Asked
+from etcdtui.core.tree import Tree
 from etcdtui.core.types import KeyValue
-from etcdtui.core.value import record
+from etcdtui.core.value import Value, record
 from etcdtui.services.reads.reading import Reads, Want
 from etcdtui.services.reads.scan import scan
 from etcdtui.services.reads.scan_keys import scan_keys
@@ -19,6 +22,8 @@ from etcdtui.services.reads.throttle import Throttle
 MAX_HITS = 10_000
 CHUNK = 1_000
 """Keys looked at before other work of the program gets its turn."""
+TURN = 0.02
+"""Seconds of looking into values after which other work of the program gets its turn."""
 NAMES = 5_000
 """The same where names alone are looked at."""
 PREVIEW_BEFORE = 20
@@ -29,7 +34,9 @@ BYTES_PER_SECOND = 16 * 1024 * 1024
 SAMPLE_KEYS = 64
 FIELDS = {"size": Field.SIZE, "lease": Field.FLAG, "ver": Field.NUMBER, "mod": Field.NUMBER}
 """What a filter on keys can ask beside the name."""
-NEEDS_VALUES = ("size:", "lease:")
+DOCUMENT = "json"
+"""The field of a filter that asks for the fields of the value."""
+NEEDS_VALUES = ("size:", "lease:", f"{DOCUMENT}:")
 """Fields that a keys-only answer does not have: the size on no version, the lease not on 3.7."""
 IN_VALUES = "value:"
 
@@ -74,11 +81,29 @@ def query_of(
     how = How.SUBSTRING
     if text.startswith("^/") and text.endswith("/") and len(text) > 3 and not any(c.isspace() for c in text):
         text, how = text[2:-1], How.REGEX
-    elif any(c.isspace() for c in text) or text[:1] in ("!", "~", '"') or text.partition(":")[0] in FIELDS:
+    elif any(c.isspace() for c in text) or text[:1] in ("!", "~", '"') or text.partition(":")[0] in (*FIELDS, DOCUMENT):
         how = How.FILTER
     elif "*" in text or "?" in text:
         how = How.GLOB
     return Query(text, how, prefix, values, within)
+
+
+class Insight(Value):
+    """How values are understood, given by the room that knows formats.
+
+    ``document`` is the tree of fields of a value, ``None`` where it has none. ``readable`` is the text in which the
+    value of a key is shown where that is not what is stored, ``None`` where it is; it is given what is looked for, and
+    may answer nothing when that cannot be in it. ``cover`` is the piece of the stored bytes in a half-open span as it
+    may be shown, hidden parts replaced.
+    """
+
+    document: Callable[[bytes], Tree] = lambda value: None
+    readable: Callable[[bytes, bytes, str], bytes | None] = lambda key, value, pattern: None
+    cover: Callable[[bytes, bytes, int, int], bytes] = lambda key, value, start, end: value[start:end]
+
+
+PLAIN = Insight()
+"""Values are bytes."""
 
 
 @record()
@@ -130,9 +155,11 @@ async def cost(reads: Reads, query: Query) -> Cost:
     return Cost(keys, size, revision)
 
 
-async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> AsyncGenerator[Progress, None]:
+async def search(
+    reads: Reads, query: Query, *, max_hits: int = MAX_HITS, insight: Insight = PLAIN
+) -> AsyncGenerator[Progress, None]:
     """Hits as they are found, in key order. Raises ``FilterError`` for a pattern that cannot be understood."""
-    match = _matcher(query)
+    match = _matcher(query, insight)
     values = query.reads_values
     throttle = Throttle(BYTES_PER_SECOND if values else KEYS_PER_SECOND)
     if query.how is not How.FILTER and not values:
@@ -146,7 +173,7 @@ async def search(reads: Reads, query: Query, *, max_hits: int = MAX_HITS) -> Asy
         total = batch.total
         for first in range(0, len(batch.kvs), CHUNK):
             part = batch.kvs[first : first + CHUNK]
-            hits = [hit for kv in part if (hit := match(kv)) is not None]
+            hits = await _matching(part, match) if values else [hit for kv in part if (hit := match(kv)) is not None]
             hits = hits[: max_hits - found]
             seen += len(part)
             found += len(hits)
@@ -183,37 +210,88 @@ async def _search_names(
     yield Progress((), seen, max(seen, total), 0, done=True)
 
 
-def _matcher(query: Query) -> Callable[[KeyValue], Hit | None]:
+async def _matching(kvs: Sequence[KeyValue], match: Callable[[KeyValue], Hit | None]) -> list[Hit]:
+    """The hits of a batch; looking into values may take long, so others get their turn in between."""
+    hits: list[Hit] = []
+    due = time.perf_counter() + TURN
+    for kv in kvs:
+        if (hit := match(kv)) is not None:
+            hits.append(hit)
+        if time.perf_counter() > due:
+            await asyncio.sleep(0)
+            due = time.perf_counter() + TURN
+    return hits
+
+
+def _matcher(query: Query, insight: Insight) -> Callable[[KeyValue], Hit | None]:
     if not query.pattern:
         raise FilterError("Nothing to search for.")
     if query.how is How.FILTER:
-        return _filter(query)
+        return _filter(query, insight)
     find = finder(query.how.value, query.pattern, ignore_case=query.ignore_case)
-    return lambda kv: _hit(find, kv.key, kv.value, query)
+    return lambda kv: _hit(find, kv, query, insight)
 
 
-def _filter(query: Query) -> Callable[[KeyValue], Hit | None]:
-    wanted = compile_filter(query.pattern, FIELDS)
+class _Facts(Mapping[str, Asked]):
+    """What a filter may ask of a key, found out when it is asked; ``text`` is what plain words look at."""
+
+    def __init__(self, kv: KeyValue, insight: Insight, text: bytes) -> None:
+        self._kv = kv
+        self._insight = insight
+        self._text = text
+
+    def __getitem__(self, name: str) -> Asked:
+        if name == TEXT:
+            return self._text
+        return self._insight.document(self._kv.value) if name == DOCUMENT else _FACTS[name](self._kv)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((TEXT, DOCUMENT, *_FACTS))
+
+    def __len__(self) -> int:
+        return len(_FACTS) + 2
+
+
+_FACTS: dict[str, Callable[[KeyValue], int]] = {
+    "size": lambda kv: len(kv.value),
+    "lease": lambda kv: bool(kv.lease),
+    "ver": lambda kv: kv.version,
+    "mod": lambda kv: kv.mod_revision,
+}
+
+
+def _filter(query: Query, insight: Insight) -> Callable[[KeyValue], Hit | None]:
+    wanted = compile_filter(query.pattern, FIELDS | {DOCUMENT: Field.PATH})
+    by_fields = f"{DOCUMENT}:" in query.pattern
 
     def match(kv: KeyValue) -> Hit | None:
-        fields = {"size": len(kv.value), "lease": bool(kv.lease), "ver": kv.version, "mod": kv.mod_revision}
-        if wanted({TEXT: kv.key, **fields}):
-            return Hit(kv.key, False, (0, 0))
-        if query.values and wanted({TEXT: kv.value, **fields}):
-            return Hit(kv.key, True, (0, 0), kv.value[:PREVIEW])
+        if wanted(_Facts(kv, insight, kv.key)):
+            return Hit(kv.key, True, (0, 0), b"its fields") if by_fields else Hit(kv.key, False, (0, 0))
+        if not query.values:
+            return None
+        shown = insight.readable(kv.key, kv.value, "")
+        if wanted(_Facts(kv, insight, kv.value if shown is None else shown)):
+            preview = insight.cover(kv.key, kv.value, 0, PREVIEW) if shown is None else shown[:PREVIEW]
+            return Hit(kv.key, True, (0, 0), preview)
         return None
 
     return match
 
 
-def _hit(find: Finder, key: bytes, value: bytes, query: Query) -> Hit | None:
-    span = find(key)
+def _hit(find: Finder, kv: KeyValue, query: Query, insight: Insight) -> Hit | None:
+    span = find(kv.key)
     if span is not None:
-        return Hit(key, False, span)
+        return Hit(kv.key, False, span)
     if not query.values or query.how is How.GLOB:
         return None
-    span = find(value)
+    shown = insight.readable(kv.key, kv.value, query.pattern)
+    span = find(shown) if shown is not None else None
+    if shown is not None and span is not None:
+        start = max(0, shown.rfind(b"\n", 0, span[0]) + 1, span[0] - PREVIEW_BEFORE)
+        return Hit(kv.key, True, (span[0] - start, min(span[1] - start, PREVIEW)), shown[start : start + PREVIEW])
+    span = find(kv.value)
     if span is None:
         return None
     start = max(0, span[0] - PREVIEW_BEFORE)
-    return Hit(key, True, (span[0] - start, min(span[1] - start, PREVIEW)), value[start : start + PREVIEW])
+    preview = insight.cover(kv.key, kv.value, start, start + PREVIEW)
+    return Hit(kv.key, True, (span[0] - start, min(span[1] - start, PREVIEW)), preview)

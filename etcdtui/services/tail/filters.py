@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from etcdtui.core.search import TEXT, Field, FilterError, Record, Value, compile_filter
 from etcdtui.services.tail.entries import Entry, Seen
-from etcdtui.services.values.formats import kind_of
+from etcdtui.services.values.formats import kind_of, read
 
 FIELDS: Mapping[str, Field] = {
     "op": Field.NAME,
@@ -18,9 +18,11 @@ FIELDS: Mapping[str, Field] = {
     "rev": Field.NUMBER,
     "ver": Field.NUMBER,
     "seen": Field.AGE,
+    "json": Field.PATH,
 }
 EXPLAINED = (
-    "words, !not, ^/regex/, op:DEL or op:PUT,DEL, key:app, size:>10k, lease:yes, type:json, rev:>100, ver:1, seen:<5m"
+    "words, !not, ^/regex/, op:DEL or op:PUT,DEL, key:app, size:>10k, lease:yes, type:json, rev:>100, ver:1, seen:<5m, "
+    "json:field=x"
 )
 _OPS = re.compile(r"op[:=]=?([A-Za-z~]+(?:,[A-Za-z~]+)+)")
 
@@ -54,6 +56,9 @@ class _Facts(Mapping[str, Value]):
             return kv.mod_revision
         if name == "ver":
             return kv.version
+        if name == "json":
+            made = read(held.value)
+            return made.tree if made is not None else None
         if name == "seen":
             return self._now - entry.seen
         raise KeyError(name)

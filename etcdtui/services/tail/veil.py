@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etcdtui.config.schema import Mask
+from etcdtui.core.decoding.kubernetes import MAGIC
 from etcdtui.core.decoding.result import HIDDEN
 from etcdtui.core.search import KeyGlob
 from etcdtui.services.values import valuediff
@@ -16,10 +17,10 @@ COVER = HIDDEN.encode()
 class Veil:
     """``hiding`` for a key, remembered; ``cover`` for a value that leaves the program."""
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: Mask, *, secrets: bool = True) -> None:
         self._globs = [KeyGlob(pattern) for pattern in mask.keys]
         fields = frozenset(name.lower() for name in mask.fields)
-        self._part, self._whole = Hiding(fields), Hiding(fields, whole=True)
+        self._part, self._whole = Hiding(fields, secrets=secrets), Hiding(fields, whole=True)
         # An escaped letter in a JSON name could spell one of them without showing it.
         self._suspects = (*(name.encode() for name in fields), b"\\u") if fields else ()
         self._verdicts: dict[bytes, bool] = {}
@@ -40,6 +41,8 @@ class Veil:
         """The value as it may leave the program, and whether something of it is hidden."""
         if self.is_whole(key):
             return COVER, True
+        if value.startswith(MAGIC):
+            return (COVER, True) if self._part.decode(value).masked else (value, False)
         if b":" not in value and b"=" not in value:  # no field without one of them
             return value, False
         lowered = value.lower()
@@ -47,10 +50,10 @@ class Veil:
             return value, False
         text = valuediff.text(value, self._part)
         if text is None:
-            return value, False
+            return (COVER, True) if self._part.decode(value).masked else (value, False)
         covered = text.encode()
         return covered, covered != value
 
 
-OPEN = Veil(Mask(keys=(), fields=()))
+OPEN = Veil(Mask(keys=(), fields=()), secrets=False)
 """Hides nothing: for what was already covered when it was recorded."""

@@ -7,10 +7,10 @@ import asyncio
 from etcdtui.core import ranges
 from etcdtui.core.keytree import KeyTree, Level, Row
 from etcdtui.core.listing import LEAF, UNKNOWN
-from etcdtui.core.search import TEXT, Predicate, Record, compile_filter
+from etcdtui.core.search import TEXT, Field, Predicate, Record, compile_filter
 from etcdtui.core.units import format_count
 from etcdtui.core.value import Value
-from etcdtui.services.reads.search import FIELDS
+from etcdtui.services.reads.search import DOCUMENT, FIELDS
 from etcdtui.services.tree.details import Details
 
 ROWS_SHOWN = 50_000
@@ -49,8 +49,9 @@ class Filtered(Value):
 
 async def filtered(tree: KeyTree, details: Details, words: str) -> Filtered:
     """What a filter leaves of the rows that are loaded. Raises ``FilterError`` with a sentence."""
-    wanted = compile_filter(words, FIELDS)
-    asks = any(f"{name}:" in words.lower() for name in FIELDS)
+    wanted = compile_filter(words, FIELDS | {DOCUMENT: Field.PATH})
+    by_value = f"{DOCUMENT}:" in words.lower()  # no row of a tree has its value
+    asks = by_value or any(f"{name}:" in words.lower() for name in FIELDS)
     rows: list[Row] = []
     loaded = unread = 0
     for level in list(tree.root.walk()):
@@ -58,7 +59,7 @@ async def filtered(tree: KeyTree, details: Details, words: str) -> Filtered:
             last = min(first + CHUNK, len(level.names))
             rows += _matching(level, first, last, wanted, details)
             loaded += last - first
-            unread += _unread(level, first, last, details) if asks else 0
+            unread += _unread(level, first, last, None if by_value else details) if asks else 0
             await asyncio.sleep(0)
         if len(rows) >= ROWS_SHOWN:
             break
@@ -91,10 +92,10 @@ def whole(tree: KeyTree, row: Row | None) -> tuple[bytes, tuple[bytes, bytes]]:
     return (b"", ranges.ALL) if start is None else (start.prefix, start.within)
 
 
-def _unread(level: Level, first: int, last: int, details: Details) -> int:
+def _unread(level: Level, first: int, last: int, details: Details | None) -> int:
     """Keys of a part of the level that a filter on more than names cannot judge."""
     keys = (level.path(index) for index in range(first, last) if level.counts[index] == LEAF)
-    return sum(1 for key in keys if key not in details)
+    return sum(1 for key in keys if details is None or key not in details)
 
 
 def _matching(level: Level, first: int, last: int, wanted: Predicate, details: Details) -> list[Row]:

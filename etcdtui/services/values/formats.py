@@ -8,19 +8,31 @@ from collections.abc import Callable
 from typing import cast
 from xml.parsers import expat
 
-from etcdtui.core.decoding import json_text
+from etcdtui.core.decoding import json_text, kubernetes
 from etcdtui.core.decoding.registry import Decoders
-from etcdtui.core.decoding.result import MAX_JSON, Hooks
+from etcdtui.core.decoding.result import MAX_JSON, Decoded, Hooks
 from etcdtui.core.tree import Number, Tree
 from etcdtui.core.value import Value
+from etcdtui.services.values import packing
 from etcdtui.services.values.yaml_values import parse_yaml
+from etcdtui.services.values.zstd import inflater
 
-_KINDS = Decoders(Hooks(parse_yaml=parse_yaml))
+_KINDS = Decoders(Hooks(parse_yaml=parse_yaml, inflate_zstd=inflater()))
 
 
 def kind_of(value: bytes) -> str:
     """What the value is proven to be, in the words the Keys screen shows: ``JSON``, ``YAML``, ``integer``, ``text``."""
     return _KINDS.decode(b"", value).kind
+
+
+def decode(value: bytes, *, mask: frozenset[str] = frozenset(), reveal: bool = False) -> Decoded:
+    """The value as it is shown without the rules of a profile."""
+    return _KINDS.decode(b"", value, mask=mask, reveal=reveal)
+
+
+def is_object(kind: str) -> bool:
+    """Whether a document's kind is one of the kube-apiserver's."""
+    return kind.startswith("Kubernetes ")
 
 
 class Document(Value):
@@ -31,9 +43,15 @@ class Document(Value):
 
 
 def read(value: bytes) -> Document | None:
-    """The fields of a JSON, YAML or TOML value; ``None`` for anything else."""
+    """The fields of a JSON, YAML or TOML value, also a compressed one, or of a Kubernetes object; else ``None``."""
     if len(value) > MAX_JSON:
         return None
+    if value.startswith((kubernetes.MAGIC, kubernetes.ENCRYPTED)):
+        stored = kubernetes.read_object(value)
+        return Document(stored.kind, stored.data) if stored is not None else None
+    if (packed := packing.unpack(value)) is not None:
+        inner = read(packed.content) if packing.unpack(packed.content) is None else None
+        return Document(f"{packed.format} > {inner.kind}", inner.tree) if inner is not None else None
     if value.lstrip()[:1] in (b"{", b"["):
         try:
             return Document("JSON", parse_json(value))

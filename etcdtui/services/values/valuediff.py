@@ -12,9 +12,10 @@ from dataclasses import replace
 from etcdtui.config.schema import Mask
 from etcdtui.core import diff
 from etcdtui.core.decoding import json_text
+from etcdtui.core.decoding.kubernetes import is_secret
 from etcdtui.core.decoding.lines import HexLines
 from etcdtui.core.decoding.masking import mask_lines
-from etcdtui.core.decoding.result import HIDDEN
+from etcdtui.core.decoding.result import HIDDEN, Decoded
 from etcdtui.core.diff import Absent, FieldChange, Skipped
 from etcdtui.core.merge import Merged
 from etcdtui.core.merge import merge as merge_values
@@ -22,7 +23,7 @@ from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.search import KeyGlob
 from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
-from etcdtui.services.values.formats import PARSERS, read
+from etcdtui.services.values.formats import PARSERS, decode, is_object, read
 
 DIFF_BYTES = 512 * 1024
 """Larger values are not compared by line or field in a dialog."""
@@ -33,14 +34,22 @@ FIELDS_SHOWN = 3
 """Changed fields named above the lines."""
 WIDE_LINE = 100
 """JSON on one line longer than this is compared in its indented form."""
+UNNAMED = frozenset({"binary", "text"})
+"""Kinds that say nothing of a value which its bytes do not say better."""
+MANAGERS = ("metadata", "managedFields")
 MASKED = "masked by the profile: x shows it"
 
 
 class Hiding(Value):
-    """What of a value is not shown: the named fields (lower case), or all of it."""
+    """What of a value is not shown: the named fields (lower case), all of it, or what is in a Secret."""
 
     fields: frozenset[str] = frozenset()
     whole: bool = False
+    secrets: bool = False
+
+    def decode(self, value: bytes) -> Decoded:
+        """What the value is, with that hidden in its views."""
+        return decode(value, mask=self.fields, reveal=not (self.fields or self.secrets))
 
 
 NOTHING = Hiding()
@@ -57,24 +66,37 @@ class Look(Value):
 def hiding(mask: Mask, key: bytes) -> Hiding:
     """What the profile hides of the value of ``key``."""
     fields = frozenset(name.lower() for name in mask.fields)
-    return Hiding(fields, any(KeyGlob(pattern).matches(key) for pattern in mask.keys))
+    return Hiding(fields, any(KeyGlob(pattern).matches(key) for pattern in mask.keys), secrets=True)
 
 
 # --- by field ----------------------------------------------------------------------------------------------------
 
 
 def field_changes(before: bytes, after: bytes, hidden: Hiding = NOTHING) -> tuple[FieldChange, ...] | None:
-    """Changed fields in order, hidden ones without their content; ``None`` unless both are of one such format."""
+    """Changed fields in order, hidden ones without their content; ``None`` unless both are of one such format.
+
+    Who manages which field of a Kubernetes object is one change, the last.
+    """
     if max(len(before), len(after)) > DIFF_BYTES:
         return None
     old, new = read(before), read(after)
     if old is None or new is None or old.kind != new.kind:
         return None
-    changes = diff.field_diff(old.tree, new.tree)
-    return tuple(_covered(change) if _is_hidden(change, hidden) else change for change in changes)
+    changes = (
+        _folded(diff.field_diff(old.tree, new.tree)) if is_object(old.kind) else diff.field_diff(old.tree, new.tree)
+    )
+    return tuple(_covered(change) if _is_hidden(change, hidden, old.kind) else change for change in changes)
 
 
-def _is_hidden(change: FieldChange, hidden: Hiding) -> bool:
+def _folded(changes: Sequence[FieldChange]) -> tuple[FieldChange, ...]:
+    kept = [change for change in changes if change.path[:2] != MANAGERS]
+    managers = [FieldChange(MANAGERS, "as it was", "updated")] if len(kept) < len(changes) else []
+    return (*kept, *managers)
+
+
+def _is_hidden(change: FieldChange, hidden: Hiding, kind: str) -> bool:
+    if hidden.secrets and is_secret(kind, change.path):
+        return True
     names = (step.lower() for step in change.path if isinstance(step, str))
     return hidden.whole or any(name in hidden.fields or name.rsplit(".", 1)[-1] in hidden.fields for name in names)
 
@@ -129,28 +151,53 @@ def text(value: bytes, hidden: Hiding) -> str | None:
         whole = value.decode()
     except UnicodeDecodeError:
         return None
+    if "\0" in whole:
+        return None
     if not hidden.fields:
         return whole
     return json_text.mask(whole, hidden.fields) if json_text.is_json(whole) else mask_lines(whole, hidden.fields)
 
 
 def preview(value: bytes, hidden: Hiding = NOTHING, limit: int = 200) -> str:
-    """The start of a value on one line."""
-    shown = None if hidden.whole or len(value) > DIFF_BYTES else text(value, hidden)
+    """The start of a value on one line; of what is no text, what it is where that is known."""
     if hidden.whole:
         return MASKED.partition(":")[0]
-    return (shown if shown is not None else value[:limit].decode("utf-8", "backslashreplace"))[:limit]
+    shown = None if len(value) > DIFF_BYTES else text(value, hidden)
+    if shown is None:
+        made = hidden.decode(value)
+        if made.masked or made.kind not in UNNAMED:
+            names = [fact.value for fact in made.facts if fact.name in ("namespace", "name")]
+            return " ".join([made.kind, *reversed(names)])[:limit]
+        shown = value[:limit].decode("utf-8", "backslashreplace")
+    return shown[:limit]
 
 
 def _sides(before: bytes, after: bytes, hidden: Hiding) -> tuple[bytes, bytes]:
     """Both values as lines to compare: text, JSON on one line indented, binary as hex."""
     old, new = text(before, hidden), text(after, hidden)
     if old is None or new is None:
-        return "\n".join(HexLines(before)).encode(), "\n".join(HexLines(after)).encode()
+        return _decoded_sides(before, after, hidden)
     wide = [side for side in (old, new) if len(side) > WIDE_LINE and "\n" not in side.strip()]
     if wide and all(json_text.is_json(side) for side in (old, new) if side):
         old, new = ("\n".join(json_text.pretty(side)) if side else side for side in (old, new))
     return old.encode(), new.encode()
+
+
+def _decoded_sides(before: bytes, after: bytes, hidden: Hiding) -> tuple[bytes, bytes]:
+    """Both in words where they are of one kind, or one is nothing; else as hex where nothing is hidden."""
+    sides = [hidden.decode(value) for value in (before, after)]
+    filled = [side for side, value in zip(sides, (before, after), strict=True) if value]
+    alike = len({side.kind for side in filled}) == 1
+    name = filled[0].views[0].name if alike and filled[0].views else "hex"
+    if alike and name != "hex" and not any(side.problem for side in filled):
+        made = [side.views[0].lines() if value else () for side, value in zip(sides, (before, after), strict=True)]
+    else:
+        made = [
+            [f"{HIDDEN} fields are hidden"] if side.masked else HexLines(value)
+            for side, value in zip(sides, (before, after), strict=True)
+        ]
+    old, new = ("\n".join(lines).encode("utf-8", "surrogateescape") for lines in made)
+    return old, new
 
 
 def line_diff(before: bytes, after: bytes, hidden: Hiding = NOTHING, *, context: int = CONTEXT) -> list[PlanLine]:
@@ -207,5 +254,7 @@ def merge(base: bytes, mine: bytes, theirs: bytes) -> bytes | None:
         return None
     kinds = {document.kind if document else "" for document in map(read, (base, mine, theirs))}
     kind = kinds.pop() if len(kinds) == 1 else ""
+    if kind not in PARSERS and any(text(value, NOTHING) is None for value in (base, mine, theirs)):
+        return None
     made = merge_values(base, mine, theirs, PARSERS.get(kind))
     return made.value if isinstance(made, Merged) else None

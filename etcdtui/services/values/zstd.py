@@ -55,3 +55,23 @@ def inflater() -> Callable[[bytes, int], bytes] | None:
     if _STDLIB is not None:
         return partial(_with_stdlib, _STDLIB)
     return partial(_with_extra, _EXTRA) if _EXTRA is not None else None
+
+
+_CHECKSUM, _SINGLE_SEGMENT, _SIZE = 0x04, 0x20, 0xC0
+"""Flags of a frame's fifth byte: a checksum at its end, its size in its header (of one segment always)."""
+
+
+def deflate(content: bytes, like: bytes) -> bytes:
+    """``content`` as a frame with a checksum and a size where ``like`` has them; raises ``ValueError`` without zstd."""
+    flags = like[4]
+    checksum, size = bool(flags & _CHECKSUM), bool(flags & (_SINGLE_SEGMENT | _SIZE))
+    if _STDLIB is not None:
+        parameter = _STDLIB.CompressionParameter
+        options = {parameter.checksum_flag: int(checksum), parameter.content_size_flag: int(size)}
+        made: bytes = _STDLIB.compress(content, options=options)
+        return made
+    if _EXTRA is None:
+        raise ValueError("The zstd extra is not installed.")
+    machine = _EXTRA.ZstdCompressor(write_checksum=checksum, write_content_size=size)
+    packed: bytes = machine.compress(content)
+    return packed

@@ -42,7 +42,7 @@ class SearchScreen(PlaceScreen):
     label: ClassVar[str] = "Search"
     about: ClassVar[str] = (
         "Search below a prefix: part of a name, a glob with * or ?, ^/regex/, several words, !not, size:>10k.\n"
-        "value: in front, or v, looks into values too."
+        "value: in front, or v, looks into values too; json:spec.nodeName=node-1 asks their fields."
     )
 
     def __init__(self, session: Session, host: Host, visit: VisitSearch) -> None:
@@ -54,7 +54,9 @@ class SearchScreen(PlaceScreen):
         self.confirmed = False
         self._priced_values = False
         self.counted = 0
-        self.field = Field(visit.words, placeholder="part of a name, *.json, ^/regex/, value:text", max_length=500)
+        self.field = Field(
+            visit.words, placeholder="part of a name, *.json, ^/regex/, value:text, json:field=x", max_length=500
+        )
         self.head = PaneHead()
         self.state = PaneHead()
         self.table: LineTable[Hit] = LineTable(
@@ -136,7 +138,7 @@ class SearchScreen(PlaceScreen):
     async def _search(self) -> None:
         painted = started = time.perf_counter()
         try:
-            async with aclosing(search.search(self.reads, self.query_now())) as news:
+            async with aclosing(search.search(self.reads, self.query_now(), insight=self._insight())) as news:
                 async for progress in news:
                     self.hits += progress.hits
                     now = time.perf_counter()
@@ -148,6 +150,15 @@ class SearchScreen(PlaceScreen):
             self.field.focus()
         except EtcdError as error:
             self.state.show(error_line(error))
+
+    def _insight(self) -> search.Insight:
+        """How values are understood, with the profile's masks; imported with the first search that reads them."""
+        if not self.query_now().reads_values:
+            return search.PLAIN
+        from etcdtui.services.values.insight import Insights
+
+        made = Insights(self.session.profile.mask)
+        return search.Insight(made.document, made.readable, made.cover)
 
     def _paint(self, progress: search.Progress, seconds: float) -> None:
         words = f"{format_count(len(self.hits))} {'hit' if len(self.hits) == 1 else 'hits'}   "
