@@ -8,6 +8,7 @@ import gzip
 from etcdtui.config.schema import Mask
 from etcdtui.core.search import FilterError
 from etcdtui.services.reads import search
+from etcdtui.services.reads.reading import Reads
 from etcdtui.services.reads.search import query_of
 from etcdtui.services.tail.veil import COVER, OPEN, Veil
 from etcdtui.services.values import valuediff
@@ -79,7 +80,7 @@ def test_masked_fields_of_a_binary_value_are_not_in_its_hex() -> None:
     assert "fields are hidden" in lines(b"\x00\x01", packed, hidden)
 
 
-async def found(reads: search.Reads, words: str) -> list[tuple[bytes, bytes]]:
+async def found(reads: Reads, words: str) -> list[tuple[bytes, bytes]]:
     made = Insights(MASK)
     insight = search.Insight(made.document, made.readable, made.cover)
     rows: list[tuple[bytes, bytes]] = []
