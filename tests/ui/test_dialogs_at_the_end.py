@@ -11,7 +11,6 @@ from rich.text import Text
 from textual.screen import Screen
 
 from etcdtui.core.plan import ActionClass, line
-from etcdtui.services.writing.editing import editable
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.command import CommandDialog, TextDialog
 from etcdtui.ui.modals.edit import EditDialog
@@ -31,7 +30,7 @@ DIALOGS: dict[str, Callable[[], Screen[Any]]] = {
     "picker": lambda: PickerDialog(Text("t"), [Item("a", Text("b"))]),
     "picker by letters": lambda: PickerDialog(Text("t"), [Item("a", Text("b"))], typing=False),
     "message": lambda: MessageDialog(Text("t"), Text("b")),
-    "edit": lambda: EditDialog(b"/k", editable(b"v"), size_limit=1000),
+    "edit": lambda: EditDialog(b"/k", b"v", size_limit=1000),
     "command": lambda: CommandDialog([]),
     "text": lambda: TextDialog(Text("t"), "x"),
     "help": lambda: HelpDialog(Text("t"), Text("a"), [], {}, Text("f")),

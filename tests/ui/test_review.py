@@ -12,7 +12,6 @@ from textual.widgets import TextArea
 
 from etcdtui.core.plan import ActionClass, Scope, WritePlan, line
 from etcdtui.services.writing.confirmed import Confirmed
-from etcdtui.services.writing.editing import editable
 from etcdtui.services.writing.guard import Guard, GuardPolicy
 from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.choice import Choice
@@ -159,7 +158,7 @@ async def test_hostile_keys_and_values_reach_no_dialog_unclean() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         dialogs: list[Dialog[Any]] = [
             dialog(ActionClass.R2, "type", clock, HOSTILE),
-            EditDialog(HOSTILE, editable(HOSTILE), size_limit=1000, original=HOSTILE),
+            EditDialog(HOSTILE, HOSTILE, size_limit=1000, original=HOSTILE),
             AskDialog(Text("ask"), [line(HOSTILE)], [("a", "b")]),
         ]
         for shown in dialogs:
@@ -177,7 +176,7 @@ async def test_hostile_keys_and_values_reach_no_dialog_unclean() -> None:
 async def test_esc_keeps_the_text_and_ctrl_s_asks_for_review(leave: str) -> None:
     app = Bench()
     async with app.run_test() as pilot:
-        app.push_screen(EditDialog(b"/k", editable(b"ab"), size_limit=1000, original=b"ab"), app.answers.append)
+        app.push_screen(EditDialog(b"/k", b"ab", size_limit=1000, original=b"ab"), app.answers.append)
         await pilot.pause()
         await pilot.press("x")
         await pilot.press(leave)

@@ -20,10 +20,10 @@ from etcdtui.core.value import Value
 from etcdtui.services.values import valuediff
 from etcdtui.services.values.kubernetes import edit_refusal
 from etcdtui.services.values.valuediff import Hiding, Look, hiding, merge
-from etcdtui.services.writing import editing
+from etcdtui.services.writing import editing, forms
 from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.drafts import Draft, Drafts, drafts_of
-from etcdtui.services.writing.editing import Conflict, EditWrite, Gone, editable
+from etcdtui.services.writing.editing import Conflict, EditWrite, Gone
 from etcdtui.services.writing.restore import plan_restore
 from etcdtui.services.writing.run import WriteRun
 from etcdtui.ui.flows.outside import OutsideEditor
@@ -122,15 +122,14 @@ class KeyWriting(Flow):
             work = again  # a merge is reviewed before it is written, and may meet the next conflict
 
     async def _edit_inside(self, work: _Work) -> _Work | None:
-        shown = editable(work.value)
-        if shown.too_big:
+        if forms.first(work.value).too_big:
             wanted = await OutsideEditor(self.face).is_wanted(len(work.value))
             return await self._edit_outside(work) if wanted else None
         limit = editing.size_limit(self.writes.guard)[1]
         original = work.base.value if work.base else None
         dialog = EditDialog(
             work.key,
-            shown,
+            work.value,
             size_limit=limit,
             original=original,
             keep=lambda value: self._store(replace(work, value=value)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from rich.text import Text
 
 from etcdtui.core.plan import line
 from etcdtui.core.units import format_size
+from etcdtui.services.values import packing
 from etcdtui.services.writing import editing
 from etcdtui.services.writing.editing import Editable, EditMode, to_value
 from etcdtui.services.writing.editor import NoEditor, edit_file, run_editor
@@ -37,10 +39,14 @@ class OutsideEditor:
     async def edit(self, key: bytes, value: bytes, keep: Callable[[bytes], bool]) -> bytes | None:
         """The value as it was saved, ``None`` when it was not; the live parts of the program go on meanwhile.
 
+        Of a compressed value the content is edited, and compressed again in its format.
+
         ``keep`` stores what an editor that was killed had saved, and answers whether that worked.
         """
-        shown = _for_file(value)
-        text = shown.text.encode() if shown.mode is not EditMode.TEXT else value
+        packed = await asyncio.to_thread(packing.unpack, value)
+        content = value if packed is None else packed.content
+        shown = _for_file(content)
+        text = shown.text.encode() if shown.mode is not EditMode.TEXT else content
         try:
             async with edit_file(key, text) as path:
                 result = await lend_terminal(self.face.app, lambda: run_editor(path, text, os.environ))
@@ -51,15 +57,17 @@ class OutsideEditor:
             self.face.flash(f"the value could not be put into a file for the editor: {error.strerror}", "bad")
             return None
         if result.value is None:
-            kept = result.left is not None and shown.mode is EditMode.TEXT and keep(result.left)
+            kept = result.left is not None and shown.mode is EditMode.TEXT and packed is None and keep(result.left)
             then = "what it had saved is kept as a draft" if kept else "nothing is changed"
             self.face.flash(f"{result.problem}; {then}", "warn")
             return None
         if shown.mode is EditMode.TEXT:
             drop = result.newline_added and await self._drop_newline()
-            return result.value[:-1] if drop else result.value
+            edited = result.value[:-1] if drop else result.value
         try:
-            return to_value(shown.mode, result.value.decode("utf-8", "replace").removesuffix("\n"))
+            if shown.mode is not EditMode.TEXT:
+                edited = to_value(shown.mode, result.value.decode("utf-8", "replace").removesuffix("\n"))
+            return edited if packed is None else await asyncio.to_thread(packing.pack, edited, value)
         except ValueError as error:
             self.face.flash(str(error), "bad")
             return None

@@ -1,8 +1,9 @@
-"""The editor for one value: a text area within limits, escapes or hex where text would not survive."""
+"""The editor for one value: a text area within limits, and every form in which the value can be written as text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,7 +13,8 @@ from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from etcdtui.core.units import format_size
-from etcdtui.services.writing.editing import Editable, EditMode, to_value
+from etcdtui.services.writing import forms
+from etcdtui.services.writing.forms import Form
 from etcdtui.ui import limits
 from etcdtui.ui.bindings import EDITOR, bindings_for
 from etcdtui.ui.modals.dialog import Dialog
@@ -21,6 +23,10 @@ from etcdtui.ui.text import safe
 
 KEEP_AFTER = 1.0
 """Seconds without typing after which the text is kept as a draft, so that no end of the program loses it."""
+
+
+COUNTED = 64 * 1024
+"""Characters of a text up to which it is read at each letter, to tell how long the value is."""
 
 
 class EditDialog(Dialog[tuple[str, bytes]]):
@@ -34,12 +40,12 @@ class EditDialog(Dialog[tuple[str, bytes]]):
     EditDialog > .dialog { width: 100%; height: 100%; }
     EditDialog TextArea, EditDialog TextArea:focus { height: 1fr; border: none; padding: 0; }
     """
-    hints = (("ctrl+s", "review"), ("esc", "keep as draft"))
+    hints = (("ctrl+s", "review"), ("ctrl+l", "format"), ("ctrl+t", "hex, base64 ..."), ("esc", "keep as draft"))
 
     def __init__(
         self,
         key: bytes,
-        shown: Editable,
+        value: bytes,
         *,
         size_limit: int,
         original: bytes | None = None,
@@ -51,10 +57,12 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         self._pause: Timer | None = None
         self._answered = False
         self.key = key
-        self.shown = shown
+        self._started_with = self._laid_out_from = value
+        self.shown = forms.first(value)
         self.size_limit = size_limit
         self.original = original
-        self.area = TextArea(shown.text, soft_wrap=False, show_line_numbers=True, tab_behavior="indent", id="editor")
+        text = self.shown.text
+        self.area = TextArea(text, soft_wrap=False, show_line_numbers=True, tab_behavior="indent", id="editor")
         self.area.cursor_blink = False
         self.notice = Static(Text(), markup=False)
 
@@ -64,8 +72,8 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         return self.area.text == self.shown.text
 
     def title_text(self) -> Text:
-        kind = "" if self.shown.mode is EditMode.TEXT else f" as {self.shown.mode.value}"
-        return Text.assemble(f"edit{kind}  ", safe(self.key, "bold", limit=limits.LINE))
+        form = f" as {self.shown.name}" if self.shown.name else ""
+        return Text.assemble("edit", safe(form), "  ", safe(self.key, "bold", limit=limits.LINE), no_wrap=True)
 
     def compose_dialog(self) -> ComposeResult:
         yield self.area
@@ -85,9 +93,12 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         self._pause = after(self, KEEP_AFTER, self._keep_now)
 
     def _keep_now(self) -> None:
-        if not self._answered and (self.kept or self.area.text != self.shown.text):
+        if not self._answered and (self.kept or self._is_changed()):
             self.kept = True
             self._store(self._draft())
+
+    def _is_changed(self) -> bool:
+        return not self.area.read_only and self._draft() != self._started_with
 
     def on_unmount(self) -> None:
         self._keep_now()
@@ -95,7 +106,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
     def _draft(self) -> bytes:
         """The bytes as far as the text is a value, else the text as it stands."""
         try:
-            return to_value(self.shown.mode, self.area.text)
+            return self._read()
         except ValueError:
             return self.area.text.encode("utf-8", "surrogateescape")
 
@@ -103,16 +114,29 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         self._answered = True
         self.dismiss(answer)
 
+    def _read(self) -> bytes:
+        """The bytes that the text stands for; raises ``ValueError`` with a sentence."""
+        return self.shown.read(self.area.text)
+
     def _count(self) -> None:
-        size = len(self.area.text) if self.shown.mode is not EditMode.HEX else len("".join(self.area.text.split())) // 2
+        size = len(self.area.text) if self.shown.counts else self._bytes()
         left = "" if size <= self.size_limit else f"   over the limit of {format_size(self.size_limit)}"
         if self.exact or not self.area.read_only:
-            self.notice.update(Text(f"{format_size(size)}{left}"))
+            self.notice.update(Text(f"{format_size(size)}{left}" if size >= 0 else ""))
+
+    def _bytes(self) -> int:
+        """How long the value is now, -1 where the text is none, or where that takes too long to find out."""
+        if len(self.area.text) > COUNTED:
+            return -1
+        try:
+            return len(self._read())
+        except ValueError:
+            return -1
 
     def value(self) -> bytes | None:
         """The bytes of the text, or ``None`` (and a notice) when the text is not a value."""
         try:
-            return to_value(self.shown.mode, self.area.text)
+            return self._read()
         except ValueError as error:
             self.notice.update(safe(str(error), limit=200))
             return None
@@ -126,14 +150,55 @@ class EditDialog(Dialog[tuple[str, bytes]]):
             return
         self._answer(("review", value))
 
+    # --- other forms -------------------------------------------------------------------------------------
+
+    def action_format(self) -> None:
+        """Lay it out; what was on one line is saved on one line, at the second time not; the third goes back."""
+        value = self.value()
+        if value is None:
+            return
+        state = self.shown.id
+        try:
+            if state == forms.FORMATTED:
+                form = forms.first(forms.put_back(self.area.text, self._laid_out_from))
+            elif state == forms.ONE_LINE:
+                form = replace(forms.laid_out(value, kept=True), text=self.area.text)
+            else:
+                form = forms.laid_out(value)
+                self._laid_out_from = value
+        except ValueError as error:
+            self.notice.update(safe(str(error), limit=200))
+            return
+        self._show(form)
+
+    def action_other_form(self) -> None:
+        """The value as hex, as base64, as a number or a time, and back to its text."""
+        value = self.value()
+        if value is not None:
+            self._show(forms.another(value, self.shown.id))
+
+    def _show(self, form: Form) -> None:
+        """Go on editing in another form; one that this editor cannot hold is not gone to."""
+        if form.too_big:
+            self.notice.update(safe(f"{form.name or 'text'}: too large for the editor here", limit=200))
+            return
+        before = self.shown, self.area.text
+        if form.text != self.area.text:
+            self.area.load_text(form.text)
+        if self.area.text != form.text:
+            self.area.load_text(before[1])
+            self.notice.update(Text("this form would be changed by the editor here"))
+            return
+        self.shown = form
+        self.area.read_only = False
+        self._title()
+        self._count()
+
+    def _title(self) -> None:
+        self.query_one(".dialog-title", Static).update(self.title_text())
+
     def action_cancel(self) -> None:
-        if self.area.text == self.shown.text and (self.original is None or self._same_as_original()):
+        if not self._is_changed() and self.original in (None, self._started_with):
             self._answer(None)
             return
         self._answer(("draft", self._draft()))
-
-    def _same_as_original(self) -> bool:
-        try:
-            return to_value(self.shown.mode, self.area.text) == self.original
-        except ValueError:
-            return False
