@@ -161,6 +161,18 @@ _KEYS = (
     ),
     Action("next_view", "v", "next view", "Show the value another way.", (KEYS, WATCH), "view"),
     Action("reveal", "x", "reveal", "Show what is masked.", (KEYS, WATCH), "view"),
+    Action("page_value", "|", "pager", "Open the value in $PAGER, as it is shown.", (KEYS,), "do"),
+    Action("save_value", ">", "value to file", "Save the value: its bytes, its content, or the view.", (KEYS,), "do"),
+    Action(
+        "load_value",
+        "<",
+        "value from file",
+        "Put the bytes of a file into this key.",
+        (KEYS,),
+        "write",
+        "put KEY < FILE",
+        True,
+    ),
     Action("census", "C", "census", "Count and measure a prefix.", (KEYS,), "do"),
 )
 

@@ -9,7 +9,7 @@ from functools import cache
 from etcdtui.core.decoding import msgpack, wire
 from etcdtui.core.decoding.result import HIDDEN, MAX_SLOW_PARSE, Decoded, Lines, Request, View
 from etcdtui.core.decoding.scalars import epoch
-from etcdtui.core.decoding.text_view import hex_view, text_view
+from etcdtui.core.decoding.text_view import hex_view, masked_text, text_view
 from etcdtui.core.decoding.wire_render import Renderer, mentions
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -97,7 +97,9 @@ def describe(request: Request) -> Decoded:
     text = _mostly_text(value)
     if text:
         hint = "contains control characters"
-        return Decoded("text", "UTF-8", (text_view(text), hex_view(value)), hints=(hint,))
+        shown, masked = masked_text(text, request.hidden_fields)
+        views = (text_view(shown), hex_view(value, hidden=masked))
+        return Decoded("text", "UTF-8", views, hints=(hint,), masked=masked)
     hints: list[str] = []
     kind = "binary"
     if len(value) == 8:

@@ -24,6 +24,7 @@ from etcdtui.services.writing import editing, forms
 from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.drafts import Draft, Drafts, drafts_of
 from etcdtui.services.writing.editing import Conflict, EditWrite, Gone
+from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.restore import plan_restore
 from etcdtui.services.writing.run import WriteRun
 from etcdtui.ui.flows.outside import OutsideEditor
@@ -298,6 +299,16 @@ class KeyWriting(Flow):
             self.flash("the file is larger than any value can be", "warn")
             return
         await self.put(key, value, lease=lease)
+
+    async def load(self, key: bytes) -> None:
+        """The bytes of a file, asked for, as the value of a key; reviewed as an edit is."""
+        if why := self.writes.guard.why_not(key):
+            self.flash(why, "warn")
+            return
+        title = Text.assemble("a file into ", safe(key, "bold", limit=60))
+        name = await self.ask(title, "its bytes become the value as they are; you review them first")
+        if name:
+            await self.put_file(key, typed_path(name))
 
     async def restore(self, version: KeyValue) -> None:
         """Put an old version back, compared with what the key is now."""

@@ -68,6 +68,9 @@ class Writing(Protocol):
     async def put_file(self, key: bytes, path: Path, *, lease: int = 0) -> None:
         """Put the content of a file."""
 
+    async def load(self, key: bytes) -> None:
+        """Put the bytes of a file that is asked for."""
+
     async def restore(self, version: KeyValue) -> None:
         """Put an older version back."""
 

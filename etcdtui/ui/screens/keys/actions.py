@@ -162,6 +162,14 @@ class KeysActions:
         if (row := self._row()) is not None:
             self._with_value(partial(keys.asking.copy, self._screen, row))
 
+    def action_page_value(self) -> None:
+        if (row := self._row()) is not None:
+            self._with_value(partial(keys.asking.page, self._screen, row))
+
+    def action_save_value(self) -> None:
+        if (row := self._row()) is not None:
+            self._with_value(partial(keys.asking.save, self._screen, row))
+
     # --- looking -----------------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
@@ -250,6 +258,15 @@ class KeysActions:
             path, folder = place
             delete = self._writing.delete_prefix if folder else self._writing.delete_key
             self._screen.start_write(partial(delete, path))
+
+    def action_load_value(self) -> None:
+        if (place := self._place()) is None:
+            return
+        path, folder = place
+        if folder:
+            self._screen.flash("this is a folder; a file is put into a key", "warn")
+        else:
+            self._screen.start_write(partial(self._writing.load, path))
 
     def action_clone(self) -> None:
         self._move(keep=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -10,8 +12,9 @@ from rich.text import Text
 from etcdtui.core.keytree import Row
 from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.units import format_size
+from etcdtui.ui.frame import outward
 from etcdtui.ui.frame.copying import choices, offer
-from etcdtui.ui.frame.host import VisitSearch
+from etcdtui.ui.frame.host import Face, VisitSearch
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.screens.keys.facts import lease_words
@@ -81,3 +84,22 @@ def copy(screen: KeysScreen, row: Row) -> None:
     decoded = value.decoded if kv is not None else None
     hidden = value.hidden and kv is not None
     offer(screen, choices(kv, row.path, folder, decoded, lines, hidden, pane.view_name, namespace=namespace))
+
+
+def page(screen: KeysScreen, row: Row) -> None:
+    """The value of a row in ``$PAGER``."""
+    _outward(screen, row, outward.page)
+
+
+def save(screen: KeysScreen, row: Row) -> None:
+    """The value of a row into a file."""
+    _outward(screen, row, outward.save)
+
+
+def _outward(screen: KeysScreen, row: Row, send: Callable[[Face, outward.Shown], Awaitable[None]]) -> None:
+    kv, value, pane = screen.selected_key(), screen.browser.value, screen.pane
+    if kv is None or row.is_folder:
+        screen.flash("no key with a value is selected", "warn")
+        return
+    shown = outward.Shown(kv, value.decoded, pane.view_name, pane.lines, value.hidden)
+    screen.start_write(partial(send, screen, shown))
