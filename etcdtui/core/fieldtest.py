@@ -15,6 +15,9 @@ from operator import ge, gt, le, lt
 MAX_NODES = 20_000
 """Fields of one document that are looked at."""
 MAX_DEPTH = 100
+MAX_NAME = 1_000
+"""Characters of a dotted name; a longer one has no match."""
+MAX_STARS = 3
 _TEST = re.compile(r"(?P<path>(?:\[[^\]]*\]|[^=!<>:\[])+?)(?:(?P<op>!=|>=|<=|=|>|<|:)(?P<operand>.*))?", re.DOTALL)
 _QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?)(m|k|[KMGTPE]i|[MGTPE])")
 _UNITS = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18} | {
@@ -69,11 +72,13 @@ def walk(document: object, *, with_index: bool = False) -> Iterator[tuple[str, o
 
 
 def _path_test(path: str) -> Callable[[str], bool]:
+    if path.count("*") > MAX_STARS:
+        raise FilterError(f"json: a path takes {MAX_STARS} stars at most.")
     exact = path != path.lower()
     pattern = re.escape(path).replace(r"\*", r"[^.\[]*")
     start = "" if path.startswith(".") else r"(?:.*\.)?"
     compiled = re.compile(start + pattern, re.DOTALL if exact else re.DOTALL | re.IGNORECASE)
-    return lambda name: compiled.fullmatch(name) is not None
+    return lambda name: len(name) <= MAX_NAME and compiled.fullmatch(name) is not None
 
 
 def _operand_test(operator: str, operand: str) -> Callable[[object], bool]:

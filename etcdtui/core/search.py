@@ -41,7 +41,7 @@ class Field(Enum):
     PATH = "path"
 
 
-_WORD = re.compile(r'!*json:(?:[^\s"]|"[^"]*"|")+|' r'!*\^/(?:[^/\\]|\\.|/(?=\S))*/(?=\s|$)|!*"[^"]*"|\S+')
+_WORD = re.compile(r'!*json:(?:[^\s"]+|"[^"]*(?:"|$))+|' r'!*\^/(?:[^/\\]|\\.|/(?=\S))*/(?=\s|$)|!*"[^"]*"|\S+')
 _TERM = re.compile(r"([A-Za-z_]+):(>=|<=|>|<|=)?(.*)", re.DOTALL)
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": lambda a, b: a > b,

@@ -9,5 +9,6 @@ __getattr__ = late(
     {
         "certificates": "certificates",
         "decoders": "decoders",
+        "insight": "insight",
     },
 )

@@ -15,6 +15,7 @@ from etcdtui.core.keypath import escape_key
 from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.search import FilterError
 from etcdtui.core.units import format_count, format_size
+from etcdtui.services import values
 from etcdtui.services.reads import search
 from etcdtui.services.reads.search import IN_VALUES, Hit, Query, query_of
 from etcdtui.services.session.session import Session
@@ -155,9 +156,7 @@ class SearchScreen(PlaceScreen):
         """How values are understood, with the profile's masks; imported with the first search that reads them."""
         if not self.query_now().reads_values:
             return search.PLAIN
-        from etcdtui.services.values.insight import Insights
-
-        made = Insights(self.session.profile.mask)
+        made = values.insight.Insights(self.session.profile.mask)
         return search.Insight(made.document, made.readable, made.cover)
 
     def _paint(self, progress: search.Progress, seconds: float) -> None:
