@@ -41,6 +41,7 @@ def test_every_form_of_any_bytes_reads_back_to_them(value: bytes) -> None:
         gzip.compress(JSON),
         zstandard.ZstdCompressor().compress(b"x: 1\n"),
     ],
+    ids=["s", "ms", "time", "zoned", "u64", "u64 little", "gzip", "zstd"],
 )
 def test_numbers_times_and_packed_values_read_back_exactly_in_every_form(value: bytes) -> None:
     assert len(forms.all_of(value)) >= 4
