@@ -12,6 +12,7 @@ from etcdtui.config.nodes import Node, Scalar, Section
 from etcdtui.config.presets import apply_preset
 from etcdtui.config.report import Report
 from etcdtui.config.schema import DEFAULT_ENDPOINT, Common, Defaults, Environment, Profile
+from etcdtui.core import keynames
 
 LOCAL = "local"
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -110,6 +111,14 @@ def _check_lists(profile: Profile, report: Report, at: Lines) -> None:
             report.add(at("decoders"), "decoders: each needs match and use")
         if rule.use == "command" and not rule.run:
             report.add(at("decoders"), "decoders: use: command needs run: [program, argument, ...]")
+    for one in profile.families:
+        if not one.match or not one.name or not one.family:
+            report.add(at("families"), "families: each needs match, name and family")
+            continue
+        try:
+            keynames.check(one.match, one.name)
+        except keynames.PatternProblem as refused:
+            report.add(at("families"), f"families: {refused}")
     for url, reached in profile.endpoint_map.items():
         if problem := endpoint_problem(url) or endpoint_problem(reached):
             report.add(at("endpoint_map"), f"endpoint_map: {problem}")

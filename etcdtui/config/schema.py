@@ -134,6 +134,17 @@ class DecoderRule(Value):
     timeout: float = opt(Kind.DURATION, 2.0, "How long the command may run.")
 
 
+class FamilyRule(Value):
+    """Keys of one shape, what they are called in words, and what a write to one would do."""
+
+    match: str = opt(Kind.TEXT, "", "Key with variables: {name} is one part between slashes, {rest...} all of the end.")
+    name: str = opt(Kind.NAME, "", "Its name in words with these variables; {x|dns}, {x|cidr}, {x|number} rewrite one.")
+    family: str = opt(Kind.NAME, "", "Who owns the keys: rules of one family go together.")
+    jump: str = opt(Kind.NAME, "", "Word in front of a jump to them: orders for f orders:eu/17.")
+    advice: str = opt(Kind.NAME, "", "The safer way than a write, as a sentence.")
+    effect: str = opt(Kind.NAME, "", "What a write to such a key does, as a sentence.")
+
+
 class WatchTrigger(Value):
     """What happens when an event of a watch passes a filter; no values are handed on unless ``values`` asks for it."""
 
@@ -232,6 +243,8 @@ class Profile(Common):
                                              section=WatchTrigger)  # fmt: skip
     decoders: tuple[DecoderRule, ...] = opt(Kind.SECTIONS, (), "Decoders by key pattern; first match wins.",
                                             section=DecoderRule)  # fmt: skip
+    families: tuple[FamilyRule, ...] = opt(Kind.SECTIONS, (), "Names in words for keys of your own programs.",
+                                           section=FamilyRule)  # fmt: skip
     env: Environment = field(default_factory=Environment)
     where: str = ""
     notices: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ __getattr__ = late(
     {
         "certificates": "certificates",
         "decoders": "decoders",
+        "families": "families",
         "insight": "insight",
     },
 )

@@ -6,32 +6,12 @@ or by being ``compact_rev_key``, the apiserver's own compaction marker.
 
 from __future__ import annotations
 
-from etcdtui.core.value import Value
-
 PREFIXES = (b"/registry/", b"/kubernetes.io/", b"/openshift.io/")
 COMPACT_KEY = b"compact_rev_key"
 PROTOBUF_MAGIC = b"k8s\0"
 ENCRYPTED_MAGIC = b"k8s:enc:"
 MAGIC_BYTES = 8
 """How much of a value is enough for ``value_is_kubernetes``."""
-
-
-class Owner(Value):
-    """``name`` owns the key, ``advice`` is the safer way in a sentence."""
-
-    name: str
-    advice: str
-
-
-_OTHERS: tuple[tuple[bytes, bytes, Owner], ...] = (
-    (b"/service/", b"/leader", Owner("Patroni", "Use patronictl switchover or failover.")),
-    (b"/calico/", b"", Owner("Calico", "Use calicoctl.")),
-    (b"/vitess/", b"", Owner("Vitess", "Use vtctldclient.")),
-    (b"_sd.placement/", b"", Owner("M3DB", "Use the coordinator's placement API.")),
-    (b"/apisix/", b"", Owner("APISIX", "Use the Admin API.")),
-    (b"/pd/", b"", Owner("PD/TiKV", "Use pd-ctl.")),
-    (b"by-dev/", b"", Owner("Milvus", "Use Milvus' own tools.")),
-)
 
 
 def value_is_kubernetes(value: bytes) -> bool:
@@ -76,11 +56,3 @@ def edit_refusal(key: bytes, value: bytes) -> str:
     if value.startswith(ENCRYPTED_MAGIC):
         return "Editing is off for values the kube-apiserver encrypted at rest."
     return ""
-
-
-def other_owner(key: bytes) -> Owner | None:
-    """The program known to manage this key, for a warning; never for Kubernetes."""
-    for prefix, suffix, owner in _OTHERS:
-        if key.startswith(prefix) and key.endswith(suffix):
-            return owner
-    return None

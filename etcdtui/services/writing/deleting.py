@@ -19,7 +19,7 @@ from etcdtui.core.steps import Step, pack
 from etcdtui.core.types import DeleteResult, KeyValue, TxnResult
 from etcdtui.core.units import counted, format_size
 from etcdtui.core.value import Value
-from etcdtui.services.values.kubernetes import MAGIC_BYTES, is_kubernetes, kubectl_hint, other_owner
+from etcdtui.services.values.kubernetes import MAGIC_BYTES, is_kubernetes, kubectl_hint
 from etcdtui.services.values.valuediff import NOTHING, Hiding
 from etcdtui.services.values.valuediff import preview as preview_of
 from etcdtui.services.writing.committing import Refused, Unknown
@@ -107,7 +107,7 @@ def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None, hidde
         line("whoever watches it sees a DELETE; etcd does not tell who watches", tone="dim"),
         line(f"condition: still at rev {kv.mod_revision}, else nothing is deleted"),
     ]
-    lines += _owner_lines(guard.whole(kv.key), kv.value)
+    lines += _owner_lines(guard, kv.key, kv.value)
     plan = WritePlan(
         facts=(
             Fact(
@@ -128,7 +128,8 @@ def plan_delete_key(guard: Guard, kv: KeyValue, *, ttl: int | None = None, hidde
     return ListedDelete(plan, [kv])
 
 
-def _owner_lines(key: bytes, value: bytes) -> list[PlanLine]:
+def _owner_lines(guard: Guard, shown: bytes, value: bytes) -> list[PlanLine]:
+    key = guard.whole(shown)
     if is_kubernetes(key, value[:MAGIC_BYTES]):
         hint = kubectl_hint(key)
         return [
@@ -137,8 +138,8 @@ def _owner_lines(key: bytes, value: bytes) -> list[PlanLine]:
             line("its children behind. The apiserver may keep serving it from its cache.", tone="warn"),
             *([line("Safer:  ", hint, "   (look at metadata.finalizers)")] if hint else []),
         ]
-    owner = other_owner(key)
-    return [line(f"{owner.name} manages this key. {owner.advice}", tone="warn")] if owner else []
+    named = guard.families.recognise(shown)
+    return [line(words, tone="warn") for words in named.warnings] if named is not None else []
 
 
 class Marked(Value):

@@ -17,7 +17,7 @@ from etcdtui.core.types import KeyValue
 from etcdtui.core.units import format_size
 from etcdtui.core.value import Value
 from etcdtui.services.values.formats import check_syntax
-from etcdtui.services.values.kubernetes import MAGIC_BYTES, edit_refusal, other_owner
+from etcdtui.services.values.kubernetes import MAGIC_BYTES, edit_refusal
 from etcdtui.services.writing.committing import Refused, Unknown
 from etcdtui.services.writing.drafts import Drafts
 from etcdtui.services.writing.etcdctl import steps_command
@@ -193,8 +193,8 @@ def plan_edit(
         lines.append(line(f"larger than this profile's limit of {format_size(soft)}", tone="warn"))
     if base is not None and (why := edit_refusal(key, base.value)):
         blocked = why
-    if owner := other_owner(guard.whole(key)):
-        lines.append(line(f"{owner.name} manages this key. {owner.advice}", tone="warn"))
+    if (named := guard.families.recognise(key)) is not None:
+        lines += [line(words, tone="warn") for words in named.warnings]
     condition = (
         f"still at rev {base.mod_revision} (ver {base.version}), else nothing is written"
         if base

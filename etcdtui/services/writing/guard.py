@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field, replace
 from enum import Enum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from weakref import WeakSet
 
-from etcdtui.config.schema import ACTIONS, Profile
+from etcdtui.config.schema import ACTIONS, FamilyRule, Profile
 from etcdtui.core.errors import WriteRefused
 from etcdtui.core.plan import (
     SNAPSHOT_PHRASE,
@@ -31,8 +31,12 @@ from etcdtui.core.ranges import below, contains, cut, prefix_range
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.types import WriteIntent
 from etcdtui.core.value import Value, record
+from etcdtui.services import values
 from etcdtui.services.values.kubernetes import edit_refusal, is_kubernetes, object_name
 from etcdtui.services.writing.confirmed import Confirmed
+
+if TYPE_CHECKING:  # imported with the first key that is named in words
+    from etcdtui.services.values.families.known import Families
 
 ConfirmStyle = Literal["ask-danger", "ask", "type"]
 RELOCK_AFTER = 15 * 60.0
@@ -64,6 +68,7 @@ class GuardPolicy(Value):
     value_size: int = VALUE_SIZE_LIMIT
     forced_read_only: bool = False
     dry_run: bool = False
+    families: tuple[FamilyRule, ...] = ()
 
 
 def policy_of(profile: Profile, *, forced_read_only: bool = False, dry_run: bool = False) -> GuardPolicy:
@@ -85,6 +90,7 @@ def policy_of(profile: Profile, *, forced_read_only: bool = False, dry_run: bool
         value_size=profile.limits.value_size,
         forced_read_only=forced_read_only,
         dry_run=dry_run,
+        families=profile.families,
     )
 
 
@@ -290,6 +296,12 @@ class Guard:
     def whole(self, key: bytes) -> bytes:
         """The name by which the store knows a key."""
         return self.policy.namespace + key
+
+    @property
+    def families(self) -> Families:
+        """Whose keys are whose, by the names that are shown."""
+        made: Families = values.families.known.of(self.policy.families, self.policy.namespace)
+        return made
 
     def key_refusal(self, key: bytes) -> str:
         """Whether the profile's ``protect`` list covers ``key``."""

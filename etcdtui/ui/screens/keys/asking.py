@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import Row
 from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.units import format_size
+from etcdtui.services.reads import browse
+from etcdtui.services.values.families.family import Jump
 from etcdtui.ui.frame import outward
 from etcdtui.ui.frame.copying import choices, offer
 from etcdtui.ui.frame.host import Face, VisitSearch
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.screens.keys.facts import lease_words
+from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # only named here
     from etcdtui.ui.screens.keys.screen import KeysScreen
 
 COPY_LINES = 100_000
-KUBERNETES = b"k8s:"
-"""In front of a name typed into find: look for it below ``REGISTRY``."""
-REGISTRY = b"/registry/"
 PATH_SHOWN = 2_000
 """Characters of a name where all of it is wanted."""
 
@@ -36,8 +36,9 @@ def find(screen: KeysScreen) -> None:
     navigation = screen.browser.navigation
 
     def found(path: bytes | None) -> None:
-        if path and path.startswith(KUBERNETES):
-            _find_objects(screen, path.removeprefix(KUBERNETES))
+        jump = screen.session.guard.families.jump(path) if path else None
+        if jump is not None:
+            spawn(screen, partial(_jump, screen, jump), "jump", exclusive=True)
         elif path:
             screen.go_to(path)
 
@@ -45,11 +46,25 @@ def find(screen: KeysScreen) -> None:
     screen.app.push_screen(dialog, found)
 
 
-def _find_objects(screen: KeysScreen, name: bytes) -> None:
-    """Everything under a namespace, or of a name, wherever the apiserver keeps it."""
-    word = re.escape(name.strip(b"/ ").decode("utf-8", "surrogateescape"))
-    if word:
-        screen.visit(VisitSearch(REGISTRY, f"^//{word}(/|$)/"))
+async def _jump(screen: KeysScreen, jump: Jump) -> None:
+    """Where a word in front of a name leads: a key, else the folder of that name, else a search."""
+    if jump.search:
+        screen.visit(VisitSearch(jump.below, jump.search))
+        return
+    path = jump.path or jump.below
+    if not path.endswith(b"/"):
+        try:
+            known = await browse.value_of(screen.session.reads, path) is not None
+        except EtcdError:
+            known = True  # going there tells what is wrong
+        path = path if known else await _folder(screen, path)
+    screen.go_to(path)
+
+
+async def _folder(screen: KeysScreen, path: bytes) -> bytes:
+    """The folder of a key that does not exist, where there is one."""
+    found, _ = await screen.browser.navigation.complete(path)
+    return path + b"/" if any(one.path == path + b"/" for one in found) else path
 
 
 def info(screen: KeysScreen, row: Row) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.geometry import Size
@@ -11,10 +12,13 @@ from textual.geometry import Size
 from etcdtui.core.decoding.result import Decoded, Fact
 from etcdtui.core.types import KeyValue, LeaseTimeToLive
 from etcdtui.core.units import format_size, format_ttl
-from etcdtui.services.values.kubernetes import is_kubernetes, kubectl_hint, other_owner
+from etcdtui.services.values.kubernetes import is_kubernetes, kubectl_hint
 from etcdtui.ui import limits
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.toned import Toned
+
+if TYPE_CHECKING:  # only named here: no key waits for it
+    from etcdtui.services.values.families.family import Named
 
 KUBECTL_PARTS = re.compile(r" (?=-)")
 """Where a long kubectl line may be broken."""
@@ -67,7 +71,14 @@ class Facts(Toned):
     # --- what is known -----------------------------------------------------------------------------------
 
     def of_key(
-        self, kv: KeyValue, decoded: Decoded, ttl: LeaseTimeToLive | None, *, hidden: bool, as_of: str = ""
+        self,
+        kv: KeyValue,
+        decoded: Decoded,
+        ttl: LeaseTimeToLive | None,
+        *,
+        hidden: bool,
+        as_of: str = "",
+        named: Named | None = None,
     ) -> list[Line]:
         """Everything about one key; facts and hints come out of the value, so a ``hidden`` one has none."""
         tone = self.tone
@@ -78,7 +89,11 @@ class Facts(Toned):
         lines: list[Line] = [first]
         if kv.lease:
             lines.append([safe(words, tone("accent")) for words in lease_pieces(kv.lease, ttl)])
-        if owner := owner_words(kv, decoded):
+        if named is not None:
+            lines.append(
+                [safe(f"{named.family.name}:", tone("dim")), safe(named.name, tone("head"), limit=limits.LINE)]
+            )
+        if owner := owner_words(kv, decoded, named):
             lines.append([safe(words, tone("warn")) for words in owner])
         if decoded.problem:
             lines.append([safe(decoded.problem, tone("bad"), limit=limits.LINE)])
@@ -97,12 +112,13 @@ class Facts(Toned):
         return Text.assemble(safe(f"{fact.name} ", self.tone("dim")), safe(fact.value, style, limit=limits.LINE))
 
 
-def owner_words(kv: KeyValue, decoded: Decoded) -> tuple[str, ...]:
+def owner_words(kv: KeyValue, decoded: Decoded, named: Named | None) -> tuple[str, ...]:
     """Who manages the key, when that is known, and what to use instead of this program."""
     if decoded.managed_by or is_kubernetes(kv.key, kv.value[:8]):
         return KUBERNETES
-    owner = other_owner(kv.key)
-    return (f"managed by {owner.name}:", owner.advice[:1].lower() + owner.advice[1:]) if owner else ()
+    if named is None or not named.family.advice:
+        return ()
+    return f"managed by {named.family.name}:", named.family.advice[:1].lower() + named.family.advice[1:]
 
 
 def lease_pieces(lease: int, ttl: LeaseTimeToLive | None) -> list[str]:

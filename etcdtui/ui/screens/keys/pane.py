@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -21,6 +21,9 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.viewer import ValueViewer
+
+if TYPE_CHECKING:  # only named here: no key waits for it
+    from etcdtui.services.values.families.family import Named
 
 MASKED_WORDS = "masked by the profile: x shows it"
 PLACE = 400
@@ -41,8 +44,16 @@ class ValuePane(Vertical):
     ValuePane > #find.-shown { display: block; }
     """
 
-    def __init__(self, value: CursorValue, *, first_view: str = "", id: str | None = None) -> None:
+    def __init__(
+        self,
+        value: CursorValue,
+        *,
+        name_of: Callable[[bytes], Named | None] = lambda key: None,
+        first_view: str = "",
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id)
+        self.name_of = name_of
         self.value = value
         self.first_view = first_view
         self.head = PaneHead()
@@ -86,6 +97,8 @@ class ValuePane(Vertical):
         about = f"about {format_count(row.guess)} keys, not counted yet" if row.guess else "keys not counted yet"
         count = keys if row.count >= 0 else about
         lines = [safe(f"folder  {count}")]
+        if (named := self.name_of(row.path)) is not None:
+            lines.append(safe(named.words, self.facts.tone("head"), limit=PLACE))
         if row.name in row.level.changed:
             lines.append(safe("something below changed since you looked", self.facts.tone("warn")))
         if row.name.endswith(b"/") and row.level.find(row.name.rstrip(b"/")) >= 0:
@@ -152,7 +165,16 @@ class ValuePane(Vertical):
             return
         as_of = f"as of revision {value.revision}" if value.revision else ""
         self.head.show(safe(value.kv.key, limit=PLACE))
-        self.facts.show(self.facts.of_key(value.kv, value.decoded, value.ttl, hidden=value.hidden, as_of=as_of))
+        self.facts.show(
+            self.facts.of_key(
+                value.kv,
+                value.decoded,
+                value.ttl,
+                hidden=value.hidden,
+                as_of=as_of,
+                named=self.name_of(value.kv.key),
+            )
+        )
 
     def show_bar(self) -> None:
         """The line below the value: which view this is, and what can be done with it."""

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events, on
@@ -42,6 +42,9 @@ from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import KeyTreeView, TreeTitles
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.panehead import PaneHead
+
+if TYPE_CHECKING:  # only named here: no key waits for it
+    from etcdtui.services.values.families.family import Named
 
 TTL_EVERY = 5.0
 FIRST_ROWS = 0.03
@@ -104,7 +107,7 @@ class KeysScreen(ClusterScreen):
         )
         browser = self.browser
         self.view = KeyTreeView(browser.tree, browser.details, browser.marks, browser.is_masked, id="tree")
-        self.pane = ValuePane(browser.value, first_view=session.first_view, id="value-pane")
+        self.pane = ValuePane(browser.value, name_of=self._name_of, first_view=session.first_view, id="value-pane")
         self.filter = TreeFilter(browser, self.view, self._start_work, self._filter_changed)
         self.actions = KeysActions(self)
         self.tree_head, self.tree_foot = PaneHead(), PaneHead()
@@ -124,6 +127,10 @@ class KeysScreen(ClusterScreen):
         self._settle_timer: Timer | None = None
         self._paint_timer: Timer | None = None
         self._painted = float("-inf")
+
+    def _name_of(self, path: bytes) -> Named | None:
+        """What a key or folder is in words; who knows that is imported with the first value."""
+        return self.session.guard.families.recognise(path)
 
     def _start_work(self, name: str, work: Callable[[], Awaitable[None]]) -> Worker[None]:
         return spawn(self, work, name, exclusive=True)
