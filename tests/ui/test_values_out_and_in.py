@@ -115,5 +115,3 @@ def test_the_pager_gets_the_view_and_the_program_comes_back(etcd: Server, tmp_pa
         assert "********" in shown and "hunter2" not in shown and "\x1b" not in shown
         app.keys("enter")
         app.wait_for("conf", "? help", gone=("PAGING",))
-        app.keys("?")
-        app.wait_for("Open the value in $PAGER")
