@@ -258,7 +258,7 @@ async def latencies(rig: Rig, reader: Callable[[], Awaitable[object]] | None, pa
     stop.set()
     if task is not None:
         await task
-    return float(out)
+    return float(out.split()[0])
 
 
 async def searching(rig: Rig, far: DelayProxy) -> AsyncIterator[Result]:

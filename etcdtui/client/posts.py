@@ -9,13 +9,15 @@ how many records there were, and how many of some records are still the newest o
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from etcdtui.client._transport.calls import Calls
 from etcdtui.client._transport.server_streams import messages
 from etcdtui.client._wire import methods
 from etcdtui.core import errors as e
-from etcdtui.core.chart import LEAST_BYTES_A_KEY, Chart
+from etcdtui.core import ranges
+from etcdtui.core.chart import LEAST_BYTES_A_KEY, Chart, Part
 from etcdtui.core.snapshot_head import SnapshotHead
 from etcdtui.core.tasks import background
 from etcdtui.pb import rpc_pb2
@@ -83,7 +85,7 @@ class Posts:
         view = self._views.get(prefix)
         if view is None:
             view = self._views[prefix] = Posts(self._caller, prefix, self)
-            view._draw(self._found, self._head, self._total)
+            view.chart = self.chart.below(prefix)
         return view
 
     def learn(self, endpoint: str | None = None) -> None:
@@ -107,9 +109,17 @@ class Posts:
             await asyncio.wait({task}, timeout=timeout or None)
         return self.chart
 
-    def kept(self, names: list[bytes], keys: int) -> None:
-        """Names of an earlier time, when there were ``keys`` keys: to begin with, and for want of others."""
-        self.chart.draw(names, keys)
+    def refine(self, low: bytes, high: bytes, met: Sequence[Part]) -> None:
+        """All keys of ``[low, high)`` were counted, now or at an earlier time: ``met`` are names in it, in order, with
+        how many keys there are from each to the next."""
+        if self._above is not None:
+            low, high = ranges.below(self._prefix, low, high)
+            self._above.refine(low, high, [(self._prefix + name, keys) for name, keys in met])
+            return
+        self.chart.refine(low, high, met)
+        self._show()
+        if met:
+            self._begun.set()
 
     async def aclose(self) -> None:
         """Give up what is under way."""
@@ -126,7 +136,7 @@ class Posts:
         except e.EtcdError as error:
             self.why_not = error
         finally:
-            self._share()
+            self._share(final=True)
             self._learnt = True
             self._begun.set()
 
@@ -169,22 +179,19 @@ class Posts:
             self._share()
             self._begun.set()
 
-    def _share(self) -> None:
-        for posts in (self, *self._views.values()):
-            posts._draw(self._found, self._head, self._total)
+    def _share(self, *, final: bool = False) -> None:
+        """Take over what was found; the part of the file that was read has its part of the keys."""
+        if self._found and self._head.read:
+            records = self._head.records * self._total / self._head.read
+            self.chart.draw(self._found, records * self._standing, final=final)
+            self._show()
+
+    def _show(self) -> None:
+        for prefix, view in self._views.items():
+            view.chart = self.chart.below(prefix)
 
     def _enough(self) -> bool:
         read = self._head.read
         if read >= MOST_BYTES:
             return True
         return read * APART >= self._total and (len(self._found) >= NAMES or read >= LEAST_BYTES)
-
-    def _draw(self, found: dict[bytes, int], head: SnapshotHead, total: int) -> None:
-        """Take over what was found; the part of the file that was read has its part of the keys."""
-        if not found or not head.read:
-            return
-        size = len(self._prefix)
-        names = {n[size:]: rev for n, rev in found.items() if n.startswith(self._prefix)} if size else found
-        root = self if self._above is None else self._above
-        records = head.records * total / head.read
-        self.chart.draw(names, records * root._standing * len(names) / len(found))

@@ -203,6 +203,7 @@ class Common(Value):
     watch_spill: int = opt(Kind.SIZE, 0, "Older events of a watch kept in a private file, up to this size; 0 = none.")
     quota_bytes: int | None = opt(Kind.SIZE, None, "Backend quota, for servers that do not tell it.")
     keep_revisions: int = opt(Kind.COUNT, 1000, "Revisions a compaction plan keeps.")
+    remember_names: bool = opt(Kind.SWITCH, True, "Keep some names of a large store between runs; no masked ones.")
 
 
 class Defaults(Common):

@@ -1,6 +1,6 @@
 """The key tree as data: levels of sorted names, what is open, what is shown at which row. No I/O.
 
-A level keeps a key's name once and eight bytes a row beside it; only folders also keep one known key below them.
+A level keeps a key's name once and twelve bytes a row beside it; only folders also keep one known key below them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from enum import Enum
 from etcdtui.core import ranges
 from etcdtui.core.gaps import Region
 from etcdtui.core.listing import LEAF, UNKNOWN, Child, child_end
+from etcdtui.core.names import Names
 from etcdtui.core.types import Event, EventType
 from etcdtui.core.value import record
 
@@ -109,7 +110,7 @@ class Level:
     separators: tuple[bytes, ...]
     within: tuple[bytes, bytes] = ranges.ALL
     parent: Level | None = None
-    names: list[bytes] = field(default_factory=list)
+    names: Names = field(default_factory=Names)
     counts: array[int] = field(default_factory=lambda: array("q"))
     samples: dict[bytes, bytes] = field(default_factory=dict)
     opened: dict[bytes, Level] = field(default_factory=dict)
@@ -163,7 +164,7 @@ class Level:
         self.reopen.update(self.opened)
         self.closed.update(self.opened)
         self.opened.clear()
-        self.names.clear()  # the same list: a long one may have been left out of garbage collections
+        self.names.clear()
         self.counts = array("q")
         self.samples = {}
         self.newer.clear()

@@ -66,7 +66,7 @@ class Layout:
     """
 
     def __init__(self, chart: Chart, prefix: bytes, separators: Sequence[bytes], low: bytes, high: bytes) -> None:
-        self._chart = chart
+        self._chart = chart = chart.copy()  # what is learnt meanwhile must not move the names it goes along
         self._prefix = prefix
         self._separators = separators
         self._letters: dict[bytes, Letters] = {}

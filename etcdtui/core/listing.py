@@ -221,7 +221,10 @@ class Survey:
             if not layout.empty:
                 self._open_layout(layout)
                 return
-            pieces, limit = [(low, end)], SMALL_LIMIT  # nothing is known to be there, so there is hardly much
+            if known_count > WALK:
+                pieces, limit = self._buckets(low, end), FIRST_LIMIT
+            else:  # nothing is known to be there, so there is hardly much
+                pieces, limit = [(low, end)], SMALL_LIMIT
         else:
             pieces, limit = self._buckets(low, end), FIRST_LIMIT
         guess = known_count // len(pieces) + 1 if known_count >= 0 else WARY if self._wary and len(pieces) > 1 else 0

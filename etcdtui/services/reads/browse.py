@@ -14,7 +14,7 @@ from typing import Any
 
 from etcdtui.client.key_lists import KeyLists, KeyRange
 from etcdtui.core import gaps, ranges
-from etcdtui.core.chart import Chart
+from etcdtui.core.chart import Chart, Part
 from etcdtui.core.errors import Compacted, EtcdError
 from etcdtui.core.flow import Flow
 from etcdtui.core.gaps import Check, Kind, Region
@@ -84,7 +84,7 @@ class Page:
 class Listing:
     """One listing of the children of ``prefix``. ``from_end`` may be switched while it runs: the end comes first.
 
-    ``known_count`` is how many keys the level has, where somebody counted them; ``samples`` are keys known to be in it.
+    ``known_count`` is how many keys the level has, where somebody counted them.
     Without ``allowed`` nothing is walked blindly that may be very much: a page with its ``price`` ends the listing.
     """
 
@@ -96,7 +96,6 @@ class Listing:
         *,
         within: tuple[bytes, bytes] = ranges.ALL,
         known_count: int = UNKNOWN,
-        samples: Sequence[bytes] = (),
         revision: int = 0,
         page_keys: int = PAGE_KEYS,
         allowed: bool = False,
@@ -106,7 +105,6 @@ class Listing:
         self._separators = separators
         self._within = within
         self._known_count = known_count
-        self._samples = samples
         self._asked_revision = revision
         self._page_keys = page_keys
         self._allowed = allowed
@@ -119,6 +117,7 @@ class Listing:
         self._streams_left = STREAMS
         self._rows_seen = 0
         self._named: tuple[Child, ...] = ()
+        self._met: list[Part] = []
         self._shown: set[bytes] = set()
         """Rows that were shown by their names and not found yet."""
 
@@ -148,7 +147,7 @@ class Listing:
 
     async def _pinned(self) -> int:
         """The revision all of it is read at: learnt from a single key, while names are on their way."""
-        return self._asked_revision or await self._reads.revision()
+        return self._asked_revision or await self._reads.revision(max(self._prefix, self._within[0]))
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         """Pages until the level is complete. Raises what a read raises; a compacted revision restarts the level."""
@@ -166,6 +165,7 @@ class Listing:
                     async with aclosing(self._read()) as pages:
                         async for page in pages:
                             yield page
+                    self._remember()
                 except Compacted:
                     restarts += 1
                     if self._asked_revision or restarts > RESTARTS:
@@ -174,6 +174,7 @@ class Listing:
                     self.revision = 0
                     self.survey = self._new_survey(None)
                     self._shown.clear()
+                    self._met.clear()
                     yield self._page([], restarted=True)
         finally:
             await self.drop()
@@ -189,7 +190,6 @@ class Listing:
             if first and posts.learnt:
                 continue
             chart = await self._reads.chart(first=first)
-            chart.add(self._samples)
             self.survey = self._new_survey(chart)
             self._named = tuple(child for child in self.survey.folders if child.name not in self._shown)
             self._shown |= {child.name for child in self._named}
@@ -199,6 +199,13 @@ class Listing:
         self._opening = None
         if price := self._price():
             yield replace(self._page([]), price=price)
+
+    def _remember(self) -> None:
+        """All of it was counted: where its keys lie is known better than before."""
+        area = ranges.intersect(ranges.prefix_range(self._prefix), self._within)
+        if area is not None and area[1] and not self._plain and not self._asked_revision and not self.survey.open:
+            self._reads.client.posts.refine(*area, sorted(self._met))
+        self._met.clear()
 
     def _price(self) -> str:
         """What a walk through what nothing is known of would cost; empty when that is not done."""
@@ -247,7 +254,9 @@ class Listing:
             async with aclosing(self._reads.stream(flow.start, flow.end, self.revision)) as chunks:
                 async for keys in chunks:
                     for first in range(0, len(keys), self._page_keys):
-                        yield self._page(self._counted_rows(flow.feed(keys[first : first + self._page_keys])))
+                        part = keys[first : first + self._page_keys]
+                        self._met.append((part[0], len(part)))
+                        yield self._page(self._counted_rows(flow.feed(part)))
                         if flow.too_deep:
                             self._streams_left = 0
                         if flow.too_deep or flow.astray or self.from_end or flow.hole is None:
@@ -307,8 +316,11 @@ class Listing:
         deltas = []
         for span, found in zip(spans, answer.lists, strict=True):
             delta = self.survey.answer(span, found.keys, found.count)
+            if found.keys:
+                self._met.append((found.keys[0], found.count if span.sum is not None else len(found.keys)))
             if delta:
                 deltas.append(delta)
+                self._met += [(row.sample, 0.0) for row in delta.rows if row.count != LEAF]
         return self._counted_rows(deltas)
 
     def _page(self, deltas: list[Delta], *, restarted: bool = False) -> Page:

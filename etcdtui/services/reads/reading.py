@@ -193,15 +193,15 @@ class Reads:
             survey = await self.names_survey(prefix, within)
             known = survey.layout.keys if survey.layout is not None else 0
             if not self.small_store and known > WALK // 2:
-                return round(known), await self.revision()
+                return round(known), await self.revision(area[0])
             if survey.blind and self.most_keys >= ASK_FROM:
-                return self.most_keys, await self.revision()
+                return self.most_keys, await self.revision(area[0])
         result = await self.one(Want(*area, count_only=True, guess=self.walk))
         return result.count, result.header.revision if result.header else 0
 
-    async def revision(self) -> int:
-        """The newest revision, told by the answer about a single key."""
-        result = await self.one(Want(ranges.ALL[0]))
+    async def revision(self, key: bytes) -> int:
+        """The newest revision, told by the answer about a single key that may be read."""
+        result = await self.one(Want(key or ranges.ALL[0]))
         return result.header.revision if result.header else 0
 
     @property

@@ -86,7 +86,7 @@ async def _keys(
     running: deque[tuple[list[Span], asyncio.Task[list[RangeResult]]]] = deque()
     pinned = revision
     if not pinned and not reads.small_store:
-        pinned = await reads.revision()
+        pinned = await reads.revision(max(prefix, within[0]))
     try:
         while survey.open or running:
             while survey.open and len(running) < (AT_ONCE if pinned else 1):

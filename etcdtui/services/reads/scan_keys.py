@@ -100,7 +100,7 @@ async def _counted(
     running: dict[asyncio.Task[KeyLists], list[Span]] = {}
     pinned = revision
     if not pinned and not reads.small_store:
-        pinned = await reads.revision()
+        pinned = await reads.revision(max(prefix, within[0]))
     try:
         while survey.open or running:
             while survey.open and (free := (AT_ONCE if pinned else 1) - len(running)) > 0:

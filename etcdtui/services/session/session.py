@@ -17,6 +17,7 @@ from etcdtui.config.folders import state_folder
 from etcdtui.config.passwords import password_of, token_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
+from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.core.search import globs_below
 from etcdtui.core.value import Value
@@ -24,6 +25,7 @@ from etcdtui.services import cluster
 from etcdtui.services import session as own
 from etcdtui.services.cluster.health import ClusterHealth, HealthMonitor, State
 from etcdtui.services.cluster.view import ClusterView, view_of
+from etcdtui.services.reads import kept
 from etcdtui.services.reads.reading import Follower, Reads
 from etcdtui.services.writing.audit import Audit
 from etcdtui.services.writing.guard import Guard, policy_of
@@ -298,7 +300,28 @@ class Session:
             await _close(client)
             raise
         guard.observe_cluster(health.cluster_id)
+        await session._recall()
         return session
+
+    async def _recall(self) -> None:
+        """What earlier runs knew of where the keys of a large store lie."""
+        if self.profile.remember_names and self.health.most_keys >= kept.LEAST_KEYS:
+            parts = await asyncio.to_thread(kept.load, self._names_file, self.health.cluster_id)
+            if parts:
+                low, high = ranges.ALL
+                self.client.posts.refine(low, high, parts)
+
+    async def _keep(self) -> None:
+        """That for later runs."""
+        chart = self.client.posts.chart
+        if self.profile.remember_names and chart.counted and chart.most >= kept.LEAST_KEYS:
+            with contextlib.suppress(OSError):  # only a later start would have been faster
+                what = (self.health.cluster_id, chart.parts(kept.NAMES), self.profile.mask.keys)
+                await asyncio.to_thread(kept.save, self._names_file, *what)
+
+    @property
+    def _names_file(self) -> Path:
+        return kept.path_of(_state_of(self.profile), self.profile)
 
     async def _discover(self) -> None:
         """Take up the other members that answer; a member list that cannot be had leaves what is configured."""
@@ -324,6 +347,7 @@ class Session:
         if self._doctor is not None:
             await self._doctor.aclose()
         await self.client.aclose()
+        await self._keep()
 
 
 def _state_of(profile: Profile) -> Path:

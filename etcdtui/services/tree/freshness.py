@@ -424,7 +424,7 @@ class Freshness:
             changed |= self._saw(look, look.region(result), result.header.revision if result.header else 0, ours)
         for look, span in wanted:
             if look.keys > WALK:
-                revision = await self._reads.revision()
+                revision = await self._reads.revision(span[0])
                 rows = await self._counted(look.level, span, revision)
                 changed |= self._saw(look, look.of(rows), revision, ours)
         if changed:

@@ -206,7 +206,7 @@ class Loader:
             self.tell_start_place(level)
         elif page.charted and page.total < 0:
             where = f" at {page.where}" if page.where else ""
-            level.note = f"checking {page.share:.0%}{where}  esc stops"
+            level.note = f"checking {page.share * 100:.0f} %{where}  esc stops"
         else:
             total = f" of about {format_count(page.total)}" if page.total >= 0 else ""
             level.note = f"{format_count(page.keys_seen)}{total} keys read  esc stops"
