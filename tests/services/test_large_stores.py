@@ -133,6 +133,9 @@ async def test_folders_show_with_a_guess_while_they_are_checked(
     etcd = await etcd_server()
     await filled(etcd, [b"%d/%04d" % (n % 5, n) for n in range(4_000)])
     async with large_session(etcd, monkeypatch) as one:
+        posts = one.session.client.posts
+        await posts.all()
+        posts.refine(b"\0", b"\0", [(b"%d/0" % n, 700.0) for n in range(5)])
         level = one.browser.tree.root
         seen: list[tuple[str, dict[bytes, int], State]] = []
         tell = one.browser.loader._tell
