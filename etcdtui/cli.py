@@ -23,6 +23,7 @@ from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
 from etcdtui.config.load import load
+from etcdtui.config.profile import LOCAL
 from etcdtui.config.schema import Config, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
@@ -38,6 +39,8 @@ if TYPE_CHECKING:  # only named here: a start must not wait for it
     from etcdtui.services.session.session import Session
     from etcdtui.services.tail.headless import Printed
 
+BOLT_MAGIC, BOLT_HEAD = b"\xed\xda\x0c\xed", 20
+"""How a database file of etcd is recognised: the magic number ends its first bytes."""
 OK, FAILED, USAGE, BAD_CONFIG, NO_TERMINAL = 0, 1, 2, 3, 4
 EPILOG = (
     "A flag wins over the profile, the profile over an ETCDCTL_* variable, a variable over the default; the variables"
@@ -94,6 +97,8 @@ def _start(words: Sequence[str]) -> int:
     if args.example_config:
         print(shell.companion(shell.EXAMPLE).read_text(encoding="utf-8"), end="")
         return OK
+    if args.verify:
+        return _verify(Path(args.verify).expanduser(), as_json=args.write_out == "json")
     if args.place and args.prefix:
         parser.error("KEY-OR-PREFIX and --prefix say the same thing; give one")
     config = load(os.environ, path=args.config)
@@ -107,7 +112,11 @@ def _start(words: Sequence[str]) -> int:
         return BAD_CONFIG if config.problems else OK
     if args.replay:
         return _replay(config, args)
-    flags = {name: value for name in NAMES if (value := getattr(args, name.replace("-", "_"))) is not None}
+    if args.place and (file := _database(args.place)) is not None:
+        if args.check or args.doctor or args.watch is not None:
+            parser.error(f"{args.place} is a file: --check, --doctor and --watch are for clusters; see --verify")
+        return _snapshot(config, args, file)
+    flags = _flags(args)
     try:
         choice = choose(config, args.profile, flags, os.environ)
     except ChoiceRefused as error:
@@ -145,6 +154,11 @@ def _complete() -> None:
     )
 
 
+def _flags(args: argparse.Namespace) -> dict[str, str]:
+    """The settings given by etcdctl's names."""
+    return {name: value for name in NAMES if (value := getattr(args, name.replace("-", "_"))) is not None}
+
+
 def _demo(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser("etcdtui demo", description="A throw-away cluster with living sample data.")
     parser.add_argument("--members", type=_members, default=3, metavar="N", help="1 to 7 members (default 3)")
@@ -176,7 +190,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "etcdtui", description="A terminal UI for etcd v3.", epilog=EPILOG, allow_abbrev=False
     )
-    parser.add_argument("place", nargs="?", default="", metavar="KEY-OR-PREFIX", help="where to open")
+    parser.add_argument(
+        "place", nargs="?", default="", metavar="KEY-OR-PREFIX", help="where to open; or a database file: FILE.db"
+    )
     parser.add_argument("-p", "--profile", default="", metavar="NAME", help="profile of the configuration")
     parser.add_argument("--config", type=Path, metavar="FILE", help="configuration file")
     locks = parser.add_mutually_exclusive_group()
@@ -196,6 +212,9 @@ def _parser() -> argparse.ArgumentParser:
     tools.add_argument("--example-config", action="store_true", help="a configuration with every key and a comment")
     tools.add_argument("--completions", choices=shell.SHELLS, help="what the shell reads to complete these words")
     tools.add_argument("--version", action="version", version=f"etcdtui {__version__}")
+    tools.add_argument(
+        "--verify", default="", metavar="FILE.db", help="prove a snapshot and print what etcdutl snapshot status prints"
+    )
     parser.add_argument("--replay", default="", metavar="FILE", help="open a recording of Watch, without a cluster")
     parser.add_argument("--fail-on-gap", action="store_true", help="--watch ends with 1 where something is missing")
     parser.add_argument("-w", "--write-out", choices=("text", "json"), default="text", help="form of what is printed")
@@ -354,6 +373,46 @@ def _replay(config: Config, args: argparse.Namespace) -> int:
         return _fail(problem, NO_TERMINAL)
     profile = Profile(name=Path(args.replay).name)
     return _load_ui()(_look(Launch(config=config, profile=profile, replay=args.replay, debug=args.debug), args))
+
+
+def _database(place: str) -> Path | None:
+    """The database file that a place names, if it does: one of that name, or one that begins like one."""
+    path = Path(place).expanduser()
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            magic = file.read(BOLT_HEAD)[-4:]
+    except OSError:
+        return None
+    return path if path.suffix == ".db" or path.name == "db" or magic == BOLT_MAGIC else None
+
+
+def _snapshot(config: Config, args: argparse.Namespace, file: Path) -> int:
+    """Show a database file; the profile or the endpoints named beside it lend their looks, and are what the file is
+    compared with."""
+    flags = _flags(args)
+    try:
+        choice = choose(config, args.profile or ("" if flags else LOCAL), flags, {})
+    except ChoiceRefused as error:
+        return _fail(str(error), BAD_CONFIG)
+    except SettingRefused as error:
+        return _fail(str(error), USAGE)
+    if problem := terminal_problem(os.environ):
+        return _fail(problem, NO_TERMINAL)
+    args.place = ""
+    launch = replace(_launch(args, config, choice, flags), snapshot=str(file), write=False)
+    return _load_ui()(launch)
+
+
+def _verify(path: Path, *, as_json: bool) -> int:
+    """Print what a database file is, after all of it was read."""
+    try:
+        verified = sessions.proving.verify(path)
+    except EtcdError as error:
+        return _fail(safe_text(str(error), limit=1000).text, FAILED)
+    print(sessions.proving.as_json(verified) if as_json else sessions.proving.as_text(verified))
+    return OK
 
 
 def _watch(launch: Launch, prefix: bytes, *, as_json: bool, fail_on_gap: bool) -> int:

@@ -9,7 +9,7 @@ from types import TracebackType
 from etcdtui.client._self.autosync import AutoSync
 from etcdtui.client._self.version_check import check_versions
 from etcdtui.client._transport.call import Caller
-from etcdtui.client._transport.calls import Calls
+from etcdtui.client._transport.calls import Calls, Sender
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.auth import Auth
 from etcdtui.client.cluster import Cluster
@@ -24,6 +24,7 @@ from etcdtui.client.ordering import OrderedCalls
 from etcdtui.client.posts import Posts
 from etcdtui.client.views import NamespacedClient
 from etcdtui.client.watch import WatchHub
+from etcdtui.core.errors import NotSupported
 from etcdtui.core.types import WriteGate
 
 
@@ -31,13 +32,20 @@ class Client:
     """All of etcd v3 behind one set of connections. Use it from the event loop it was opened on."""
 
     def __init__(
-        self, options: ClientOptions, write_gate: WriteGate | None = None, observer: Observer | None = None
+        self,
+        options: ClientOptions,
+        write_gate: WriteGate | None = None,
+        observer: Observer | None = None,
+        *,
+        sender: Sender | None = None,
     ) -> None:
+        """``sender`` answers instead of a cluster: a file, as ``offline`` opens it."""
         self.options = options
-        self.caller = Caller(options, write_gate, observer)
-        calls: Calls = NamespacedCalls(self.caller, options.namespace) if options.namespace else self.caller
+        own: Sender = Caller(options, write_gate, observer) if sender is None else sender
+        self._sender = own
+        calls: Calls = NamespacedCalls(own, options.namespace) if options.namespace else own
         self._calls = calls
-        self._posts = Posts(self.caller)
+        self._posts = Posts(own)
         self.posts = self._posts.below(options.namespace)
         """Where the keys lie, as far as that is known."""
         self.kv = KV(calls, self.posts)
@@ -46,10 +54,10 @@ class Client:
         self.watch = self._watches.watch
         self.concurrency = Concurrency(self, calls)
         self._views: dict[bytes, NamespacedClient] = {}
-        self.cluster = Cluster(self.caller)
-        self.maintenance = Maintenance(self.caller)
-        self.auth = Auth(self.caller)
-        self._autosync = AutoSync(self.caller, self.cluster, self.maintenance, self.caller.endpoints)
+        self.cluster = Cluster(own)
+        self.maintenance = Maintenance(own)
+        self.auth = Auth(own)
+        self._autosync = AutoSync(own, self.cluster, self.maintenance, own.endpoints)
 
     @classmethod
     async def open(
@@ -65,7 +73,7 @@ class Client:
         """
         client = cls(options or ClientOptions(), write_gate, observer)
         try:
-            await client.caller.login(client.options.dial_timeout)
+            await client._sender.login(client.options.dial_timeout)
             if client.options.reject_old_cluster:
                 await check_versions(client.maintenance, client.endpoints, client.options.dial_timeout)
             if client.options.auto_sync_interval:
@@ -76,22 +84,29 @@ class Client:
         return client
 
     @property
+    def caller(self) -> Caller:
+        """What speaks to the members of a cluster; a client of a file has none: ``NotSupported``."""
+        if not isinstance(self._sender, Caller):
+            raise NotSupported("this client reads a file")
+        return self._sender
+
+    @property
     def endpoints(self) -> tuple[str, ...]:
         """The endpoints in use now."""
-        return self.caller.endpoints
+        return self._sender.endpoints
 
     @property
     def revision(self) -> int:
         """The newest revision that any answer told so far, 0 before the first; events of watches do not count."""
-        return self.caller.revision
+        return self._sender.revision
 
     def set_endpoints(self, *endpoints: str | Iterable[str]) -> None:
         """Replaces the endpoints, seeds of the synchronisation included; calls in flight on those left out finish."""
         flat: list[str] = []
         for given in endpoints:
             flat.extend([given] if isinstance(given, str) else given)
-        self.caller.pool.set_endpoints(tuple(flat))
-        self._autosync.seeds = self.caller.endpoints
+        self._sender.set_endpoints(tuple(flat))
+        self._autosync.seeds = self._sender.endpoints
 
     async def sync(self, timeout: float | None = None) -> tuple[str, ...]:
         """Adopts the reachable client URLs of all started voters, keeping the configured endpoints; returns the result.
@@ -117,14 +132,14 @@ class Client:
 
     async def aclose(self) -> None:
         """Ends everything at once; whatever still waits raises ``ClosedError``. Safe to repeat."""
-        self.caller.refuse_new()
+        self._sender.refuse_new()
         await self._posts.aclose()
         for view in self._views.values():
             await view.aclose()
         await self._watches.aclose()
         await self.lease.aclose()
         await self._autosync.aclose()
-        await self.caller.aclose()
+        await self._sender.aclose()
 
     async def __aenter__(self) -> Client:
         return self

@@ -14,8 +14,9 @@ class Launch(Value):
     ``profile`` is the one to open, flags applied; ``None`` means: let the user pick from ``config``. ``provenance``
     says for each setting that did not come from a default where it came from (``("endpoints", "--endpoints")``).
     ``notices`` are sentences to show once after start, ``tip`` one that stays for a while. ``prefix`` is the key or
-    prefix to open on, ``rev`` 0 = now, ``replay`` a recording to open instead of a cluster, ``screen`` the name of
-    one, ``theme`` a theme name or ``auto``, ``log_file`` empty = the state folder's.
+    prefix to open on, ``rev`` 0 = now, ``replay`` a recording and ``snapshot`` a database file to open instead of a
+    cluster (``profile`` lends its looks, and is what the file is compared with), ``screen`` the name of one, ``theme``
+    a theme name or ``auto``, ``log_file`` empty = the state folder's.
     """
 
     config: Config = field(default_factory=Config)
@@ -25,6 +26,7 @@ class Launch(Value):
     prefix: str = ""
     rev: int = 0
     replay: str = ""
+    snapshot: str = ""
     screen: str = "keys"
     theme: str = "auto"
     no_color: bool = False

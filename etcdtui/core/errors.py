@@ -42,6 +42,7 @@
     ├── KeepAliveLost
     ├── Locked  NotOwner  SessionExpired
     ├── SnapshotError
+    ├── BadSnapshot                 a file that is no whole snapshot
     └── ServerError                 a text this table does not know
 
 Every one carries ``message`` (what failed, the server's words), ``endpoint``, ``code`` (gRPC status name),
@@ -345,6 +346,10 @@ class SessionExpired(EtcdError):
 class SnapshotError(EtcdError):
     title = "the snapshot is not complete"
     hint = "No file was kept; start again."
+
+
+class BadSnapshot(EtcdError):
+    title = "the file cannot be opened as a snapshot"
 
 
 class ServerError(EtcdError):

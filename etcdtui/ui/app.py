@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -21,7 +22,9 @@ from textual.screen import Screen, ScreenResultType
 from etcdtui import ui
 from etcdtui.config.folders import config_path
 from etcdtui.config.launch import Launch
+from etcdtui.config.schema import Profile
 from etcdtui.config.themes import load_themes, packaged_folder
+from etcdtui.services import session as sessions
 from etcdtui.services.cluster.endpoint_health import ClusterHealth, State
 from etcdtui.ui import flows
 from etcdtui.ui.bindings import APP, bindings_for
@@ -34,6 +37,7 @@ from etcdtui.ui.resizing import follow_terminal_size
 from etcdtui.ui.screens import MAIN, Entry
 from etcdtui.ui.screens.profiles.connect import ConnectScreen
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened
+from etcdtui.ui.screens.profiles.reading import ReadingScreen
 from etcdtui.ui.spawn import every, later, listen, painted, spawn
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
@@ -47,6 +51,7 @@ from etcdtui.ui.wire.hook import WiredApp
 if TYPE_CHECKING:  # only named here, and importing these must wait for the first paint
     from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session.session import Session
+    from etcdtui.services.session.snapshot import Reading
     from etcdtui.ui.dialogs import CommandLine, Menus, Profiles
     from etcdtui.ui.screens.profiles.screen import ConfigReloaded
 
@@ -185,9 +190,24 @@ class EtcdtuiApp(WiredApp):
 
     def _first_screen(self) -> Screen[None]:
         profile = self.launch.profile
+        if self.launch.snapshot:
+            return self._reading()
         if profile is None:
             return self._profiles.screen()
         return ConnectScreen(profile, self.opener)
+
+    def _reading(self) -> ReadingScreen:
+        """The screen that opens the file of this start."""
+        launch = self.launch
+        path = Path(launch.snapshot)
+
+        def begin() -> Reading:
+            snapshot = sessions.snapshot  # it brings the client, and a start paints before that
+            overrides = sessions.session.Overrides(hex=launch.hex)
+            reading: Reading = snapshot.Reading(path, launch.profile or Profile(), overrides)
+            return reading
+
+        return ReadingScreen(path, begin)
 
     def on_mount(self) -> None:
         follow_terminal_size(self)
@@ -223,8 +243,10 @@ class EtcdtuiApp(WiredApp):
         if not self.is_running:
             await session.aclose()
             return
-        first = self.first_number()
         old_session, old_modes = self.session, [self.current_mode, *self._modes_of(self._generation)]
+        if session.without != (old_session.without if old_session is not None else ()):
+            self.screen_types = {n: one for n, one in MAIN.items() if one.screen_name not in session.without}
+        first = self.first_number()
         self._generation += 1
         self.session = session
         self.deck = {}
@@ -336,6 +358,11 @@ class EtcdtuiApp(WiredApp):
                     painted(screen, screen.show_place, event.place)
                 return
         self.say(Text("that screen is not there"), "warn")
+
+    def on_cluster_screen_compare_with(self, event: ClusterScreen.CompareWith) -> None:
+        if (screen := self.shown) is not None:
+            compare = partial(self._profiles.compare, screen, event.prefix, alone=event.alone)
+            spawn(self, compare, "compare", exclusive=True)
 
     def say(self, message: Text, tone: str = "accent") -> None:
         """A flash on the status line of whatever is shown; a dialog has none and leaves that below it to be read."""

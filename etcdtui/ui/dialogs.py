@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.text import Text
@@ -16,6 +17,8 @@ from textual.screen import Screen
 
 from etcdtui import __version__
 from etcdtui.config.launch import Launch
+from etcdtui.services import session as sessions
+from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.ui import flows, limits
 from etcdtui.ui.bindings import APP, KEYS, TABLE, find
 from etcdtui.ui.commands import (
@@ -32,11 +35,13 @@ from etcdtui.ui.commands import (
     palette_items,
 )
 from etcdtui.ui.frame.base import ClusterScreen
+from etcdtui.ui.frame.host import Side, VisitCompare
 from etcdtui.ui.legend import signs_of
 from etcdtui.ui.modals.command import HISTORY_LIMIT, CommandDialog
 from etcdtui.ui.modals.help import HelpDialog
 from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item, PickerDialog
+from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens import NAMES
 from etcdtui.ui.screens.profiles.opening import Opener, log_in
@@ -45,6 +50,7 @@ from etcdtui.ui.spawn import later, painted, spawn
 from etcdtui.ui.text import safe
 
 if TYPE_CHECKING:  # only named here
+    from etcdtui.config.schema import Profile
     from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session.session import Session
     from etcdtui.ui.flows.command import Commander
@@ -97,12 +103,69 @@ class Profiles:
         screen.connect_to(name)
 
     async def open_beside(self, name: str) -> Session | None:
-        """Another profile, opened beside the one in use; whoever asked closes it."""
-        config, screen = self._launch().config, self._deck.shown
-        profile = next((one for one in (*config.profiles, *config.found) if one.name == name), None)
-        if profile is None or screen is None:
+        """Another profile, or the snapshot in a file of that name, opened beside the one in use; whoever asked closes
+        it."""
+        screen = self._deck.shown
+        if screen is None:
             return None
-        return await log_in(screen, profile, self._opener, shown=False)
+        profile = next((one for one in self._clusters() if one.name == name), None)
+        if profile is not None:
+            return await log_in(screen, profile, self._opener, shown=False)
+        path = _file(name)
+        if path is None:
+            return None
+        screen.flash(safe(f"reading {name} ...", limit=limits.WORDS))
+        opened: Session = await sessions.snapshot.Reading(path, screen.session.profile).open()
+        return opened
+
+    def _clusters(self) -> list[Profile]:
+        """Every profile that leads to a cluster, with that of this start."""
+        launch = self._launch()
+        known = [*launch.config.profiles, *launch.config.found]
+        own = launch.profile
+        return known if own is None or any(own.name == one.name for one in known) else [*known, own]
+
+    async def compare(self, screen: ClusterScreen, prefix: bytes, *, alone: bool) -> None:
+        """Ask what a place is to be compared with, open that, and show both; call it in a worker.
+
+        A snapshot is always on the left: from there keys are taken back.
+        """
+        still = screen.session.health.state is State.STILL
+        name = await (self._ask_cluster() if still else self._ask_file())
+        other = await self.open_beside(name) if name else None
+        if other is None:
+            if name:
+                screen.flash(safe(f"there is neither a profile nor a file {name}", limit=limits.WORDS), "warn")
+            return
+        sides = [Side(screen.session, prefix, alone), Side(other, prefix, alone)]
+        first = sides if still or other.health.state is not State.STILL else sides[::-1]
+
+        def left(_: object) -> None:
+            spawn(self._app.screen, other.aclose, "close")
+
+        screen.host.visit(screen, VisitCompare(*first), left)
+
+    async def _ask_cluster(self) -> str | None:
+        """The name of a profile; of the one that was named at the start, or is the only one, at once."""
+        clusters = self._clusters()
+        launch = self._launch()
+        if launch.profile is not None and (launch.provenance or len(clusters) == 1):
+            return launch.profile.name
+        items = [
+            Item(one.name, safe(one.name, limit=limits.WORDS), safe(", ".join(one.endpoints), limit=limits.WORDS))
+            for one in clusters
+        ]
+        return await self._app.push_screen_wait(PickerDialog(Text("Compare with which cluster"), items))
+
+    async def _ask_file(self) -> str | None:
+        return await self._app.push_screen_wait(
+            PromptDialog(Text("Compare with a snapshot, or with another profile"), placeholder="FILE.db or PROFILE")
+        )
+
+
+def _file(name: str) -> Path | None:
+    path = Path(name).expanduser()
+    return path if path.is_file() else None
 
 
 class Menus:

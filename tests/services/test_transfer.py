@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etcdtui.core.types import KeyValue
-from etcdtui.services.writing.compare import compare, counts, plan_copy
+from etcdtui.services.writing.compare import Area, compare, plan_copy
 from etcdtui.services.writing.guard import GuardPolicy
 from etcdtui.services.writing.restore import find_deleted, plan_restore, plan_undelete
 from etcdtui.services.writing.transfer import (
@@ -110,9 +110,10 @@ async def test_two_prefixes_are_compared_and_differences_copied(etcd: Server, tm
     ):
         await etcd.put(key, value)
     async with writes_on(etcd.endpoint, tmp_path) as writes:
-        rows = compare(await read_prefix(writes, b"/a/"), await read_prefix(writes, b"/b/"))
-        assert counts(rows) == {"left": 1, "right": 1, "differs": 1, "same": 1}
-        assert (await carry_out(writes, plan_copy(rows, b"/b/"))).complete
+        found = await compare(Area(writes, b"/a/", False), Area(writes, b"/b/", False))
+        assert [(row.name, row.kind) for row in found.rows] == [(b"1", "differs"), (b"2", "left"), (b"4", "right")]
+        assert (found.same, found.count("differs")) == (1, 1)
+        assert (await carry_out(writes, plan_copy(found.rows, b"/b/"))).complete
         after = {k: v for k, (v, _) in (await everything(writes)).items() if k.startswith(b"/b/")}
         assert after == {b"/b/1": b"x", b"/b/2": b"new", b"/b/3": b"s", b"/b/4": b"z"}
 

@@ -12,7 +12,7 @@ from etcdtui.core.ranges import prefix_range
 from etcdtui.core.txn_text import parse_txn
 from etcdtui.core.types import KeyValue
 from etcdtui.services.writing import deleting, moving
-from etcdtui.services.writing.compare import compare, plan_copy
+from etcdtui.services.writing.compare import Area, compare, plan_copy
 from etcdtui.services.writing.deleting import Marked, Preview
 from etcdtui.services.writing.editing import plan_edit
 from etcdtui.services.writing.journal import read
@@ -144,7 +144,7 @@ async def _import(writes: Writes, lease: int, folder: Path) -> None:
 
 
 async def _copy(writes: Writes, lease: int, folder: Path) -> None:
-    rows = compare(await read_prefix(writes, b"/a/"), await read_prefix(writes, b"/b/"))
+    rows = (await compare(Area(writes, b"/a/", False), Area(writes, b"/b/", False))).rows
     assert len((await carry_out(writes, plan_copy(rows, b"/b/"))).changes) == 3
 
 

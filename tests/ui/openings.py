@@ -42,7 +42,7 @@ from tests.support import eventually
 
 KEY = "/app/0/k000"
 Opening = Callable[[EtcdtuiApp, Pilot[int]], Any]
-FOR_THE_SESSION = frozenset({"ConnectScreen"})
+FOR_THE_SESSION = frozenset({"ConnectScreen", "ReadingScreen"})
 """Shown until the first session stands; each start of the program has one."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from etcdtui.client._transport.call import Caller
+from etcdtui.client._transport.calls import Sender
 from etcdtui.client._wire.endpoints import Endpoint, TlsUse, parse_endpoint
 from etcdtui.client.cluster import Cluster
 from etcdtui.client.maintenance import Maintenance
@@ -24,7 +24,7 @@ MAX_URLS = 64
 class AutoSync:
     """``seeds`` are the endpoints configured; a learner among them rests until it is promoted."""
 
-    def __init__(self, caller: Caller, cluster: Cluster, maintenance: Maintenance, seeds: tuple[str, ...]) -> None:
+    def __init__(self, caller: Sender, cluster: Cluster, maintenance: Maintenance, seeds: tuple[str, ...]) -> None:
         self.seeds = seeds
         self.last_error: e.EtcdError | None = None
         self._caller, self._cluster, self._maintenance = caller, cluster, maintenance
@@ -68,7 +68,7 @@ class AutoSync:
                 seen.add(member)
                 kept.append(url)
         if kept and seeds is self.seeds:
-            self._caller.pool.set_endpoints(tuple(kept))
+            self._caller.set_endpoints(tuple(kept))
         return self._caller.endpoints
 
     async def _run(self, interval: float) -> None:

@@ -147,6 +147,10 @@ class Caller:
         opened.sent = int(request is not None)
         return opened
 
+    def set_endpoints(self, endpoints: tuple[str, ...]) -> None:
+        """Replaces the endpoints; calls in flight on those left out finish."""
+        self.pool.set_endpoints(endpoints)
+
     async def login(self, timeout: float) -> None:
         """Fetches the first token, if there are credentials."""
         if not self.tokens.can_login:

@@ -78,6 +78,21 @@ class Calls(Protocol):
     ) -> StreamCall[Req, Resp]: ...
 
 
+class Sender(Calls, Protocol):
+    """What a client owns and ends: a caller of members, or a file that answers in their place."""
+
+    @property
+    def revision(self) -> int: ...
+
+    def set_endpoints(self, endpoints: tuple[str, ...]) -> None: ...
+
+    async def login(self, timeout: float) -> None: ...
+
+    def refuse_new(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
 class ForwardedCalls:
     """Sends through another sender, unchanged: the base of wrappers, which change what they are there for."""
 

@@ -26,6 +26,8 @@ class State(Enum):
     RESTRICTED = "restricted"
     """Members answer and serve this user, but tell it neither leader nor quota."""
     TLS = "tls"
+    STILL = "still"
+    """A file: nobody is asked, and nothing changes."""
 
 
 class EndpointHealth(Value):
@@ -113,6 +115,8 @@ class ClusterHealth(Value):
             return "NO LEADER: nothing can be written until a majority of the members is back"
         if self.state is State.LOST:
             return "nobody answers: nothing can be written now"
+        if self.state is State.STILL:
+            return "a snapshot stands still: nothing can be written into it"
         return ""
 
     @property
@@ -124,5 +128,7 @@ class ClusterHealth(Value):
 
     @property
     def well(self) -> bool:
+        if self.state is State.STILL:
+            return not self.alarms
         fine = self.state in (State.CONNECTED, State.RESTRICTED)
         return fine and self.members_up == self.members_total and not self.alarms

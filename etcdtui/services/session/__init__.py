@@ -11,6 +11,8 @@ __getattr__ = late(
         "discovery": "discovery",
         "examining": "examining",
         "first_look": "first_look",
+        "proving": "proving",
         "session": "session",
+        "snapshot": "snapshot",
     },
 )

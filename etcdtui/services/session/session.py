@@ -154,6 +154,8 @@ class Session:
         self._first_look: FirstLook | None = None
         self.note = ""
         """What the title says of a session that is no cluster."""
+        self.without: tuple[str, ...] = ()
+        """Names of main screens that have nothing to show here."""
         self._doctor: Doctor | None = None
         self.separators = tuple(s.encode() for s in profile.separators if s)
         self.reads = Reads(

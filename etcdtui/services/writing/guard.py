@@ -67,12 +67,19 @@ class GuardPolicy(Value):
     delete_keys: int = DELETE_KEYS_LIMIT
     value_size: int = VALUE_SIZE_LIMIT
     forced_read_only: bool = False
+    because: str = "started with --read-only"
+    """Why writes can never be unlocked, where they are forced to stay locked."""
     dry_run: bool = False
     families: tuple[FamilyRule, ...] = ()
 
 
-def policy_of(profile: Profile, *, forced_read_only: bool = False, dry_run: bool = False) -> GuardPolicy:
-    """The policy of a profile as the loader resolved it; the two flags are ``--read-only`` and ``--dry-run``."""
+def policy_of(
+    profile: Profile, *, forced_read_only: bool = False, dry_run: bool = False, because: str = ""
+) -> GuardPolicy:
+    """The policy of a profile as the loader resolved it; the two flags are ``--read-only`` and ``--dry-run``.
+
+    ``because`` is why it is forced to be read-only, where no flag says so.
+    """
     env = profile.env
     confirm: ConfirmStyle = "type" if env.confirm == "type" else "ask" if env.confirm == "ask" else "ask-danger"
     return GuardPolicy(
@@ -89,6 +96,7 @@ def policy_of(profile: Profile, *, forced_read_only: bool = False, dry_run: bool
         delete_keys=profile.limits.delete_keys,
         value_size=profile.limits.value_size,
         forced_read_only=forced_read_only,
+        because=because or "started with --read-only",
         dry_run=dry_run,
         families=profile.families,
     )
@@ -225,7 +233,7 @@ class Guard:
 
     def unlock_requirement(self) -> UnlockRequirement:
         if self.policy.forced_read_only:
-            return UnlockRequirement(UnlockKind.NEVER, reason="started with --read-only")
+            return UnlockRequirement(UnlockKind.NEVER, reason=self.policy.because)
         if self.production or self.policy.unlock == "name":
             return UnlockRequirement(UnlockKind.NAME, word=self.policy.profile)
         return UnlockRequirement(UnlockKind.NOTHING)

@@ -267,9 +267,10 @@ class ManyWriting(KeyWriting):
             return None
         return write.seen
 
-    async def copy(self, rows: Sequence[DiffRow], prefix: bytes) -> None:
-        """Copy the left side of compared rows to a prefix; nothing there is deleted."""
-        await self.run(plan_copy(rows, prefix), "copy", _done("copied"))
+    async def copy(self, rows: Sequence[DiffRow], prefix: bytes, source: str = "") -> None:
+        """Copy the left side of compared rows to a prefix; nothing there is deleted. ``source`` names a snapshot."""
+        done = _done("taken back" if source else "copied")
+        await self.run(plan_copy(rows, prefix, source=source), "take back" if source else "copy", done)
 
 
 def _told(words: str, report: Report) -> str:

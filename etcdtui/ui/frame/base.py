@@ -87,6 +87,15 @@ class ClusterScreen(Screen[None]):
 
     health: reactive[ClusterHealth] = reactive(ClusterHealth(), init=False, repaint=False)
 
+    class CompareWith(Message):
+        """What lies below a prefix, or with ``alone`` one key, is to be compared with another place that is asked for:
+        a snapshot with a cluster, a cluster with a snapshot."""
+
+        def __init__(self, prefix: bytes, *, alone: bool = False) -> None:
+            super().__init__()
+            self.prefix = prefix
+            self.alone = alone
+
     class GoTo(Message):
         """Show another screen; ``place`` is what it should show there: a key, a prefix, a lease ID in hex."""
 

@@ -107,8 +107,8 @@ class Writing(Protocol):
     async def try_transaction(self, spec: TxnSpec) -> Evaluated | None:
         """Evaluate a free transaction by reads, on record as a dry run."""
 
-    async def copy(self, rows: Sequence[DiffRow], prefix: bytes) -> None:
-        """Copy the left side of compared rows to a prefix."""
+    async def copy(self, rows: Sequence[DiffRow], prefix: bytes, source: str = "") -> None:
+        """Copy the left side of compared rows to a prefix; ``source`` names the snapshot that is the left side."""
 
     async def look_after(self) -> bool:
         """Once after a start: what a crash left behind. True when it can be recovered now."""
@@ -216,10 +216,11 @@ class VisitPlan(Visit):
 
 
 class Side(Value):
-    """A prefix of an opened profile."""
+    """A prefix of an opened profile, or with ``alone`` one key."""
 
     session: Session
     prefix: bytes
+    alone: bool = False
 
 
 class VisitCompare(Visit):

@@ -38,6 +38,11 @@ class TitleFacts(Value):
     note: str = ""
     lead: str = ""
 
+    @property
+    def still(self) -> bool:
+        """Whether this is a file, which its note names."""
+        return self.health.state is State.STILL
+
 
 class TitleLine(Toned):
     """Long words while they fit; narrower terminals get shorter ones, never another meaning."""
@@ -71,7 +76,7 @@ class TitleLine(Toned):
         """Name and health; level 0 is the widest."""
         facts = self.facts
         wide = level < 1
-        name = safe(facts.profile, limit=limits.SHORT_NAME)
+        name = safe(f"{facts.note} {facts.profile}" if facts.still else facts.profile, limit=limits.SHORT_NAME)
         parts = [Text.assemble((f" {name.plain} ", environment_style(facts.color, self.app.theme_variables)))]
         if facts.namespace:
             parts.append(safe(facts.namespace, self.tone("dim"), limit=limits.SHORT_NAME if level < 2 else 12))
@@ -80,9 +85,14 @@ class TitleLine(Toned):
 
     def _health_words(self, level: int) -> Iterator[Text]:
         health, short = self.facts.health, level >= 3
-        if self.facts.note:
+        if self.facts.note and not self.facts.still:
             yield safe(self.facts.note, self.tone("warn"), limit=limits.SHORT_NAME * 2)
         if health.state is State.CONNECTING:
+            return
+        if self.facts.still:
+            yield from self._moment()
+            for alarm in health.alarms:
+                yield safe(f"ALARM {alarm}" if level < 1 else alarm, self.tone("bad"))
             return
         count = f"{health.members_up}/{health.members_total}"
         all_up = health.members_up == health.members_total
@@ -105,10 +115,7 @@ class TitleLine(Toned):
         elif health.leader_name:
             leader = safe(health.leader_name, limit=limits.SHORT_NAME)
             yield leader if short else Text.assemble(("leader ", self.tone("dim")), leader)
-        if self.facts.as_of:
-            yield Text(f"AS OF REV {self.facts.as_of}", self.tone("bad"))
-        elif health.revision:
-            yield Text.assemble(("rev ", self.tone("dim")), str(health.revision))
+        yield from self._moment()
         if health.quota_used is not None:
             share = f"{health.quota_used:.0%}"
             high = health.quota_used >= WARN_QUOTA
@@ -121,6 +128,13 @@ class TitleLine(Toned):
         red = health.alarms or health.no_spare_member or health.state is State.NO_LEADER
         if red and self.facts.lead and level < 2:
             yield Text(self.facts.lead, self.tone("dim"))
+
+    def _moment(self) -> Iterator[Text]:
+        """Which revision is shown."""
+        if self.facts.as_of:
+            yield Text(f"AS OF REV {self.facts.as_of}", self.tone("bad"))
+        elif self.facts.health.revision:
+            yield Text.assemble(("rev ", self.tone("dim")), str(self.facts.health.revision))
 
     def _right(self, level: int) -> Text:
         facts, wide = self.facts, level < 1

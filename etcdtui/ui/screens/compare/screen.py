@@ -14,11 +14,12 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.search import TEXT, Field, Record
 from etcdtui.core.units import format_size
+from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import NOTHING, hiding, line_diff, summary
-from etcdtui.services.writing.compare import DiffRow, compare, counts
+from etcdtui.services.writing.compare import Area, Compared, DiffRow, compare
 from etcdtui.services.writing.guard import UnlockKind
-from etcdtui.services.writing.transfer import TransferError, read_prefix
+from etcdtui.services.writing.transfer import TransferError
 from etcdtui.ui import limits
 from etcdtui.ui.bindings import KEYS
 from etcdtui.ui.errors import error_line
@@ -30,8 +31,14 @@ from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.table import Column, LineTable
 
-SIGNS = {"left": "only left", "right": "only right", "differs": "differs", "same": "equal"}
+SIGNS = {"left": "only left", "right": "only right", "differs": "differs"}
+RESTORED = {"left": "comes back", "right": "lost", "differs": "set back"}
+"""What a restore of the snapshot on the left would do to the cluster on the right."""
 TONES = {"left": "good", "right": "bad", "differs": "warn"}
+
+
+def _area(side: Side) -> Area:
+    return Area(side.session.writes, side.prefix, side.alone)
 
 
 def name_of(side: Side) -> Text:
@@ -47,7 +54,8 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
     label: ClassVar[str] = "Compare"
     about: ClassVar[str] = (
         "Names below two prefixes and whether their values are equal; leases and revisions differ by nature.\n"
-        "c copies what is marked from left to right; nothing on the right is ever deleted."
+        "c copies what is marked from left to right; nothing on the right is ever deleted. * marks all.\n"
+        "With a snapshot on the left it says what a restore would lose, set back or bring back, and c takes keys back."
     )
     filter_fields: ClassVar[Mapping[str, Field]] = {"is": Field.NAME}
     DEFAULT_CSS = """
@@ -74,7 +82,7 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
         )  # fmt: skip
 
     def _state(self, row: DiffRow) -> Text:
-        return Text(SIGNS[row.kind], self.table.lines.tone(TONES[row.kind]))
+        return Text(self._signs[row.kind], self.table.lines.tone(TONES[row.kind]))
 
     def _change(self, row: DiffRow) -> Text:
         if row.left is None or row.right is None:
@@ -93,36 +101,53 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
     async def read(self) -> None:
         """Both sides, each at one revision."""
         try:
-            ours = await read_prefix(self.left.session.writes, self.left.prefix)
-            theirs = await read_prefix(self.right.session.writes, self.right.prefix)
+            found = await compare(_area(self.left), _area(self.right), on_compared=self._tell_progress)
         except (EtcdError, TransferError) as error:
             self.words = error_line(error)
             self.show_status()
             return
-        rows = compare(ours, theirs)
-        many = counts(rows)
-        self.rows = [row for row in rows if row.kind != "same"]
-        self.table.set_empty(Text(f"all {many['same']} values are equal"))
+        self.rows = found.rows
+        self.table.set_empty(Text(f"all {found.same} values are equal"))
         self.table.set_rows(self.rows)
-        self.words = Text(
-            f"{many['differs']} differ, {many['left']} only left, {many['right']} only right, {many['same']} equal"
-        )
+        self.words = Text(self._summary(found))
         self.show_status()
         self._explain()
 
+    def _tell_progress(self, names: int) -> None:
+        self.words = Text(f"{names} keys compared ...")
+        self.show_status()
+
+    def _summary(self, found: Compared) -> str:
+        left, right, differs = (found.count(kind) for kind in ("left", "right", "differs"))
+        if not self._is_restore:
+            return f"{differs} differ, {left} only left, {right} only right, {found.same} equal"
+        return f"a restore loses {right}, sets {differs} back, brings {left} back; {found.same} equal"
+
+    @property
+    def _is_restore(self) -> bool:
+        """Whether this is a snapshot beside a cluster."""
+        states = [side.session.health.state is State.STILL for side in (self.left, self.right)]
+        return states == [True, False]
+
+    @property
+    def _signs(self) -> Mapping[str, str]:
+        return RESTORED if self._is_restore else SIGNS
+
     def show_status(self) -> None:
         sides = Text.assemble(name_of(self.left), "  ->  ", name_of(self.right))
-        self.set_status(sides, self.words, self.filter_text(), safe(self._copying() if self.rows else ""))
+        parts = (self.words, sides) if self._is_restore else (sides, self.words)
+        self.set_status(*parts, self.filter_text(), safe(self._copying() if self.rows else ""))
 
     def _copying(self) -> str:
         """What ``c`` does, and whether the other side is open for it: its title is not shown here."""
         guard = self.right.session.guard
         if self.right.session is self.session:
             return "c copies to the right"
-        return f"c copies to the right ({guard.state_word}" + ("" if guard.writable else ": asks to unlock it") + ")"
+        what = "c takes back" if self._is_restore else "c copies to the right"
+        return f"{what} ({guard.state_word}" + ("" if guard.writable else ": asks to unlock it") + ")"
 
     def record_of(self, row: DiffRow) -> Record:
-        return {TEXT: row.name, "is": SIGNS[row.kind]}
+        return {TEXT: row.name, "is": self._signs[row.kind]}
 
     def on_line_table_row_moved(self, event: LineTable.RowMoved) -> None:
         event.stop()
@@ -187,7 +212,8 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
 
     async def _copy(self, rows: list[DiffRow]) -> None:
         if await self._unlocked():
-            await self.host.writing(self, self._copied, self.right.session).copy(rows, self.right.prefix)
+            source = f"{name_of(self.left).plain}, rev {self.left.session.health.revision}" if self._is_restore else ""
+            await self.host.writing(self, self._copied, self.right.session).copy(rows, self.right.prefix, source)
 
     def _copied(self, prefix: bytes) -> None:
         self.table.action_clear_marks()

@@ -16,6 +16,8 @@ from rich.text import Text
 
 from etcdtui.core.keytree import Row
 from etcdtui.core.types import KeyValue
+from etcdtui.services.cluster.endpoint_health import State
+from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.frame.host import Chosen, Side, VisitCensus, VisitCompare, VisitHistory, Writing
 from etcdtui.ui.screens import keys
 from etcdtui.ui.spawn import spawn
@@ -137,10 +139,15 @@ class KeysActions:
         screen.host.visit(screen, VisitHistory(path, folder, within=within, frozen=frozen), back)
 
     def action_diff(self) -> None:
-        """Two marked keys or folders side by side; else the newest two versions of the key."""
+        """Two marked keys or folders side by side. Else a folder beside another place that is asked for, and of a
+        snapshot a key as well; the newest two versions of a cluster's key."""
         screen, marked = self._screen, list(self._screen.browser.marks)
         if len(marked) != 2:
-            self.action_history()
+            row = self._row()
+            if row is not None and (row.is_folder or screen.session.health.state is State.STILL):
+                screen.post_message(ClusterScreen.CompareWith(row.path, alone=not row.is_folder))
+            else:
+                self.action_history()
             return
         folders = [path.endswith(screen.browser.tree.separators) for path in marked]
         if all(folders):

@@ -68,6 +68,8 @@ class Told(Value):
 def summary_lines(told: Told, tone: Tone) -> list[Text]:
     """Quorum and leader, then what the cluster says of itself, then what an operator has to know besides."""
     view, health = told.view, told.view.health
+    if health.state is State.STILL:
+        return _saved_lines(view, tone)
     quorum = view.quorum
     quorum_tone = "bad" if quorum.lost else "warn" if quorum.spare <= 0 else "good"
     term = max((row.status.raft_term for row in view.rows if row.status), default=0)
@@ -89,6 +91,21 @@ def summary_lines(told: Told, tone: Tone) -> list[Text]:
         ]
         lines.append(Text.assemble(" NOTE ", Text("; ").join(words), ("   7 tells more", tone("dim"))))
     return lines
+
+
+def _saved_lines(view: ClusterView, tone: Tone) -> list[Text]:
+    """What a snapshot says of its cluster."""
+    health, alarms = view.health, alarm_words(view)
+    size = f"{format_size(health.db_size)}, {format_size(health.db_in_use)} in use"
+    founded = f"   cluster {health.cluster_id:x}" if health.cluster_id else ""
+    return [
+        Text(f" as the file has them; nobody is asked   revision {health.revision}"),
+        Text.assemble(
+            " ALARMS ",
+            safe(alarms, tone("muted" if alarms == "none" else "bad"), limit=limits.WORDS),
+            safe(f"   VERSION {health.version or '?'}   SIZE {size}{founded}", limit=limits.WORDS),
+        ),
+    ]
 
 
 def _leader_words(told: Told) -> str:
@@ -160,7 +177,8 @@ def member_lines(told: Told, row: MemberRow, tone: Tone) -> list[Text]:
     ]  # fmt: skip
     if row.endpoint not in member.client_urls:
         where = row.endpoint or "no endpoint of the profile leads to it"
-        lines.append(Text.assemble(" asked at ", safe(where, limit=limits.WORDS)))
+        if told.view.health.state is not State.STILL:
+            lines.append(Text.assemble(" asked at ", safe(where, limit=limits.WORDS)))
     if row.problem is not None:
         lines.append(Text.assemble(" ", error_line(row.problem)))
     if row.status is not None:

@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from etcdtui.core.search import Field, Record
+from etcdtui.core.types import Alarm
 from etcdtui.core.units import format_latency, format_size
 from etcdtui.services.cluster import view as cluster_view
 from etcdtui.services.cluster.health import ClusterHealth, State
@@ -61,6 +62,8 @@ class MembersScreen(ListScreen[MemberRow]):
         self._since = 0.0
         """When a leader was known last."""
         self.told = Told(cluster_view.view_of(session.health), session.monitor.samples)
+        self._alarms: tuple[Alarm, ...] | None = None
+        """Those that a snapshot holds."""
         self._books: tuple[Runbook, ...] = ()
         """Plans that were begun and not ended."""
         self.summary = DetailLines()
@@ -105,6 +108,8 @@ class MembersScreen(ListScreen[MemberRow]):
         return Text(row.role, self.table.lines.tone(tone))
 
     def _state(self, row: MemberRow) -> Text:
+        if self._is_file:
+            return Text("as saved", self.table.lines.tone("muted"))
         words = cluster_view.down_words(row)
         if row.problem is not None and not row.up:
             words += f": {plain_words(row.problem)}"
@@ -127,8 +132,11 @@ class MembersScreen(ListScreen[MemberRow]):
 
     async def read(self) -> None:
         """Rows come with every health poll; what else is due is asked for here, each member within its own limit."""
-        self._books = await open_books(self.session)
-        await self.session.doctor.look()
+        if self._is_file:
+            self._alarms, _ = await self.session.cluster.alarms()
+        else:
+            self._books = await open_books(self.session)
+            await self.session.doctor.look()
         self._show()
 
     def health_changed(self, health: ClusterHealth) -> None:
@@ -144,11 +152,18 @@ class MembersScreen(ListScreen[MemberRow]):
 
     def _told(self) -> Told:
         session, now = self.session, time.time()
+        if self._is_file:
+            return Told(cluster_view.view_of(session.health, self._alarms), session.monitor.samples)
         doctor, health = session.doctor, session.health
         if health.state not in (State.NO_LEADER, State.LOST):
             self._since = health.as_of
         ascii_only = self.is_attached and self.app.has_class("-ascii")
         return Told(doctor.view, session.monitor.samples, doctor.inputs, doctor.report, self._since, now, ascii_only)
+
+    @property
+    def _is_file(self) -> bool:
+        """Whether these are the members that a snapshot knows: there is nobody to ask."""
+        return self.session.health.state is State.STILL
 
     @property
     def shown(self) -> ClusterView:
@@ -169,6 +184,9 @@ class MembersScreen(ListScreen[MemberRow]):
             parts.append(safe(f"alarms: {self.shown.limited}", self.table.lines.tone("warn"), limit=limits.WORDS))
         looks = self.told.inputs.looks if self.told.inputs is not None else ()
         sources = f", {sources_words([look.metrics for look in looks])}" if looks else ""
+        if self._is_file:
+            self.set_status(*parts, Text("source: the buckets of the file", "dim"))
+            return
         parts.append(Text(f"Status every {self.session.monitor.pause:g} s{sources}", "dim"))
         self.set_status(*parts)
 
