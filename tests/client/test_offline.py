@@ -247,7 +247,7 @@ async def test_whatever_writes_is_refused_and_no_member_is_ever_asked(story: Sto
         with pytest.raises(Unavailable):
             await file.maintenance.status(story.server.endpoint)
         with pytest.raises(NotSupported):
-            await file.concurrency.rpc.leader(b"election")
+            await file.concurrency.elections.leader(b"election")
         again = story.path.with_name("again.db")
         await file.maintenance.save_snapshot(again)
         assert again.read_bytes() == story.path.read_bytes()

@@ -11,11 +11,13 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from itertools import compress
 
 from etcdtui.core.bbolt import HEADER, LEAF_ELEMENT, Bolt, Bucket, Damaged, Leaf, Store
 from etcdtui.core.value import record
 
-_REVISION = struct.Struct(">QcQ")
+_REVISION = struct.Struct(">QBQ")
+UNDERSCORE = 0x5F
 PUT_SIZE, TOMBSTONE_SIZE = 17, 18
 """Bytes of a record's key: a revision, and ``t`` behind it where the key was deleted."""
 TOMBSTONE = 0x74
@@ -98,7 +100,12 @@ class Revisions:
             main, mark, sub = revision_at(page, key)
             if key_size == TOMBSTONE_SIZE and page[value - 1] != TOMBSTONE:
                 raise Damaged(f"a record of the page at byte {at} is none of etcd's")
-            if mark != b"_" or main < last_main or (main == last_main and sub <= last_sub) or main > LAST_REVISION:
+            if (
+                mark != UNDERSCORE
+                or main < last_main
+                or (main == last_main and sub <= last_sub)
+                or main > LAST_REVISION
+            ):
                 raise Damaged(f"revisions are out of order in the page at byte {at}")
             last_main, last_sub = main, sub
             if value_size < 3 or page[value] != NAME_TAG:
@@ -124,14 +131,6 @@ class Revisions:
         """The stored message of a record, read from the file."""
         place = self.places[number]
         return self.data[place : place + self.sizes[number]]
-
-    def at(self, name: int, revision: int) -> int:
-        """The record of a key, by its place in ``names``, that held at a revision; ``NO_RECORD`` when none did."""
-        number = self.newest[name]
-        mains, before = self.mains, self.before
-        while number >= 0 and mains[number] > revision:
-            number = before[number]
-        return number if number >= 0 and not self.tombstones[number] else NO_RECORD
 
     def known(self, start: bytes, end: bytes) -> tuple[int, int]:
         """Which of ``names`` lie in a range, as ``core.ranges`` writes one: from the first to before the second."""
@@ -180,23 +179,17 @@ class Revisions:
         return self.mains[after - 1] if after else 0
 
     def _view(self, revision: int, first: int, after: int) -> View:
-        names: list[bytes] = []
-        records = array("i")
-        tombstones = self.tombstones
-        if revision >= self.last:
-            for name, number in zip(self.names[first:after], self.newest[first:after], strict=True):
-                if not tombstones[number]:
-                    names.append(name)
-                    records.append(number)
-            return View(names, records)
-        mains, before = self.mains, self.before
-        for name, number in zip(self.names[first:after], self.newest[first:after], strict=True):
-            while number >= 0 and mains[number] > revision:
-                number = before[number]
-            if number >= 0 and not tombstones[number]:
-                names.append(name)
-                records.append(number)
-        return View(names, records)
+        cut = self.until(revision)
+        before, tombstones = self.before, self.tombstones
+        numbers = self.newest[first:after]
+        if revision < self.last:
+            for place, number in enumerate(numbers):
+                if number >= cut:
+                    while number >= cut:
+                        number = before[number]
+                    numbers[place] = number
+        there = [number >= 0 and not tombstones[number] for number in numbers]
+        return View(list(compress(self.names[first:after], there)), array("i", compress(numbers, there)))
 
 
 def _between(names: list[bytes], start: bytes, end: bytes) -> tuple[int, int]:
