@@ -212,6 +212,8 @@ def _status_lines(row: MemberRow, status: EndpointStatus, tone: Tone) -> list[Te
 
 def _metric_lines(told: Told, row: MemberRow, tone: Tone) -> list[Text]:
     look = told.look(row)
+    if told.view.health.state is State.STILL:
+        return []
     if row.endpoint and not row.up:
         return [Text(" /metrics not asked: it does not answer", tone("dim"))]
     if look is None or told.inputs is None:
