@@ -24,7 +24,7 @@ def whole_hash(file: OpenedFile) -> int:
             found = _with_leaf(found, bolt, leaf)
             number += 1
             if number % GIVE_BACK == 0:
-                file.give_back()
+                file.revisions.give_back()
     return found
 
 
@@ -62,5 +62,5 @@ def keys_hash(file: OpenedFile, revision: int, compacted: int) -> int:
         place = places[number]
         found = extend(found, data[place - (TOMBSTONE_SIZE if tombstone else PUT_SIZE) : place + sizes[number]])
         if number % (GIVE_BACK * 64) == 0:
-            file.give_back()
+            file.revisions.give_back()
     return found

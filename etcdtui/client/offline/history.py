@@ -17,7 +17,7 @@ from etcdtui.pb import kv_pb2, rpc_pb2
 MOST_EVENTS = 1000
 """Events in one message, unless one revision alone has more."""
 MOST_BYTES = 1024 * 1024
-LOOKED_AT = 20_000
+LOOKED_AT = 5_000
 """Records looked at before others have their turn."""
 NO_WATCHER = -1
 
@@ -137,9 +137,9 @@ class HistoryStream:
         kinds = rpc_pb2.WatchCreateRequest
         if (kinds.NODELETE if tombstone else kinds.NOPUT) in watcher.unwanted:
             return None
-        kv = self._answers.kv(number)
-        if not watcher.wants(kv.key):
+        if not watcher.wants(revisions.name(number)):
             return None
+        kv = self._answers.kv(number)
         event = kv_pb2.Event(type=kv_pb2.Event.DELETE if tombstone else kv_pb2.Event.PUT, kv=kv)
         before = revisions.before[number]
         if watcher.wants_prev and before != NO_RECORD and not revisions.tombstones[before]:

@@ -6,7 +6,6 @@ order can be checked. ``BadSnapshot`` says in a sentence what is wrong.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import mmap
@@ -80,11 +79,6 @@ class OpenedFile:
         if self._stamp() != self._seen:
             raise self._refused("it was changed since it was opened; open it again")
 
-    def give_back(self) -> None:
-        """Let go of the pages that were read, so that a large file does not count as our memory."""
-        with contextlib.suppress(OSError, ValueError):
-            self.data.madvise(mmap.MADV_DONTNEED)
-
     def close(self) -> None:
         """Safe to repeat; what was read of the file before stays readable no longer."""
         if self._handle >= 0:
@@ -105,7 +99,7 @@ class OpenedFile:
                 raise Damaged("given up")
             if reached - looked > total // 16:
                 looked = reached
-                self.give_back()
+                self.revisions.give_back()
             if on_progress is not None:
                 on_progress(reached, total)
 
@@ -115,7 +109,7 @@ class OpenedFile:
             else:
                 self.small[name] = dict(bolt.items(bucket))
         self.revisions.prepare()
-        self.give_back()
+        self.revisions.give_back()
         if on_progress is not None:
             on_progress(total, total)
 

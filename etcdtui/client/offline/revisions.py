@@ -7,11 +7,13 @@ a hundred a key.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from itertools import compress
+from mmap import MADV_DONTNEED, mmap
 
 from etcdtui.core.bbolt import HEADER, LEAF_ELEMENT, Bolt, Bucket, Damaged, Leaf, Store
 from etcdtui.core.value import record
@@ -29,6 +31,8 @@ TOLD_EVERY = 64
 """Leaves between two words about how far it is, and two times that the pages read are given back."""
 NARROW = 4096
 """Names up to which a range of the past is looked up name by name."""
+AROUND, MOST_MAPPED = 64 * 1024, 256 * 1024 * 1024
+"""Bytes that the kernel maps around what is read, and of the file that stay mapped before they are given back."""
 VIEWS = 3
 """Moments whose keys are kept at a time; for a million keys each takes twelve megabytes."""
 LAST_REVISION = (1 << 63) - 1
@@ -58,6 +62,7 @@ class Revisions:
         self.names: list[bytes] = []
         self.newest = array("i")
         self._views: dict[int, View] = {}
+        self._mapped = 0
 
     def __len__(self) -> int:
         return len(self.mains)
@@ -75,8 +80,14 @@ class Revisions:
             last = self._take(leaf, heads, last)
             if number % TOLD_EVERY == 0 and on_pages is not None:
                 on_pages(bolt.reached)
-        self.names = sorted(heads)
-        self.newest = array("i", map(heads.__getitem__, self.names))
+        if self.last > LAST_REVISION:
+            raise Damaged(f"it tells of revision {self.last}, which none can have")
+        # by place and not by name: to look a million names up again takes longer than to sort them
+        names, newest = list(heads), array("i", heads.values())
+        heads.clear()
+        order = sorted(range(len(names)), key=names.__getitem__)
+        self.names = [names[place] for place in order]
+        self.newest = array("i", map(newest.__getitem__, order))
 
     def _take(self, leaf: Leaf, heads: dict[bytes, int], last: tuple[int, int]) -> tuple[int, int]:
         """The records of one leaf. One long loop without calls: it runs a million times while somebody waits."""
@@ -100,12 +111,7 @@ class Revisions:
             main, mark, sub = revision_at(page, key)
             if key_size == TOMBSTONE_SIZE and page[value - 1] != TOMBSTONE:
                 raise Damaged(f"a record of the page at byte {at} is none of etcd's")
-            if (
-                mark != UNDERSCORE
-                or main < last_main
-                or (main == last_main and sub <= last_sub)
-                or main > LAST_REVISION
-            ):
+            if mark != UNDERSCORE or main < last_main or (main == last_main and sub <= last_sub):
                 raise Damaged(f"revisions are out of order in the page at byte {at}")
             last_main, last_sub = main, sub
             if value_size < 3 or page[value] != NAME_TAG:
@@ -129,8 +135,26 @@ class Revisions:
 
     def raw(self, number: int) -> bytes:
         """The stored message of a record, read from the file."""
-        place = self.places[number]
-        return self.data[place : place + self.sizes[number]]
+        place, size = self.places[number], self.sizes[number]
+        self._mapped += size + AROUND
+        if self._mapped > MOST_MAPPED:
+            self.give_back()
+        return self.data[place : place + size]
+
+    def name(self, number: int) -> bytes:
+        """The key of a record, without the rest of it."""
+        data, place = self.data, self.places[number]
+        begin, size = place + 2, data[place + 1]
+        if size > 0x7F:
+            begin, size = _long_size(data, place + 1, place + self.sizes[number])
+        return data[begin : begin + size]
+
+    def give_back(self) -> None:
+        """Let go of the pages of the file that were read, so that a large one does not count as our memory."""
+        self._mapped = 0
+        if isinstance(self.data, mmap):
+            with contextlib.suppress(OSError, ValueError):
+                self.data.madvise(MADV_DONTNEED)
 
     def known(self, start: bytes, end: bytes) -> tuple[int, int]:
         """Which of ``names`` lie in a range, as ``core.ranges`` writes one: from the first to before the second."""
