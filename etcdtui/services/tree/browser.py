@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.search import KeyGlob
 from etcdtui.services import values
+from etcdtui.services.cluster.endpoint_health import State as ClusterState
 from etcdtui.services.reads.browse import Listing
 from etcdtui.services.session.session import Session
 from etcdtui.services.tree import news
@@ -68,6 +69,7 @@ class Browser:
             every=profile.refresh,
             on_screen=on_screen,
             saw_revision=session.monitor.saw_revision,
+            still="as saved" if session.health.state is ClusterState.STILL else "",
         )
         self.navigation = Navigation(
             self.tree,

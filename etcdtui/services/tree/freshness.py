@@ -69,7 +69,8 @@ class _Look:
 
 class Freshness:
     """``on_screen`` gives the rows that can be seen; ``every`` is how often ``poll`` is called in seconds, 0 for never.
-    ``saw_revision`` is told how far the cluster was seen to be.
+    ``saw_revision`` is told how far the cluster was seen to be. ``still`` are the words for a store that never changes:
+    then nothing is followed or checked.
 
     ``words`` says how fresh the tree is, ``changes`` counts what others changed since it was looked at.
     """
@@ -86,6 +87,7 @@ class Freshness:
         every: float = 0.0,
         on_screen: Callable[[], Iterable[Row]] = tuple,
         saw_revision: Callable[[int], None] = lambda _: None,
+        still: str = "",
     ) -> None:
         self._tree = tree
         self._reads = reads
@@ -96,6 +98,7 @@ class Freshness:
         self._every = every
         self._on_screen = on_screen
         self._saw_revision = saw_revision
+        self._still = still
         self.automatic = True
         self.words = ""
         self._watched: Level | None = None
@@ -114,6 +117,9 @@ class Freshness:
 
     def follow(self, level: Level) -> None:
         """Keep a level true, with the largest one around it that is small enough to be watched."""
+        if self._still:
+            self._say(self._still)
+            return
         while level.parent is not None and 0 <= level.parent.total <= WATCH_KEYS and not level.parent.roots:
             level = level.parent
         if self._tree.revision or not self.automatic:
@@ -273,7 +279,7 @@ class Freshness:
 
     def poll(self) -> None:
         """Check again what is on the screen and not watched."""
-        if self.automatic and not self._tree.revision:
+        if self.automatic and not self._tree.revision and not self._still:
             self._start("poll", self._poll)
 
     async def _poll(self) -> None:
