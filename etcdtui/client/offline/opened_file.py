@@ -128,10 +128,10 @@ class OpenedFile:
 
     def _measured(self) -> tuple[int, bool]:
         size = os.fstat(self._handle).st_size
-        rest = size % SECTOR
-        if rest not in (0, TRAILER) or size < 2 * SECTOR:
+        if size % SECTOR not in (0, TRAILER) or size < 2 * SECTOR:
             raise self._refused(f"{size} bytes is the size of no database of etcd: it was cut, or is something else")
-        return size - rest, rest == TRAILER
+        summed = has_checksum(size)
+        return size - TRAILER * summed, summed
 
     def _lock(self) -> None:
         try:
@@ -149,6 +149,11 @@ class OpenedFile:
 
     def _refused(self, why: str) -> BadSnapshot:
         return _refused(self.path, why)
+
+
+def has_checksum(size: int) -> bool:
+    """Whether a file of so many bytes ends with its SHA-256, as saved snapshots do and members' own files do not."""
+    return size % SECTOR == TRAILER
 
 
 def _refused(path: Path, why: str) -> BadSnapshot:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdtui.client.client import Client
+from etcdtui.client.offline.opened_file import has_checksum
 from etcdtui.client.offline.opening import NO_ENDPOINT, open_file
 from etcdtui.config.folders import state_folder
 from etcdtui.config.schema import Auth, Metrics, Profile, Tls
@@ -21,15 +22,24 @@ if TYPE_CHECKING:  # only named here
     from etcdtui.services.cluster.doctor.doctor import Doctor
 
 NOTE = "SNAPSHOT"
+MEMBERS_FILE = ("member", "snap", "db")
+"""Where the file lies below a member's data directory."""
+UNSUMMED = "a member's own file: it has no checksum, and what only the member's WAL holds is not in it"
 UNMEASURED = ("doctor",)
 """Main screens that have nothing to show of a file."""
 STANDS_STILL = "a snapshot stands still; c in Compare takes keys of it back into a cluster"
 
 
+def name_of(path: Path) -> str:
+    """The name of the file; of one in a member's data directory with that, as all of them are called alike."""
+    parts = path.absolute().parts
+    return "/".join(parts[-4:]) if parts[-3:] == MEMBERS_FILE else path.name
+
+
 def profile_of(path: Path, like: Profile) -> Profile:
     """The profile of a file: what ``like`` says of looks, masks and decoders, and nothing of how to reach a cluster."""
     return replace(
-        like, name=path.name, endpoints=NO_ENDPOINT, discovery_srv="", discover="false", endpoint_map={}, tls=Tls(),
+        like, name=name_of(path), endpoints=NO_ENDPOINT, discovery_srv="", discover="false", endpoint_map={}, tls=Tls(),
         auth=Auth(), metrics=Metrics(), read_only=True, watches={}, triggers=(), notices=(), environment="",
     )  # fmt: skip
 
@@ -73,11 +83,16 @@ class Reading:
         client = await open_file(self.path, self._progress, namespace=namespace)
         try:
             health = await _health(client)
+            if not self._is_summed():
+                self._profile = replace(self._profile, notices=(UNSUMMED,))
         except BaseException:
             await client.aclose()
             raise
         audit = Audit(self._overrides.audit_file or state_folder() / "audit.jsonl", self._profile.name, "")
         return SnapshotSession(self._profile, client, audit, health, hex_first=self._overrides.hex)
+
+    def _is_summed(self) -> bool:
+        return has_checksum(self.path.stat().st_size)
 
     def _progress(self, done: int, total: int) -> None:
         """Called from the thread that reads."""

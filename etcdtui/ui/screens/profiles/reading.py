@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from etcdtui.core.errors import EtcdError
+from etcdtui.services.cluster.endpoint_health import ClusterHealth, State
 from etcdtui.ui.errors import error_text
 from etcdtui.ui.screens.profiles.opening import SessionOpened
 from etcdtui.ui.spawn import every, later, painted, spawn
@@ -29,6 +30,7 @@ SHOWN_EVERY = 0.1
 BAR = 40
 """Cells of the bar."""
 PATH_SHOWN = 400
+STILL = ClusterHealth(state=State.STILL)
 
 
 class ReadingScreen(Screen[None]):
@@ -62,7 +64,7 @@ class ReadingScreen(Screen[None]):
         yield FooterLine()
 
     def on_mount(self) -> None:
-        self.title_line.facts = TitleFacts(profile=self._path.name, note="SNAPSHOT")
+        self.title_line.facts = TitleFacts(profile=self._path.name, note="SNAPSHOT", health=STILL)
         self.query_one(FooterLine).hints = (("r", "retry"), ("P", "profiles"), ("q", "quit"))
         later(self.app, self._paint_first)  # the app's own queue waits until it has begun to paint
 
