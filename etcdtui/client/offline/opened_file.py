@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from etcdtui.client.offline.contents import Contents, contents_of
 from etcdtui.client.offline.revisions import Revisions
 from etcdtui.core.bbolt import Bolt, Damaged
 from etcdtui.core.errors import BadSnapshot
@@ -34,7 +35,10 @@ OnProgress = Callable[[int, int], None]
 
 
 class OpenedFile:
-    """A proven file, mapped. ``size`` are the bytes of the database, ``summed`` whether it ends with its checksum."""
+    """A proven file, mapped. ``size`` are the bytes of the database, ``summed`` whether it ends with its checksum.
+
+    ``revisions`` and ``contents`` are what was read of it: the bucket of keys, and the small ones beside it.
+    """
 
     def __init__(self, path: Path) -> None:
         """Opens, locks and maps it; ``prove`` then reads it. A shared lock is held until ``close``: no etcd can change
@@ -53,8 +57,7 @@ class OpenedFile:
             os.close(self._handle)
             raise
         self.bolt: Bolt
-        self.small: dict[bytes, dict[bytes, bytes]] = {}
-        """The buckets beside ``key``, whole: they are small."""
+        self.contents: Contents
         self.revisions = Revisions(self.data)
         self._given_up = False
 
@@ -92,6 +95,7 @@ class OpenedFile:
             raise Damaged("it is a database, and not one of etcd v3: it has no bucket of keys")
         total = bolt.meta.pages
         looked = 0
+        small: dict[bytes, dict[bytes, bytes]] = {}
 
         def pages(reached: int) -> None:
             nonlocal looked
@@ -107,7 +111,8 @@ class OpenedFile:
             if name == KEY_BUCKET:
                 self.revisions.read(bolt, bucket, pages)
             else:
-                self.small[name] = dict(bolt.items(bucket))
+                small[name] = dict(bolt.items(bucket))
+        self.contents = contents_of(small)
         self.revisions.prepare()
         self.revisions.give_back()
         if on_progress is not None:

@@ -12,7 +12,6 @@ from etcdtui.client._transport.token import TokenSource
 from etcdtui.client._wire import methods
 from etcdtui.client._wire.methods import Effect, Kind, Method
 from etcdtui.client.offline.answers import MANY, Answers
-from etcdtui.client.offline.contents import Contents, contents_of
 from etcdtui.client.offline.hashes import keys_hash, whole_hash
 from etcdtui.client.offline.history import HistoryStream
 from etcdtui.client.offline.opened_file import OpenedFile
@@ -36,15 +35,11 @@ class OfflineCalls:
     """Answers from a proven file with the face of ``_transport.call.Caller``. ``name`` stands for the endpoint."""
 
     def __init__(self, file: OpenedFile, name: str, options: ClientOptions) -> None:
-        """Raises ``BadSnapshot`` where the small buckets are not as etcd writes them."""
         self.options = options
         self.tokens = TokenSource(None, None, None, _nobody)
         self.endpoints = (name,)
         self._file = file
-        try:
-            self.contents: Contents = contents_of(file.small)
-        except Damaged as problem:
-            raise e.BadSnapshot(f"{name}: {problem}") from None
+        self.contents = file.contents
         self.answers = Answers(file, self.contents, options.max_recv_bytes)
         self._closed = False
         self._heavy = asyncio.Lock()
@@ -186,6 +181,8 @@ class OfflineCalls:
         except e.EtcdError as error:
             error.endpoint = error.endpoint or self.endpoints[0]
             raise
+        except Damaged as problem:
+            raise e.BadSnapshot(f"{self.endpoints[0]}: {problem}") from None
         except (ValueError, IndexError):
             if self._closed:  # the mapping was taken away under a thread that read
                 raise e.ClosedError(endpoint=self.endpoints[0]) from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from etcdtui.client.offline.contents import contents_of
 from etcdtui.client.offline.hashes import whole_hash
 from etcdtui.client.offline.opened_file import OnProgress, OpenedFile
 from etcdtui.core.bbolt import Damaged
@@ -42,7 +41,7 @@ def verify(path: Path, on_progress: OnProgress | None = None) -> Verified:
     file = OpenedFile(path)
     try:
         file.prove(on_progress)
-        found = contents_of(file.small)
+        found = file.contents
         meta = file.bolt.meta
         return Verified(
             hash=whole_hash(file),
@@ -60,7 +59,7 @@ def verify(path: Path, on_progress: OnProgress | None = None) -> Verified:
             alarms=len(found.alarms),
             summed=file.summed,
         )
-    except Damaged as problem:
+    except Damaged as problem:  # somebody wrote into it meanwhile
         raise BadSnapshot(f"{path}: {problem}") from None
     finally:
         file.close()
