@@ -177,6 +177,17 @@ _KEYS = (
 )
 
 _VALUE = (
+    Action(
+        "edit_field",
+        "enter",
+        "edit field",
+        "Edit the field under the cursor of JSON or YAML; the rest stays byte for byte.",
+        (VALUE,),
+        "write",
+        "put KEY",
+        True,
+        slot="choose",
+    ),
     Action("find_in_value", "/", "find inside", "Find text inside the value.", (VALUE,), "view"),
     Action("next_match", "n", "next match", "The next place in the value with that text.", (VALUE,), "view"),
     Action("previous_match", "N", "previous match", "The place before this one.", (VALUE,), "view"),

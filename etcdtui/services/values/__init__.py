@@ -10,6 +10,7 @@ __getattr__ = late(
         "certificates": "certificates",
         "decoders": "decoders",
         "families": "families",
+        "fields": "fields",
         "insight": "insight",
     },
 )

@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path as FilePath
 
 from rich.text import Text
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.plan import PlanLine, line
+from etcdtui.core.tree import Path
 from etcdtui.core.types import KeyValue
 from etcdtui.core.value import Value
-from etcdtui.services.values import valuediff
+from etcdtui.services.values import fields, valuediff
 from etcdtui.services.values.kubernetes import edit_refusal
 from etcdtui.services.values.valuediff import Hiding, Look, hiding, merge
 from etcdtui.services.writing import editing, forms
@@ -243,6 +244,53 @@ class KeyWriting(Flow):
             return False, replace(work, base=theirs)
         return False, None if await self._keep(work) else work
 
+    # --- one field ---------------------------------------------------------------------------------------
+
+    async def edit_field(self, key: bytes, path: Path) -> None:
+        """Edit one field of a JSON or YAML value; the rest of it stays byte for byte."""
+        try:
+            base = await self.writes.get(key)
+        except EtcdError as error:
+            self.failed(error)
+            return
+        if base is None:
+            self.flash("this key was deleted meanwhile", "warn")
+            return
+        if why := edit_refusal(key, base.value) or self.writes.guard.why_not(key):
+            self.flash(why, "warn")
+            return
+        if self.drafts.find(key) is not None:
+            self.flash("there is a draft of this key: e resumes it or drops it", "warn")
+            return
+        try:
+            field = await asyncio.to_thread(fields.find, base.value, path)
+            content = await self._ask_field(key, field)
+            if content is None:
+                return
+            value = await asyncio.to_thread(fields.exchange, base.value, path, content)
+        except ValueError as problem:
+            self.flash(str(problem), "warn")
+            return
+        if value == base.value:
+            self.flash("nothing is changed")
+            return
+        again = await self._review_and_write(_Work(key, base, value))
+        if again is not None:
+            await self._edit_loop(again)
+
+    async def _ask_field(self, key: bytes, field: fields.Field) -> str | None:
+        """The content as a person wants it: on a line, or in the editor where it has several."""
+        if not field.long:
+            title = Text.assemble(safe(field.name, "bold", limit=60), " of ", safe(key, limit=60))
+            explain = Text(f"{field.kind}: what is none by itself is taken as text", style="dim")
+            return await self.face.app.push_screen_wait(PromptDialog(title, explain, value=field.content))
+        content = field.content.encode()
+        limit = editing.size_limit(self.writes.guard)[1]
+        name = Text.assemble(safe(field.name, limit=60), " of ", safe(key, limit=60)).plain.encode()
+        dialog = EditDialog(name, content, size_limit=limit, original=content, drafts=False)
+        answer = await self.face.app.push_screen_wait(dialog)
+        return None if answer is None or answer[0] != "review" else answer[1].decode()
+
     # --- new and put -------------------------------------------------------------------------------------
 
     async def new(self, prefix: bytes) -> None:
@@ -289,7 +337,7 @@ class KeyWriting(Flow):
         if again is not None:
             await self._edit_loop(again)
 
-    async def put_file(self, key: bytes, path: Path, *, lease: int = 0) -> None:
+    async def put_file(self, key: bytes, path: FilePath, *, lease: int = 0) -> None:
         try:
             value = await asyncio.to_thread(_read_some, path)
         except OSError as error:
@@ -323,7 +371,7 @@ class KeyWriting(Flow):
         await self.run(write, "write", lambda r: f"{words}, at rev {r.revision}", diff=diff, place=version.key)
 
 
-def _read_some(path: Path) -> bytes:
+def _read_some(path: FilePath) -> bytes:
     """The file's content, at most a byte more than is allowed."""
     with path.open("rb") as file:
         return file.read(FILE_LIMIT + 1)

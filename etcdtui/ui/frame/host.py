@@ -20,6 +20,7 @@ from etcdtui.ui.widgets.tabs import Tab
 
 if TYPE_CHECKING:  # only named here, and importing the client must wait for the first paint
     from etcdtui.core.etcdctl_grammar import Get
+    from etcdtui.core.tree import Path as FieldPath
     from etcdtui.core.txn_text import TxnSpec
     from etcdtui.core.types import Role, TxnResult, User
     from etcdtui.services.cluster.access import AccessView
@@ -58,6 +59,9 @@ class Writing(Protocol):
 
     async def edit(self, key: bytes, *, external: bool = False) -> None:
         """Edit a value; ``external`` in ``$EDITOR``."""
+
+    async def edit_field(self, key: bytes, path: FieldPath) -> None:
+        """Edit one field of a JSON or YAML value."""
 
     async def new(self, prefix: bytes) -> None:
         """A new key, its name asked for beginning with ``prefix``."""

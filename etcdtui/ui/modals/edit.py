@@ -32,6 +32,8 @@ COUNTED = 64 * 1024
 class EditDialog(Dialog[tuple[str, bytes]]):
     """Dismisses with ``("review", value)`` or ``("draft", value)``; ``None`` when nothing was changed.
 
+    Without ``drafts`` it says that esc leaves things as they were.
+
     ``keep`` is given the value whenever typing pauses and when the program ends under the dialog.
     """
 
@@ -50,8 +52,11 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         size_limit: int,
         original: bytes | None = None,
         keep: Callable[[bytes], object] = lambda value: None,
+        drafts: bool = True,
     ) -> None:
         super().__init__()
+        if not drafts:
+            self.hint_line.show((*self.hints[:-1], ("esc", "leave it as it was")))
         self.kept = False
         self._store = keep
         self._pause: Timer | None = None

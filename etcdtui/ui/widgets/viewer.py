@@ -24,6 +24,8 @@ INLINE_SIZE = 32 * 1024
 """Bytes of a value up to which a view is made at once; a larger one is made in a thread."""
 MAX_HIGHLIGHTS = 200
 """Search hits coloured on one row."""
+FIELD_VIEWS = ("JSON", "YAML")
+"""Views with a cursor while they have the focus: enter edits the field on its line."""
 UNFOLDED = ("hex", "hex inside")
 """Views whose lines are short by nature."""
 
@@ -85,6 +87,30 @@ class ValueViewer(LineView):
         return self._views[self._current].name if self._views else ""
 
     @property
+    def cursor_line(self) -> int:
+        """The line of the view that the cursor is on, -1 in a view that has none."""
+        if not self.show_cursor or not len(self._folding):
+            return -1
+        return self._folding.locate(min(self.cursor, len(self._folding) - 1))[0]
+
+    def lines(self) -> Sequence[str]:
+        """The lines of the view, as far as it is prepared."""
+        return self._measured.lines
+
+    def _show_cursor(self, focused: bool) -> None:
+        """A cursor where enter means a field; it begins in sight."""
+        shown = focused and self.view_name in FIELD_VIEWS and len(self._folding) > 1
+        if shown and not self.show_cursor and self.cursor not in self.visible_rows():
+            self.cursor = self.scroll_offset.y
+        self.show_cursor = shown
+
+    def on_focus(self) -> None:
+        self._show_cursor(True)
+
+    def on_blur(self) -> None:
+        self._show_cursor(False)
+
+    @property
     def view_names(self) -> tuple[str, ...]:
         return tuple(view.name for view in self._views)
 
@@ -112,6 +138,8 @@ class ValueViewer(LineView):
         row = self._folding.row_of(*hit)
         if row not in self.visible_rows():
             self.scroll_to(y=max(0, row - self.page_rows() // 3), animate=False, force=True)
+        if self.show_cursor:
+            self.cursor = row
         if not self._folding.width:
             self._scroll_across(hit[1])
         self.model_changed()
@@ -247,6 +275,8 @@ class ValueViewer(LineView):
         if self.is_mounted:
             if not keep_place:
                 self.scroll_to(x=0, y=0, animate=False, force=True)
+                self.cursor = 0
+            self._show_cursor(self.has_focus)
             self.model_changed()
             self.post_message(self.Shown(self, view.name))
 

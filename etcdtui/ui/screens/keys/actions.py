@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from etcdtui.core.keytree import Row
+from etcdtui.core.tree import Path
 from etcdtui.core.types import KeyValue
 from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.ui.frame.base import ClusterScreen
@@ -247,6 +248,21 @@ class KeysActions:
             self._screen.flash("this is a folder; n makes a key in it", "warn")
         else:
             self._screen.start_write(partial(self._writing.edit, path, external=external))
+
+    def edit_field(self, path: Path | None) -> None:
+        """Edit one field of the value under the cursor, or say why not."""
+        screen, value = self._screen, self._screen.browser.value
+        kv, decoded = screen.selected_key(), value.decoded
+        if why := screen.why_not("edit"):
+            screen.flash(why, "warn")
+        elif kv is None or decoded is None or value.hidden:
+            screen.flash("masked by the profile: x shows it" if value.hidden else "no key is selected", "warn")
+        elif path is None:
+            screen.flash("no field begins on this line: e edits the whole value", "warn")
+        elif decoded.masked and not value.revealed and keys.asking.is_masked(screen, path):
+            screen.flash("masked by the profile: x shows it first", "warn")
+        else:
+            screen.start_write(partial(self._writing.edit_field, kv.key, path))
 
     def action_new(self) -> None:
         """A new key where the cursor is, or the one that was named and does not exist."""

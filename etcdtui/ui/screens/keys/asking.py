@@ -11,6 +11,7 @@ from rich.text import Text
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keytree import Row
 from etcdtui.core.listing import UNKNOWN
+from etcdtui.core.tree import Path
 from etcdtui.core.units import format_size
 from etcdtui.services.reads import browse
 from etcdtui.services.values.families.family import Jump
@@ -118,3 +119,11 @@ def _outward(screen: KeysScreen, row: Row, send: Callable[[Face, outward.Shown],
         return
     shown = outward.Shown(kv, value.decoded, pane.view_name, pane.lines, value.hidden)
     screen.start_write(partial(send, screen, shown))
+
+
+def is_masked(screen: KeysScreen, path: Path) -> bool:
+    """Whether the profile masks a field, or it may hold such a one."""
+    pane, hidden = screen.pane, {name.lower() for name in screen.session.profile.mask.fields}
+    line = pane.viewer.lines()[pane.viewer.cursor_line]
+    named = any(isinstance(step, str) and step.lower() in hidden for step in path)
+    return named or line.rstrip().endswith(("{", "["))

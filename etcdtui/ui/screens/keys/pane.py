@@ -10,15 +10,19 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.message import Message
 
 from etcdtui.core.keytree import Row
+from etcdtui.core.tree import Path
 from etcdtui.core.units import format_count
+from etcdtui.services import values
 from etcdtui.services.tree.value import CursorValue
 from etcdtui.ui.bindings import VALUE, bindings_for
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.keys.facts import Facts
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
+from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.viewer import ValueViewer
 
@@ -189,6 +193,7 @@ class ValuePane(Vertical):
             several = len(decoded.views) > 1 or decoded.unparsed
             words += ["v parses it" if decoded.unparsed else "v next view"] if several else []
             words += ["/ finds"] if self.viewer.has_focus else ["tab, / finds"]
+            words += ["enter edits a field"] if self.viewer.show_cursor else []
         if value.hidden or decoded.masked:
             words.append("x reveal")
         shown = safe("  ".join(words), self.facts.tone("dim"))
@@ -204,6 +209,25 @@ class ValuePane(Vertical):
 
     def on_descendant_blur(self) -> None:
         self.show_bar()
+
+    # --- one field of the value --------------------------------------------------------------------------
+
+    class FieldChosen(Message):
+        """Enter on a line of a view of fields: the one that begins there, ``None`` where none does."""
+
+        def __init__(self, path: Path | None) -> None:
+            super().__init__()
+            self.path = path
+
+    def action_edit_field(self) -> None:
+        """The field under the cursor of the view."""
+        line = self.viewer.cursor_line
+        if line >= 0:
+            self.post_message(self.FieldChosen(values.fields.path_at(self.viewer.view_name, self.viewer.lines(), line)))
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        event.stop()
+        self.action_edit_field()
 
     # --- finding text inside the value -------------------------------------------------------------------
 

@@ -506,6 +506,10 @@ class KeysScreen(ClusterScreen):
         self._remember(event.key)
         self.focus_value()
 
+    def on_value_pane_field_chosen(self, event: ValuePane.FieldChosen) -> None:
+        event.stop()
+        self.actions.edit_field(event.path)
+
     def on_key_tree_view_end_wanted(self, event: KeyTreeView.EndWanted) -> None:
         event.stop()
         self.browser.loader.from_end()
