@@ -35,7 +35,7 @@ EXECUTORS = frozenset({b"kubectl", b"oc", b"k3s", b"docker", b"podman", b"nerdct
 """Programs that run etcdctl elsewhere; what they connect to is what the profile is for."""
 VERBS = (
     "get", "put", "del", "txn", "watch", "f", "go", "profile", "rev", "at", "census", "diff", "export", "import",
-    "filter", "theme", "w", "q", "q!", "help", "keys", "recover", "undelete",
+    "filter", "search", "theme", "w", "q", "q!", "help", "keys", "recover", "undelete",
 )  # fmt: skip
 
 

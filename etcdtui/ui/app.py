@@ -485,12 +485,14 @@ class EtcdtuiApp(WiredApp):
         await self._typeahead.take(event)
 
     def on_key(self, event: events.Key) -> None:
-        """A key that nothing wanted. One of another alphabet tells that no key of the program can be typed now."""
+        """A key that nothing wanted is told; one of another alphabet says that no key of ours can be typed now."""
         char = event.character or ""
         if char > LATIN and char.isalpha():
             self.say(
                 Text.assemble("the keys are Latin letters, and your keyboard sends ", safe(char), OTHER_LAYOUT), "warn"
             )
+        elif char.isprintable() and char:
+            self.say(Text.assemble(safe(char, "bold"), " does nothing here: ? lists the keys"))
 
     def hold_keys(self) -> Hold:
         return self._typeahead.hold()

@@ -23,6 +23,7 @@ HISTORY, CENSUS, SEARCH = "history", "census", "search"
 PLAN = "plan"
 DIALOG, MESSAGE, CHOICE, PICKER, REVIEW = "dialog", "message", "choice", "picker", "review"
 EDITOR, TEXT, FIND, COMMAND, HELP, LINE = "editor", "text", "find dialog", "command line", "help", "line of text"
+AREA = "lines of text"
 """Dialogs. Their keys are fixed, as their hints name them."""
 APP = "app"
 LIST = "list"
@@ -135,7 +136,7 @@ _COMMON = (
 )
 
 _KEYS = (
-    Action("find", "f", "find", "Go to a key by path, completed by the server.", (KEYS,), "do", "get KEY", footer=70),
+    Action("find", "f", "find", "Go to a key by any part of its path.", (KEYS,), "do", "get KEY", footer=70),
     Action(
         "edit", "e", "edit", "Edit the value; shown for review first.", (KEYS,), "write", "put KEY", True, footer=10
     ),
@@ -149,6 +150,17 @@ _KEYS = (
     ),
     Action("history", "H", "history", "Older versions of this key.", (KEYS,), "do", "get KEY --rev N", footer=45),
     Action("diff", "D", "diff", "Compare.", (KEYS,), "do"),
+    Action(
+        "keys.search",
+        "F",
+        "search",
+        "Search names and values below this place, on the server.",
+        (KEYS,),
+        "do",
+        "get --prefix PREFIX | grep",
+        footer=75,
+        slot="find_text",
+    ),
     Action(
         "keys.show_lease",
         "t",
@@ -566,6 +578,7 @@ _DIALOGS = (
     _fixed(TEXT, "done", "ctrl+s", "done", "Take the text.", priority=True),
     _fixed(TEXT, "cancel", "escape", "cancel", "Leave the text as it was.", priority=True),
     _fixed(FIND, "complete", "tab", "complete", "Complete the path.", priority=True),
+    _fixed(FIND, "search_all", "ctrl+f", "search all keys", "Search all keys for these words.", priority=True),
     _fixed(FIND, "into_list", "down", "choose", "Into the list of names."),
     _fixed(FIND, "into_field", "up", "type", "Back to the line."),
     _fixed(COMMAND, "older", "up", "older", "The line before in the history.", priority=True),
@@ -573,6 +586,10 @@ _DIALOGS = (
     _fixed(COMMAND, "take", "tab", "complete", "Take the completion.", priority=True),
     _fixed(LINE, "undo", "ctrl+z,super+z", "undo", "Take back the last change of the line."),
     _fixed(LINE, "redo", "ctrl+y,super+y", "redo", "Make it again."),
+    _fixed(AREA, "text_start", "ctrl+home", "start", "To the start of the text."),
+    _fixed(AREA, "text_end", "ctrl+end", "end", "To the end of the text."),
+    _fixed(AREA, "text_start", "ctrl+shift+home", "select to start", "Select to the start.", "text_start(True)"),
+    _fixed(AREA, "text_end", "ctrl+shift+end", "select to end", "Select to the end.", "text_end(True)"),
     _fixed(HELP, "search", "slash", "search", "Find a key or a word."),
     _fixed(HELP, "cancel", "q,question_mark", "close", "Close the help."),
     _fixed(HELP, "down", "down", "down", "Scroll down.", "scroll_lines(1)", priority=True),

@@ -56,6 +56,7 @@ COMMANDS = (
     Command("del ", ("del KEY", "del --prefix PREFIX"), "delete, after the preview"),
     Command("watch ", ("watch KEY",), "open it on Watch"),
     Command("txn", ("txn",), "open the Txn screen, with the text that follows"),
+    Command("search ", ("search WORDS",), "search all names, and values with value:WORDS"),
     Command("f ", ("f PATH", "go SCREEN", "profile NAME"), "go to a key, a screen, another cluster"),
     Command("keys ", ("keys PATH @PROFILE",), "a key of another profile"),
     Command("rev ", ("rev N", "rev live", "at -N"), "the whole tree as of a revision; now again; N revisions ago"),

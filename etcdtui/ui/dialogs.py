@@ -17,6 +17,7 @@ from textual.screen import Screen
 
 from etcdtui import __version__
 from etcdtui.config.launch import Launch
+from etcdtui.core.etcdctl_help import EXAMPLES
 from etcdtui.services import session as sessions
 from etcdtui.services.cluster.endpoint_health import State
 from etcdtui.ui import flows, limits
@@ -24,7 +25,6 @@ from etcdtui.ui.bindings import APP, KEYS, TABLE, find
 from etcdtui.ui.commands import (
     ABOVE,
     ABOVE_KEYS,
-    COMMANDS,
     DO,
     GO,
     LINE,
@@ -197,7 +197,7 @@ class Menus:
         actions = screen.available_actions()
         tables = (TABLE,) if screen.screen_name != KEYS else ()
         signs = signs_of(screen.screen_name, *tables, APP)
-        lines = [(", ".join(one.usage), one.help) for one in COMMANDS]
+        lines = [(f":{example}", does) for example, does in EXAMPLES.values()]
         about = Text(screen.about)
         self._app.push_screen(HelpDialog(title, about, actions, self._keymap, facts, signs=signs, lines=lines))
 

@@ -10,6 +10,8 @@ what was under the cursor before. So the next key waits
 * until every ``Hold`` is over: work says with one that keys typed now belong to the place, or to the dialog, that is
   on its way. What was typed for something that does not come is dropped, and told; it never reaches another thing.
 
+Letters that wait for one line of text are typed into it together.
+
 Esc does not wait for a hold: it drops what waits. Keys in ``AT_ONCE`` wait for nothing. Keys that come while a screen
 ``Awaits`` another one are kept for that.
 """
@@ -34,8 +36,10 @@ from etcdtui.ui.spawn import after, later, painted
 if TYPE_CHECKING:  # only named here
     from textual.timer import Timer
 
-HELD_MOST = 4096
-"""Keys kept while one is being handled; more than a person types, less than a runaway paste as keys."""
+HELD_MOST = 65_536
+"""Keys kept while one is being handled; more than a person types or pastes as keys, less than a runaway file."""
+RUN = 8
+"""Letters that wait for the same line of text from which on they are handed to it together."""
 QUIET_ROUNDS = 2
 """Rounds through the queues without anything becoming another after which a key is done."""
 TYPED_ROUNDS = 1
@@ -223,6 +227,8 @@ class Typeahead:
         self._number = 0
         self._quiet, self._wanted = 0, QUIET_ROUNDS
         self._under_way = False
+        self._typing: Widget | None = None
+        """What the key before was typed into, if it was a letter."""
         self._limit: Timer | None = None
         self._steps = 0
         self._seen: _State | None = None
@@ -302,7 +308,9 @@ class Typeahead:
 
     async def _handle(self, event: Event) -> None:
         self._begin()
-        typed = isinstance(event, events.Key) and event.is_printable and self._is_typed_into(self._app.focused)
+        focused = self._app.focused
+        typed = isinstance(event, events.Key) and event.is_printable and self._is_typed_into(focused)
+        self._typing = focused if typed else None
         self._wanted = TYPED_ROUNDS if typed else QUIET_ROUNDS
         await self._forward(event)
         self._ask()
@@ -370,4 +378,19 @@ class Typeahead:
             self._limit.stop()
         self._under_way = False
         if self._waiting and not self._holds:
-            await self._handle(self._waiting.popleft())
+            await self._handle(self._run() or self._waiting.popleft())
+
+    def _run(self) -> Event | None:
+        """Letters that wait behind one that was typed, as one: a paste that comes as keys has thousands."""
+        if self._typing is None or self._typing is not self._app.focused:
+            return None
+        letters = ""
+        for event in self._waiting:
+            if not isinstance(event, events.Key) or not event.is_printable or not event.character:
+                break
+            letters += event.character
+        if len(letters) < RUN:
+            return None
+        for _ in letters:
+            self._waiting.popleft()
+        return events.Paste(letters)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
 from etcdtui.services.writing.editor import EditorResult, NoEditor, edit_file, editor_command, run_editor
+from tests.support import eventually
 
 BEFORE = b"a: 1\n"
 
@@ -55,3 +57,20 @@ async def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     for visual in ("no-such-editor --wait", "unbalanced 'quote", "   "):
         with pytest.raises(NoEditor, match="EDITOR"):
             editor_command({"PATH": os.environ["PATH"], "EDITOR": visual})
+
+
+async def test_what_a_cancelled_editor_had_saved_is_handed_over_and_no_editor_is_left(tmp_path: Path) -> None:
+    program, pid = tmp_path / "editor", tmp_path / "pid"
+    program.write_text(f'#!/bin/sh\necho "b: 2" >> "$1"\necho $$ > {pid}.part; mv {pid}.part {pid}\nexec sleep 600\n')
+    program.chmod(0o700)
+    saved: list[bytes] = []
+    async with edit_file(b"/c/app.yaml", BEFORE) as path:
+        environ = {"PATH": os.environ["PATH"], "EDITOR": str(program)}
+        editing = asyncio.create_task(run_editor(path, BEFORE, environ, saved.append))
+        await eventually(pid.exists)
+        editing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await editing
+    assert saved == [b"a: 1\nb: 2\n"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

@@ -73,7 +73,9 @@ async def _round_trip(etcd: Server, folder: Path, data: dict[bytes, tuple[bytes,
         with pytest.raises(FileExistsError):
             await export_file(writes, b"", folder / "out.jsonl")
         etcd.clear()
-        made = await plan_import(writes, load_file(folder / "out.jsonl"))
+        loaded = load_file(folder / "out.jsonl")
+        assert isinstance(loaded, Export)
+        made = await plan_import(writes, loaded)
         if made.groups:
             assert (await carry_out(writes, made)).complete
         assert await everything(writes) == before

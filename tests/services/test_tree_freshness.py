@@ -12,7 +12,10 @@ import pytest
 
 from etcdtui.core.keytree import Level, State
 from etcdtui.core.listing import LEAF
+from etcdtui.core.ranges import prefix_range
 from etcdtui.services.session.session import Session
+from etcdtui.services.tail.feed import feed_of
+from etcdtui.services.tail.source import WatchSpec
 from etcdtui.services.tree import freshness, news
 from etcdtui.services.writing import deleting
 from etcdtui.services.writing.undo import plan_undo
@@ -304,3 +307,29 @@ async def test_automatic_refresh_can_be_turned_off(etcd: Server) -> None:
         assert any(isinstance(one_, news.KeyChanged) and one_.key == b"/b" for one_ in one.told)
         one.browser.freshness.looked()
         assert one.browser.freshness.changes == 0 and not root.changed
+
+
+async def test_what_a_watch_sees_is_marked_and_counted_where_nothing_of_ours_looks(etcd: Server) -> None:
+    """A level too large to be watched showed nothing of what a watch beside it told."""
+    await filled(etcd, [b"/big/a/1", b"/big/b", b"/big/gone", b"/other"])
+    async with browsing(profile_of(etcd)) as one:
+        level = await one.open(b"/big/")
+        feed = feed_of(one.session, WatchSpec(*prefix_range(b"/big/")))
+        running = asyncio.create_task(feed.run())
+        try:
+            await eventually(lambda: feed.is_well)
+            await etcd.put("/big/b", "2")
+            await etcd.put("/big/a/2", "1")
+            await etcd.delete("/big/gone")
+            await eventually(lambda: set(level.changed) == {b"b", b"a/"} and b"/big/gone" not in one.rows())
+            await eventually(lambda: (one.rows()[b"/big/a/"], one.rows()[b"/big/"]) == (2, 3))
+            assert one.browser.freshness.changes == 3
+            assert any(isinstance(told, news.KeyChanged) and told.key == b"/big/b" for told in one.told)
+            one.browser.freshness.looked()
+            ours = await etcd.put("/big/b", "ours")
+            one.browser.freshness.ours([ours])
+            await etcd.put("/big/last", "1")
+            await eventually(lambda: b"last" in level.changed)
+            assert b"b" not in level.changed and one.browser.freshness.changes == 1
+        finally:
+            running.cancel()

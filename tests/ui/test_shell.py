@@ -23,6 +23,7 @@ from etcdtui.ui.app import APP_ACTIONS, EtcdtuiApp
 from etcdtui.ui.bindings import (
     ACTIONS,
     APP,
+    AREA,
     CHOICE,
     COMMAND,
     DIALOG,
@@ -51,6 +52,7 @@ from etcdtui.ui.modals.picker import PickerDialog
 from etcdtui.ui.modals.review import ReviewDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
+from etcdtui.ui.widgets.area import Area
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.footer import fit_hints
 from tests.support import Server, eventually
@@ -211,6 +213,7 @@ def test_every_row_of_a_dialog_has_its_method() -> None:
     owners = {
         DIALOG: Dialog, MESSAGE: MessageDialog, CHOICE: Choice, PICKER: PickerDialog, REVIEW: ReviewDialog,
         EDITOR: EditDialog, TEXT: TextDialog, FIND: FindDialog, COMMAND: CommandDialog, HELP: HelpDialog, LINE: Field,
+        AREA: Area,
     }  # fmt: skip
     rows = [action for action in ACTIONS if action.group == FIXED]
     assert {action.screens[0] for action in rows} == set(owners)

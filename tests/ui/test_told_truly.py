@@ -122,8 +122,10 @@ async def test_a_name_that_is_taken_is_told_before_any_review(etcd: Server, key:
         assert isinstance(dialog, PromptDialog)
         dialog.field.value = "two"
         await hands.press("enter")
-        line = hands.screen.status_line
-        await eventually(lambda: "two exists already; nothing is overwritten" in line.render().plain)
+        await eventually(lambda: hands.app.screen is not dialog and isinstance(hands.app.screen, PromptDialog))
+        again = hands.app.screen
+        assert isinstance(again, PromptDialog) and again.field.value == "two", "what was typed is not lost"
+        assert again.explain is not None and "two exists already; nothing is overwritten" in again.explain.plain
 
 
 async def test_a_folder_opened_on_the_last_row_shows_its_first_children(etcd: Server) -> None:

@@ -214,6 +214,25 @@ async def test_a_refused_action_drops_what_was_typed_for_its_dialog(etcd: Server
         assert one.app.screen is one.keys, "ctrl+s would have exported"
 
 
+async def test_three_thousand_letters_that_come_as_keys_are_one_step_for_the_line(etcd: Server, tmp_path: Path) -> None:
+    """A terminal without bracketed paste sends a paste as keys: each cost as much as one that is typed."""
+    await filled(etcd, KEYS)
+    async with desk(etcd, tmp_path, delay=0.0) as one:
+        one.send("n")
+        await one.open(PromptDialog)
+        await one.settled()
+        dialog = one.app.screen
+        assert isinstance(dialog, PromptDialog)
+        changes: list[str] = []
+        dialog.watch(dialog.field, "value", changes.append, init=False)
+        before, text = dialog.field.value, "".join(str(number) for number in range(900))
+        one.send(text + "\x01")
+        await eventually(lambda: dialog.field.value == before + text)
+        assert len(changes) < 20
+        one.send("<" + "\r")
+        await one.open(EditDialog)
+
+
 async def test_tab_before_the_answer_completes_what_was_typed(etcd: Server, tmp_path: Path) -> None:
     await filled(etcd, KEYS)
     async with desk(etcd, tmp_path) as one:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from enum import Enum
 
 from etcdtui.core import ranges
@@ -23,6 +24,8 @@ DROP_KEYS = 20_000
 """Keys below a prefix that are counted at many revisions to find where some went away."""
 STEPS = 4
 """Counts for each doubling of the distance."""
+DELETIONS = 200
+"""Deleted keys whose deletion is looked for."""
 NEAR = 64
 PROBES = 32
 """Revisions looked at one by one, then doubling steps, to find an earlier life of a key."""
@@ -234,7 +237,10 @@ class Change(Enum):
 
 @record()
 class KeyChange:
-    """One key that differs between two revisions; 0 stands for "did not exist"."""
+    """One key that differs between two revisions; 0 stands for "did not exist".
+
+    ``gone`` is the revision of a deletion, 0 as long as nobody looked for it.
+    """
 
     key: bytes
     change: Change
@@ -242,6 +248,7 @@ class KeyChange:
     new_revision: int
     old_version: int = 0
     new_version: int = 0
+    gone: int = 0
 
 
 @record()
@@ -274,6 +281,20 @@ async def since(
         kind = Change.DELETED if now is None else Change.NEW if was is None else Change.CHANGED
         changes.append(KeyChange(key, kind, *_pair(was, now)))
     return Since(old, head, tuple(changes), complete_before and complete_after)
+
+
+async def with_deletions(reads: Reads, found: Since, *, limit: int = DELETIONS) -> Since:
+    """The same, the first ``limit`` deleted keys with the revision that deleted them, by bisecting all at once."""
+    present = {one.key: found.old for one in found.changes if one.change is Change.DELETED}
+    present = dict(list(present.items())[:limit])
+    absent = dict.fromkeys(present, found.new)
+    while open_ones := [key for key in present if absent[key] - present[key] > 1]:
+        middles = [(key, (present[key] + absent[key]) // 2) for key in open_ones]
+        results = await reads.many([Want(key, revision=middle) for key, middle in middles])
+        for (key, middle), result in zip(middles, results, strict=True):
+            (present if result.kvs else absent)[key] = middle
+    changes = tuple(replace(one, gone=absent.get(one.key, 0)) for one in found.changes)
+    return Since(found.old, found.new, changes, found.complete)
 
 
 def _pair(was: tuple[int, int] | None, now: tuple[int, int] | None) -> tuple[int, int, int, int]:

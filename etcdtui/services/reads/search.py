@@ -108,11 +108,12 @@ PLAIN = Insight()
 
 @record()
 class Cost:
-    """What a search will read, about: ``value_bytes`` is estimated from a few keys (0 without values)."""
+    """What a search will read, about: ``value_bytes`` is estimated from ``sampled`` keys (0 without values)."""
 
     keys: int
     value_bytes: int
     revision: int
+    sampled: int = 0
 
 
 @record()
@@ -143,16 +144,16 @@ class Progress:
 async def cost(reads: Reads, query: Query) -> Cost:
     """A count where that is cheap, else about how many keys are expected; for values the size of the first few."""
     keys, revision = await reads.about(query.prefix, query.within)
-    size = 0
+    size = sampled = 0
     if query.reads_values and keys:
         async with aclosing(scan_keys(reads, query.prefix, within=query.within)) as batches:
             async for batch in batches:
                 few = batch.keys[:SAMPLE_KEYS]
                 found = await reads.many([Want(key, values=True) for key in few], batch.revision)
                 read = [len(kv.value) for one in found for kv in one.kvs]
-                size = sum(read) * keys // max(1, len(read))
+                size, sampled = sum(read) * keys // max(1, len(read)), len(read)
                 break
-    return Cost(keys, size, revision)
+    return Cost(keys, size, revision, sampled)
 
 
 async def search(

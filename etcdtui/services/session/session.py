@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from etcdtui.config.secrets import Secret
 from etcdtui.core import ranges
 from etcdtui.core.errors import EtcdError, Unavailable
 from etcdtui.core.search import globs_below
+from etcdtui.core.types import Event
 from etcdtui.core.value import Value
 from etcdtui.services import cluster
 from etcdtui.services import session as own
@@ -151,6 +152,8 @@ class Session:
         self.first_view = "hex" if hex_first else ""
         self.writes = Writes(client, guard, audit, _state_of(profile), profile.name, profile.trash)
         self.monitor = HealthMonitor(client, quota=profile.quota_bytes or 0)
+        self.seen: list[Callable[[Sequence[Event]], object]] = []
+        """Who wants to know of changes that anything of the session sees."""
         self._first_look: FirstLook | None = None
         self.note = ""
         """What the title says of a session that is no cluster."""

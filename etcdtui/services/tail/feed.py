@@ -450,5 +450,19 @@ def _number(group: list[Seen]) -> None:
 
 
 def feed_of(session: Session, spec: WatchSpec, *, name: str = "", spill: Spill | None = None) -> WatchFeed:
-    """A watch on the cluster of an opened profile."""
-    return WatchFeed(session.client, spec, name=name, spill=spill)
+    """A watch on the cluster of an opened profile; what it sees, the session tells to whoever else shows it."""
+    feed = WatchFeed(session.client, spec, name=name, spill=spill)
+    feed.listeners.append(_Told(session))
+    return feed
+
+
+class _Told:
+    """Hands events on to a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def came(self, entries: Sequence[Entry]) -> None:
+        events = [entry.event for entry in entries if isinstance(entry, Seen)]
+        for hear in self._session.seen if events else ():
+            hear(events)

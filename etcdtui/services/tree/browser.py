@@ -21,7 +21,7 @@ from etcdtui.services.tree.news import News, Start, Tell
 from etcdtui.services.tree.places import Places
 from etcdtui.services.tree.value import CursorValue
 from etcdtui.services.writing.guard import UnlockKind
-from etcdtui.services.writing.undolog import UNDO, UndoEntry
+from etcdtui.services.writing.undolog import UndoEntry
 
 if TYPE_CHECKING:  # only named here: imported with the first value
     from etcdtui.services.values.decoders import ValueDecoders
@@ -89,6 +89,8 @@ class Browser:
             decoders=self._decoders,
             masked=self.is_masked,
         )
+
+        session.seen.append(self.freshness.heard)
 
     def _decoders(self) -> ValueDecoders:
         profile = self._session.profile
@@ -160,8 +162,6 @@ class Browser:
         entries = self._new_entries()
         for entry in entries:
             await self.freshness.wrote(entry.changes)
-            if entry.action == UNDO:
-                self.marks.brought_back({change.key for change in entry.changes if change.before is None})
         return any(entry.changes for entry in entries)
 
     async def _check(self, level: Level) -> None:

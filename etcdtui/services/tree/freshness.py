@@ -7,6 +7,7 @@ Each row knows the revision it is true of, so that no change is counted twice an
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -39,6 +40,8 @@ COUNT_MOST = 1_000_000
 """Keys of a folder that is not counted again by itself."""
 REVISIONS_KEPT = 10_000
 """Revisions whose changes are told apart, ours from those of others."""
+HEARD_PAUSE = 0.25
+"""Seconds in which changes that others saw are gathered before they are read."""
 LOOKED_AT = 200
 """Rows of a level that are looked at one by one; more are checked together."""
 
@@ -106,6 +109,9 @@ class Freshness:
         self._position = 0
         """The revision up to which the watch has told everything."""
         self._credit = 0
+        self._heard: set[bytes] = set()
+        """Keys to be read again, as other watches saw them change."""
+        self._hearing: Work | None = None
         self._changes: Counter[int] = Counter()
         self._ours: set[int] = set()
 
@@ -252,6 +258,48 @@ class Freshness:
         self._loader.settle_notes()
         self._tell(news.Rows(last=False))
         self._tell(news.Freshness())
+
+    # --- news that others watch for ----------------------------------------------------------------------
+
+    def heard(self, events: Sequence[Event]) -> None:
+        """Somebody else's watch saw these: what is shown of them is marked, and read again soon."""
+        if self._tree.revision:
+            return
+        untold = [event for event in events if not self._is_told(event.kv.key)]
+        levels = [level for level in self._tree.root.walk() if level.state is State.READY and not level.roots]
+        changed = False
+        for event in untold:
+            key, revision = event.kv.key, event.kv.mod_revision
+            shown = False
+            for level in levels:
+                if not _is_below(key, level):
+                    continue
+                name = child_of(key[len(level.prefix) :], level.separators)[0]
+                if revision > level.known_at(name) and level.changed.get(name, 0) < revision:
+                    shown = True
+                    if revision not in self._ours:
+                        level.mark((name,), revision)
+            if shown:
+                changed = True
+                self._count(revision)
+                self._details.forget((key,))
+                self._tell(news.KeyChanged(key))
+                if len(self._heard) < LOOKED_AT:
+                    self._heard.add(key)
+        if changed:
+            self._tell(news.Rows(last=False))
+            self._tell(news.Freshness())
+            if self._hearing is None:
+                self._hearing = self._start("heard", self._look_at_heard)
+
+    async def _look_at_heard(self) -> None:
+        await asyncio.sleep(HEARD_PAUSE)
+        keys, self._heard = self._heard, set()
+        self._hearing = None
+        try:
+            await self.look_at(keys)
+        except EtcdError:  # it stays marked, and the next check reads it
+            return
 
     # --- whose changes -----------------------------------------------------------------------------------
 

@@ -1,18 +1,14 @@
 """Marked keys and folders, which the next write takes instead of the row under the cursor.
 
-A mark lasts as long as what it is on: nobody should be surprised by the mark of a key that is gone. With the undo of
-the write that took it away it comes back, unless others were set meanwhile.
+A mark lasts as long as what it is on: nobody should be surprised by the mark of a key that is gone, or that came back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from etcdtui.core.keytree import KeyTree, Level, State
 from etcdtui.core.listing import folders_of
-
-RESTING = 10_000
-"""Marks of keys that are gone which are remembered for an undo."""
 
 
 class Marks:
@@ -21,7 +17,6 @@ class Marks:
     def __init__(self, tree: KeyTree) -> None:
         self._tree = tree
         self._marked: set[bytes] = set()
-        self._resting: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self._marked)
@@ -34,15 +29,12 @@ class Marks:
 
     def toggle(self, path: bytes) -> None:
         self._marked ^= {path}
-        self._resting.clear()
 
     def add(self, paths: Iterable[bytes]) -> None:
         self._marked.update(paths)
-        self._resting.clear()
 
     def clear(self) -> None:
         self._marked.clear()
-        self._resting.clear()
 
     def settle(self) -> bool:
         """Take the marks off whatever is shown no longer where it would have to be; whether there was any."""
@@ -51,9 +43,6 @@ class Marks:
         levels = {level.prefix: level for level in self._tree.root.walk()}
         gone = {path for path in self._marked if self._is_gone(path, levels)}
         self._marked -= gone
-        self._resting |= gone
-        if len(self._resting) > RESTING:
-            self._resting.clear()
         return bool(gone)
 
     def _is_gone(self, path: bytes, levels: Mapping[bytes, Level]) -> bool:
@@ -66,12 +55,3 @@ class Marks:
                 return True
             above = step
         return False
-
-    def brought_back(self, keys: Collection[bytes]) -> None:
-        """An undo of ours created these keys again."""
-        back = {path for path in self._resting if path in keys or self._is_above(path, keys)}
-        self._marked |= back
-        self._resting -= back
-
-    def _is_above(self, path: bytes, keys: Collection[bytes]) -> bool:
-        return path.endswith(self._tree.separators) and any(key.startswith(path) for key in keys)

@@ -31,6 +31,7 @@ SUGGESTED = 200
 """Suggestions at most; typing narrows them."""
 PATH_SHOWN = 200
 """Characters of a path in a sentence."""
+BOOKMARK = "bookmark "
 
 
 class Outcome(Value):
@@ -71,11 +72,19 @@ class Unread(Outcome):
 
 
 class Suggestion(Value):
-    """A path to go to: ``count`` keys below a folder, -1 for a key; ``note`` says where it comes from."""
+    """A path to go to: ``count`` keys below a folder, -1 for a key; ``note`` says where it comes from.
+
+    ``there`` is what the server said about it, ``None`` as long as it was not asked.
+    """
 
     path: bytes
     count: int = -1
     note: str = ""
+    there: bool | None = None
+
+    @property
+    def is_bookmark(self) -> bool:
+        return self.note.startswith(BOOKMARK)
 
 
 class Navigation:
@@ -198,7 +207,7 @@ class Navigation:
 
     def suggested_places(self) -> list[Suggestion]:
         """Bookmarks, then recent places."""
-        named = {path: f"bookmark {name}" for name, path in self.places.bookmarks.items()}
+        named = {path: f"{BOOKMARK}{name}" for name, path in self.places.bookmarks.items()}
         found = [Suggestion(path, note=note) for path, note in named.items()]
         return found + [Suggestion(path, note="recent") for path in self.places.recent() if path not in named]
 

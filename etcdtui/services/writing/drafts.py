@@ -62,6 +62,28 @@ class Drafts:
         found = [d for d in (_read(p) for p in paths) if d is not None]
         return sorted(found, key=lambda d: -d.time)
 
+    # --- texts that are no value -------------------------------------------------------------------------
+
+    def keep_text(self, name: str, text: str) -> None:
+        """Keep a text that somebody was writing, such as a transaction. Raises ``OSError``."""
+        write_private(self._text_path(name), text.encode("utf-8", "surrogatepass"))
+
+    def text(self, name: str) -> str:
+        """The text that is kept; empty when there is none that can be read."""
+        try:
+            path = self._text_path(name)
+            if path.stat().st_size > MAX_FILE_BYTES:
+                return ""
+            return path.read_text("utf-8", "surrogatepass")
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def drop_text(self, name: str) -> None:
+        self._text_path(name).unlink(missing_ok=True)
+
+    def _text_path(self, name: str) -> Path:
+        return self.folder / f"{self.cluster_id:016x}-{name}.txt"
+
     def _path(self, key: bytes) -> Path:
         return self.folder / f"{self.cluster_id:016x}-{hashlib.sha256(key).hexdigest()[:40]}.json"
 

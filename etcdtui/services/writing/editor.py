@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from etcdtui.core.plan import last_segment
 from etcdtui.core.value import Value
 
 NAME_LIMIT = 60
+ENDS_WITHIN = 0.4
+"""Seconds that an editor gets to put the terminal right when the program ends under it."""
 
 
 class EditorResult(Value):
@@ -68,15 +71,26 @@ async def edit_file(key: bytes, text: bytes) -> AsyncIterator[Path]:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def run_editor(path: Path, before: bytes, environ: Mapping[str, str]) -> EditorResult:
-    """Run the editor on the terminal and read the file back; the caller has given the terminal away."""
+async def run_editor(
+    path: Path, before: bytes, environ: Mapping[str, str], rescue: Callable[[bytes], object] = lambda _: None
+) -> EditorResult:
+    """Run the editor on the terminal and read the file back; the caller has given the terminal away.
+
+    When this is cancelled the editor is ended, so that it is not left on the terminal, and ``rescue`` gets what it had
+    saved.
+    """
     command = editor_command(environ)
     try:
         # fd 2 is the log while the program runs; the screen is where this goes.
         process = await asyncio.create_subprocess_exec(*command, str(path), stderr=sys.__stderr__)
     except OSError as error:
         raise NoEditor(f"{command[0]!r} cannot be run: {error.strerror}; set $EDITOR.") from None
-    code = await process.wait()
+    try:
+        code = await process.wait()
+    except asyncio.CancelledError:
+        await _end(process)
+        _take_what_is_saved(path, before, rescue)
+        raise
     try:
         after = await asyncio.to_thread(path.read_bytes)
     except OSError as error:
@@ -87,3 +101,19 @@ async def run_editor(path: Path, before: bytes, environ: Mapping[str, str]) -> E
         return EditorResult(None, f"the editor ended with code {code}")
     added = after.endswith(b"\n") and not before.endswith(b"\n") and not after.endswith(b"\n\n")
     return EditorResult(after, newline_added=added)
+
+
+def _take_what_is_saved(path: Path, before: bytes, rescue: Callable[[bytes], object]) -> None:
+    with contextlib.suppress(OSError):
+        if (left := path.read_bytes()) != before:
+            rescue(left)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+        try:
+            async with asyncio.timeout(ENDS_WITHIN):
+                await process.wait()
+        except TimeoutError:
+            process.kill()

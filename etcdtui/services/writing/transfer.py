@@ -28,12 +28,15 @@ from etcdtui.core.units import format_size
 from etcdtui.core.value import record
 from etcdtui.services.values.kubernetes import MAGIC_BYTES
 from etcdtui.services.writing.files import create_private
+from etcdtui.services.writing.foreign import Foreign, ForeignError, Reading, read_foreign
 from etcdtui.services.writing.run import Progress, Report, StepsWrite
 from etcdtui.services.writing.writes import Writes
 
 FORMAT = "etcdtui-export"
 EXPORT_BYTES_LIMIT = 512 * 1024 * 1024
 """Bytes of keys and values one export or import takes."""
+HEADER_LOOK = 4096
+"""Bytes of the first line that say whose file it is."""
 READ_CHUNK = 100
 SHOWN_KEYS = 1000
 """Keys named in a plan."""
@@ -171,23 +174,29 @@ async def read_prefix(writes: Writes, prefix: bytes, *, limit: int = EXPORT_BYTE
 
 
 async def export_file(writes: Writes, prefix: bytes, path: Path) -> Export:
-    """Write an export to a new 0600 file; an existing one is never replaced (``FileExistsError``).
-
-    It only reads, yet values leave the cluster: it is put on record.
-    """
-    started = writes.clock()
+    """All keys under ``prefix`` in a new file, as ``write_export`` makes it."""
     export = await read_prefix(writes, prefix)
-    data = b"".join(encode_lines(export.header, export.kvs))
-    await asyncio.to_thread(create_private, path, data)
-    words = f"ok, rev {export.header.revision}, {format_size(len(data))}"
-    facts = (Fact("keys below", prefix or b"everything", "", f"{len(export.kvs)} in the file"),)
-    plan = WritePlan("export", prefix, ActionClass.R1, Scope(frozenset()), condition=f"to {path}", facts=facts)
-    await writes.record(plan, words, started, count=len(export.kvs))
+    await write_export(writes, export, path)
     return export
 
 
-def load_file(path: Path) -> Export:
-    """Read an export; raises ``TransferError`` or ``OSError``."""
+async def write_export(writes: Writes, export: Export, path: Path, *, left_out: int = 0) -> None:
+    """Write an export to a new 0600 file; an existing one is never replaced (``FileExistsError``).
+
+    ``left_out`` keys are not in it on purpose. It only reads, yet values leave the cluster: it is put on record.
+    """
+    started, prefix = writes.clock(), export.header.prefix
+    data = b"".join(encode_lines(export.header, export.kvs))
+    await asyncio.to_thread(create_private, path, data)
+    words = f"ok, rev {export.header.revision}, {format_size(len(data))}"
+    count = f"{len(export.kvs)} in the file" + (f", {left_out} masked ones left out" if left_out else "")
+    facts = (Fact("keys below", prefix or b"everything", "", count),)
+    plan = WritePlan("export", prefix, ActionClass.R1, Scope(frozenset()), condition=f"to {path}", facts=facts)
+    await writes.record(plan, words, started, count=len(export.kvs))
+
+
+def load_file(path: Path) -> Export | Foreign:
+    """Read an export of ours, or keys that another tool wrote; raises ``TransferError`` or ``OSError``."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         found = os.fstat(fd)
@@ -195,7 +204,21 @@ def load_file(path: Path) -> Export:
             raise TransferError("That is not a file.")
         if found.st_size > EXPORT_BYTES_LIMIT * 2:
             raise TransferError("The file is too large.")
-        return decode_lines(file)
+        if FORMAT.encode() in file.readline(HEADER_LOOK):
+            file.seek(0)
+            return decode_lines(file)
+        file.seek(0)
+        try:
+            return read_foreign(file.read().decode())
+        except UnicodeDecodeError:
+            raise TransferError("The file is neither an export nor JSON: it is not even text.") from None
+        except ForeignError as error:
+            raise TransferError(str(error)) from None
+
+
+def of_reading(foreign: Foreign, reading: Reading) -> Export:
+    """What another tool wrote, as an export: nothing is known of leases but their IDs."""
+    return Export(Header(0, foreign.revision, reading.prefix, {}), reading.kvs)
 
 
 @record()

@@ -161,6 +161,7 @@ class Commander:
             "census": self._census, "export": self._export, "import": self._import, "filter": self._filter,
             "w": self._drafts, "q": self._quit, "q!": self._quit, "help": self._help, "theme": self._theme,
             "diff": self._diff, "keys": self._keys, "recover": self._recover, "undelete": self._undelete,
+            "search": self._search,
         }  # fmt: skip
         if verb.name in handlers:
             await handlers[verb.name](verb)
@@ -259,6 +260,11 @@ class Commander:
             return
         screen.filter_by(verb.text)
 
+    async def _search(self, verb: Verb) -> None:
+        screen = await self.go("keys")
+        if isinstance(screen, KeysScreen):
+            screen.open_search(verb.text)
+
     async def _drafts(self, verb: Verb) -> None:
         drafts = drafts_of(self.screen.session.writes).all()
         if not drafts:
@@ -310,8 +316,8 @@ class Commander:
 
     async def _help(self, verb: Verb) -> None:
         await self.act("help")
-        if verb.words and isinstance(dialog := self.screen.app.screen, HelpDialog):
-            dialog.field.value = verb.text
+        if isinstance(dialog := self.screen.app.screen, HelpDialog):
+            dialog.show_commands(verb.text)
 
     async def _theme(self, verb: Verb) -> None:
         app = self.screen.app

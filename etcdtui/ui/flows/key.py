@@ -6,7 +6,7 @@ The draft of an edit survives every failure.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path as FilePath
 
@@ -18,6 +18,7 @@ from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.tree import Path
 from etcdtui.core.types import KeyValue
 from etcdtui.core.value import Value
+from etcdtui.services.tail.veil import Veil
 from etcdtui.services.values import fields, valuediff
 from etcdtui.services.values.kubernetes import edit_refusal
 from etcdtui.services.values.valuediff import Hiding, Look, hiding, merge
@@ -28,6 +29,7 @@ from etcdtui.services.writing.editing import Conflict, EditWrite, Gone
 from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.restore import plan_restore
 from etcdtui.services.writing.run import WriteRun
+from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.outside import OutsideEditor
 from etcdtui.ui.flows.template import Flow
 from etcdtui.ui.modals.ask import AskDialog
@@ -37,6 +39,8 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import EDIT
 from etcdtui.ui.text import safe
 
+WHY_SHOWN, KEY_SHOWN = 200, 60
+MASKED = "masked by the profile: x on the key shows it, then e edits it"
 CANNOT_MERGE = "you and they changed the same place, so a merge is left to you"
 FILE_LIMIT = 8 * 1024 * 1024
 
@@ -54,13 +58,18 @@ class KeyWriting(Flow):
     """Adds to the template the flows of one key."""
 
     @property
+    def veil(self) -> Veil:
+        """What the profile masks of values that leave their place."""
+        return Veil(self.session.profile.mask)
+
+    @property
     def drafts(self) -> Drafts:
         return drafts_of(self.writes)
 
     # --- edit --------------------------------------------------------------------------------------------
 
-    async def edit(self, key: bytes, *, external: bool = False) -> None:
-        """Load, offer a draft, edit, review, write."""
+    async def edit(self, key: bytes, *, external: bool = False, revealed: bool = False) -> None:
+        """Load, offer a draft, edit, review, write. What the profile masks is not opened unless it is ``revealed``."""
         try:
             base = await self.writes.get(key)
         except EtcdError as error:
@@ -71,6 +80,10 @@ class KeyWriting(Flow):
             return
         work = _Work(key, base, base.value if base else b"")
         draft = self.drafts.find(key)
+        values = (work.value, draft.value if draft is not None else b"")
+        if not revealed and any(value and self.veil.cover(key, value)[1] for value in values):
+            self.flash(MASKED, "warn")
+            return
         if draft is not None:
             answer = await self._offer(draft, base)
             if answer is None:
@@ -295,30 +308,35 @@ class KeyWriting(Flow):
 
     async def new(self, prefix: bytes) -> None:
         """Ask for a name, then the value; an existing key is never overwritten."""
-        key = await self.ask_key("new key", escape_key(prefix))
-        if key is None:
-            return
-        try:
-            if await self.writes.get(key) is not None:
-                self.flash(Text.assemble("it exists already: ", safe(key, limit=100), "; e edits it"), "warn")
-                return
-        except EtcdError as error:
-            self.failed(error)
-            return
-        await self._edit_loop(_Work(key, None, b""))
+        key = await self.ask_key("new key", escape_key(prefix), self._is_taken)
+        if key is not None:
+            await self._edit_loop(_Work(key, None, b""))
 
-    async def ask_key(self, title: str, value: str) -> bytes | None:
-        """A key typed by a person, escapes read; ``None`` when closed or not a key."""
-        text = await self.face.app.push_screen_wait(
-            PromptDialog(Text(title), Text(r"\xNN, \n, \t and \\ are escapes"), value=value)
-        )
-        if not text:
-            return None
-        try:
-            return parse_key(text)
-        except KeySyntaxError as error:
-            self.flash(str(error), "warn")
-            return None
+    async def ask_key(self, title: str, value: str, why_not: Callable[[bytes], Awaitable[str]]) -> bytes | None:
+        """A key typed by a person, escapes read; asked again with what was typed for as long as it cannot be one.
+
+        ``why_not`` says what is against a key, raising what a read raises. ``None`` when the dialog was closed.
+        """
+        explain = Text(r"\xNN, \n, \t and \\ are escapes")
+        while True:
+            value = await self.face.app.push_screen_wait(PromptDialog(Text(title), explain, value=value)) or ""
+            if not value:
+                return None
+            try:
+                key = parse_key(value)
+                problem = safe(await why_not(key), limit=WHY_SHOWN)
+            except KeySyntaxError as error:
+                problem = safe(str(error), limit=WHY_SHOWN)
+            except EtcdError as error:
+                problem = error_line(error)
+            if not problem:
+                return key
+            explain = problem
+
+    async def _is_taken(self, key: bytes) -> str:
+        if await self.writes.get(key) is None:
+            return ""
+        return f"{escape_key(key)[:KEY_SHOWN]} exists already; nothing is overwritten, e edits it"
 
     async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
         """A put from the command line: the safe version of itself, on what the key is now.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,17 +15,18 @@ from etcdtui.core.keypath import escape_key
 from etcdtui.core.plan import line
 from etcdtui.core.ranges import prefix_range
 from etcdtui.core.txn_text import TxnSpec
-from etcdtui.core.types import TxnResult
+from etcdtui.core.types import KeyValue, TxnResult
 from etcdtui.core.units import counted, format_size
 from etcdtui.services.cluster.admin import AdminWrite
 from etcdtui.services.writing import deleting, moving
 from etcdtui.services.writing.compare import DiffRow, plan_copy
 from etcdtui.services.writing.deleting import Marked, Preview
 from etcdtui.services.writing.files import typed_path
+from etcdtui.services.writing.foreign import Foreign
 from etcdtui.services.writing.journal import unfinished
 from etcdtui.services.writing.restore import find_deleted, plan_undelete, undeletable
 from etcdtui.services.writing.run import Report, WriteRun
-from etcdtui.services.writing.transfer import export_file, load_file, plan_import
+from etcdtui.services.writing.transfer import Export, load_file, of_reading, plan_import, read_prefix, write_export
 from etcdtui.services.writing.trash import trash_of
 from etcdtui.services.writing.txns import Evaluated, evaluate, plan_txn
 from etcdtui.services.writing.undo import plan_undo
@@ -36,6 +38,12 @@ from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.prompt import ANSWER_LIMIT, PromptDialog
 from etcdtui.ui.text import safe
 from etcdtui.ui.typeahead import answered_last
+
+IMPORTS = "an export of etcdtui, etcdctl get -w json, or JSON with keys and values"
+SAMPLE = 60
+"""Bytes of a value that show how a file is to be read."""
+MASKED_SHOWN = 8
+"""Names of masked keys in a question."""
 
 
 class ManyWriting(KeyWriting):
@@ -96,7 +104,11 @@ class ManyWriting(KeyWriting):
         title, proposal = "clone to" if keep else "rename or move to", escape_key(source)
         if len(proposal) > ANSWER_LIMIT // 2:
             title, proposal = f"{title} (a name of {format_size(len(source))} is too long to be edited here)", ""
-        target = await self.ask_key(title, proposal)
+
+        async def why_not(target: bytes) -> str:
+            return "" if folder or target == source else await self._is_taken(target)
+
+        target = await self.ask_key(title, proposal, why_not)
         if target is None:
             return
         try:
@@ -105,9 +117,6 @@ class ManyWriting(KeyWriting):
             else:
                 kv = await self.writes.get(source)
                 found = Preview(source, b"", (kv,) if kv else (), kv.mod_revision if kv else 0)
-                if source != target and await self.writes.get(target) is not None:
-                    self.flash(f"{escape_key(target)[:ANSWER_LIMIT]} exists already; nothing is overwritten", "warn")
-                    return
         except Failure as error:
             self.failed(error)
             return
@@ -206,9 +215,15 @@ class ManyWriting(KeyWriting):
         if not name:
             return
         path = typed_path(name)
-        answered_last(RUNS_FOR)
         try:
-            export = await export_file(self.writes, prefix, path)
+            export = await read_prefix(self.writes, prefix)
+            wanted = await self._without_masked(export.kvs)
+            if wanted is None:
+                return
+            answered_last(RUNS_FOR)
+            left_out = len(export.kvs) - len(wanted)
+            export = replace(export, kvs=wanted)
+            await write_export(self.writes, export, path, left_out=left_out)
         except FileExistsError:
             self.flash("the file exists already and is not replaced", "warn")
             return
@@ -216,16 +231,37 @@ class ManyWriting(KeyWriting):
             self.failed(error)
             return
         words = f"{len(export.kvs)} keys of rev {export.header.revision} in "
-        self.flash(Text.assemble(words, safe(str(path), limit=100)), "good")
+        more = f"; {counted(left_out, 'masked key')} left out" if left_out else ""
+        self.flash(Text.assemble(words, safe(str(path), limit=100), more), "good")
+
+    async def _without_masked(self, kvs: tuple[KeyValue, ...]) -> tuple[KeyValue, ...] | None:
+        """What a person wants of values that the profile masks, all or part of them; ``None`` for no file at all."""
+        veil = self.veil
+        masked = await asyncio.to_thread(lambda: [kv.key for kv in kvs if veil.cover(kv.key, kv.value)[1]])
+        if not masked:
+            return kvs
+        lines = [
+            line(f"{counted(len(masked), 'value')} or a field in it is masked by the profile:", tone="head"),
+            *(line("  ", key) for key in masked[:MASKED_SHOWN]),
+            *([line(f"  ... {len(masked) - MASKED_SHOWN} more", tone="dim")] if len(masked) > MASKED_SHOWN else ()),
+        ]
+        answers = [("l", "leave them out"), ("x", "write them in clear")]
+        answer = await self.face.app.push_screen_wait(AskDialog(Text("masked values"), lines, answers)) or ""
+        if not answer:
+            return None
+        hidden = frozenset(masked)
+        return kvs if answer == "x" else tuple(kv for kv in kvs if kv.key not in hidden)
 
     async def import_(self, name: str = "") -> None:
-        """A file of an export: dry run with differences, then the guarded writes."""
-        if not name:
-            name = await self.face.app.push_screen_wait(PromptDialog(Text("import file"))) or ""
+        """A file of an export, or of keys from another tool: dry run with differences, then the guarded writes."""
+        name = name or await self.ask("import file", IMPORTS)
         if not name:
             return
         try:
-            export = await asyncio.to_thread(load_file, typed_path(name))
+            found = await asyncio.to_thread(load_file, typed_path(name))
+            export = found if isinstance(found, Export) else await self._reading_of(found)
+            if export is None:
+                return
             write = await plan_import(self.writes, export)
         except Failure as error:
             self.failed(error)
@@ -234,6 +270,21 @@ class ManyWriting(KeyWriting):
             self.flash(f"all {len(export.kvs)} keys are equal already; nothing to write", "good")
             return
         await self.run(write, "import", _done("imported"))
+
+    async def _reading_of(self, foreign: Foreign) -> Export | None:
+        """What another tool wrote as it is meant: asked where it may be base64."""
+        reading = foreign.readings[0]
+        if len(foreign.readings) > 1:
+            lines = [line(f"{counted(len(reading.kvs), 'key')} in plain JSON; it does not say how they are written")]
+            for one in foreign.readings:
+                key, value = one.sample
+                lines += [line(f"{one.letter}  {one.words}:", tone="head"), line("     ", key, "  =  ", value[:SAMPLE])]
+            answers = [(one.letter, one.words) for one in foreign.readings]
+            answer = await self.face.app.push_screen_wait(AskDialog(Text("import"), lines, answers)) or ""
+            if not answer:
+                return None
+            reading = next(one for one in foreign.readings if one.letter == answer)
+        return of_reading(foreign, reading)
 
     # --- transactions and copies -------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -41,15 +42,21 @@ class OutsideEditor:
 
         Of a compressed value the content is edited, and compressed again in its format.
 
-        ``keep`` stores what an editor that was killed had saved, and answers whether that worked.
+        ``keep`` stores what an editor had saved that was ended by a signal, by itself or with this program, and answers
+        whether that worked.
         """
         packed = await asyncio.to_thread(packing.unpack, value)
         content = value if packed is None else packed.content
         shown = _for_file(content)
         text = shown.text.encode() if shown.mode is not EditMode.TEXT else content
+
+        def rescue(left: bytes) -> None:
+            with contextlib.suppress(ValueError):  # half of a hexadecimal text is no value
+                keep(left if shown.mode is EditMode.TEXT else to_value(shown.mode, left.decode("utf-8", "replace")))
+
         try:
             async with edit_file(key, text) as path:
-                result = await lend_terminal(self.face.app, lambda: run_editor(path, text, os.environ))
+                result = await lend_terminal(self.face.app, lambda: run_editor(path, text, os.environ, rescue))
         except NoEditor as error:
             self.face.flash(error_line(error), "bad")
             return None

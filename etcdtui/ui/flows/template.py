@@ -9,11 +9,12 @@ from rich.text import Text
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.plan import PlanLine
 from etcdtui.services.session.session import Session
+from etcdtui.services.tail.veil import Veil
 from etcdtui.services.values.valuediff import Look
 from etcdtui.services.writing.committing import Unknown
 from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.deleting import TooLarge
-from etcdtui.services.writing.run import Report, Write, WriteRun
+from etcdtui.services.writing.run import Report, StepsWrite, Write, WriteRun
 from etcdtui.services.writing.transfer import TransferError
 from etcdtui.services.writing.writes import Writes
 from etcdtui.ui import limits
@@ -29,6 +30,8 @@ Failure = (EtcdError, OSError, TransferError, TooLarge)
 Diff = Callable[[Look], Sequence[PlanLine]]
 Done = Callable[[Report], Text | str]
 LOST = " (the answer was lost; reading again shows that it was written)"
+LOOKED_AT = 128
+"""Changes of a write whose etcdctl lines can be copied; of more there are none."""
 RUNS_FOR = 1.0
 """Seconds that keys wait for what was agreed to: they mean what stands on the screen after it."""
 UNDECIDED = "The answer was lost, so it may or may not have been written"
@@ -90,9 +93,21 @@ class Flow:
             return (await WriteRun(self.writes, write).dry_run()).words
 
         dialog = ReviewDialog(
-            write.plan, self.writes.guard, dry=dry if tries else None, editing=editing, diff=diff, verb=verb
+            write.plan,
+            self.writes.guard,
+            dry=dry if tries else None,
+            editing=editing,
+            diff=diff,
+            masked=self._is_masked(write),
+            verb=verb,
         )
         return await self.face.app.push_screen_wait(dialog)
+
+    def _is_masked(self, write: Write) -> bool:
+        """Whether it writes a value that the profile masks, all or part of it."""
+        steps = write.steps if isinstance(write, StepsWrite) else ()
+        veil = Veil(self.session.profile.mask)
+        return any(step.value is not None and veil.cover(step.key, step.value)[1] for step in steps[:LOOKED_AT])
 
     async def send(self, write: Write, confirmed: Confirmed) -> Report | None:
         """Send what was confirmed; ``None`` when it failed, which is told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from etcdtui.services.cluster.endpoint_health import ClusterHealth
+from etcdtui.ui import clipboard
 from etcdtui.ui.bindings import (
     APP,
     KEYS,
@@ -188,6 +190,16 @@ class ClusterScreen(Screen[None]):
         """Keys were typed for something that did not come; said beside the reason."""
         if keys:
             self.status_line.flash_more(f"not used: {keys}")
+
+    def to_clipboard(self, text: str, words: str) -> None:
+        """Send it to the terminal's clipboard and say so; also where it is known that the terminal does not get it."""
+        self.app.copy_to_clipboard(text)
+        self.flash(words)
+        spawn(self, partial(self._tell_doubts, words), "clipboard", exclusive=True)
+
+    async def _tell_doubts(self, words: str) -> None:
+        if doubts := await clipboard.doubts(os.environ):
+            self.flash(f"{words}; {doubts}", "warn")
 
     def set_status(self, *parts: Text) -> None:
         """The status line from left to right: place, filter, freshness, latency."""

@@ -148,6 +148,5 @@ def _copy(screen: ClusterScreen, copy: Copy) -> None:
 
 
 def _to_clipboard(screen: ClusterScreen, copy: Copy) -> None:
-    screen.app.copy_to_clipboard(copy.text)
     size = format_size(len(copy.text.encode("utf-8", "replace")))
-    screen.flash(f"sent to the terminal's clipboard: {copy.label}, {size}")
+    screen.to_clipboard(copy.text, f"sent to the terminal's clipboard: {copy.label}, {size}")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # only named here, and importing the client must wait for the
     from etcdtui.services.cluster.leases import LeaseBook, LeaseRow
     from etcdtui.services.cluster.runbooks.spec import Kind, Runbook
     from etcdtui.services.cluster.view import ClusterView, MemberRow
+    from etcdtui.services.reads.search import Hit
     from etcdtui.services.session.session import Session
     from etcdtui.services.writing.compare import DiffRow
     from etcdtui.services.writing.txns import Evaluated
@@ -57,8 +58,8 @@ class Writing(Protocol):
     end as a flash.
     """
 
-    async def edit(self, key: bytes, *, external: bool = False) -> None:
-        """Edit a value; ``external`` in ``$EDITOR``."""
+    async def edit(self, key: bytes, *, external: bool = False, revealed: bool = False) -> None:
+        """Edit a value; ``external`` in ``$EDITOR``. ``revealed`` says that what is masked of it is shown already."""
 
     async def edit_field(self, key: bytes, path: FieldPath) -> None:
         """Edit one field of a JSON or YAML value."""
@@ -195,11 +196,16 @@ class VisitCensus(Visit):
 
 
 class VisitSearch(Visit):
-    """Search below a prefix, as far as ``within`` reaches."""
+    """Search below a prefix, as far as ``within`` reaches. ``found`` are the hits of one that was left, ``at`` the one
+    it was left with, ``told`` what it said of itself."""
 
     prefix: bytes
     words: str
     within: tuple[bytes, bytes] = ranges.ALL
+    values: bool = False
+    found: tuple[Hit, ...] = ()
+    at: bytes = b""
+    told: str = ""
 
 
 class VisitResults(Visit):
@@ -235,12 +241,16 @@ class VisitCompare(Visit):
 
 
 class Chosen(Value):
-    """What a visited screen was left with: a place to go to, keys to mark, or what should be brought back."""
+    """What a visited screen was left with: a place to go to, keys to mark, or what should be brought back.
+
+    ``again`` shows the screen as it was, from the place that was chosen in it.
+    """
 
     place: bytes = b""
     marks: frozenset[bytes] = frozenset()
     restore: KeyValue | None = None
     undelete: int = 0
+    again: Visit | None = None
 
 
 class Host(Protocol):

@@ -137,8 +137,7 @@ class ListScreen(ClusterScreen, Generic[RowT]):
         def copy(letter: str | None) -> None:
             chosen = next((c for c in copies if c[0] == letter), None)
             if chosen is not None:
-                self.app.copy_to_clipboard(chosen[2])
-                self.flash(f"copied: {chosen[1]}", "good")
+                self.to_clipboard(chosen[2], f"copied: {chosen[1]}")
 
         items = [Item(letter, safe(label), safe(text, limit=60), key=letter) for letter, label, text in copies]
         self.app.push_screen(PickerDialog(Text("copy"), items, typing=False), copy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -10,16 +10,21 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.suggester import Suggester
-from textual.widgets import Static, TextArea
+from textual.timer import Timer
+from textual.widgets import Static
 
 from etcdtui.core.etcdctl_grammar import complete, parse_line
 from etcdtui.ui.bindings import COMMAND, TEXT, bindings_for
 from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.area import Area
 from etcdtui.ui.widgets.field import Field
 
 LINE_LIMIT = 64 * 1024
 HISTORY_LIMIT = 200
+KEEP_AFTER = 1.0
+"""Seconds without typing after which a text is kept, so that no end of the program loses it."""
 
 
 class _Ghost(Suggester):
@@ -114,19 +119,25 @@ class CommandDialog(Dialog[str]):
 
 
 class TextDialog(Dialog[str]):
-    """Several lines typed or pasted, such as the text of a transaction; dismisses with them."""
+    """Several lines typed or pasted, such as the text of a transaction; dismisses with them.
+
+    ``keep`` is given the text whenever typing pauses, and however the dialog is left but by taking the text.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(TEXT)]
     DEFAULT_CSS = """
     TextDialog TextArea, TextDialog TextArea:focus { height: 1fr; min-height: 3; max-height: 16; border: none; }
     """
-    hints = (("ctrl+s", "take it"), ("esc", "cancel"))
+    hints = (("ctrl+s", "take it"), ("esc", "keep for later"))
 
-    def __init__(self, title: Text, text: str = "") -> None:
+    def __init__(self, title: Text, text: str = "", *, keep: Callable[[str], object] = lambda _: None) -> None:
         super().__init__()
+        self._keep = keep
+        self._before = text
+        self._taken = False
+        self._pause: Timer | None = None
         self._heading = title
-        self.area = TextArea(text, soft_wrap=False, tab_behavior="indent")
-        self.area.cursor_blink = False
+        self.area = Area(text)
 
     def title_text(self) -> Text:
         return self._heading
@@ -137,5 +148,18 @@ class TextDialog(Dialog[str]):
     def on_mount(self) -> None:
         self.area.focus()
 
+    def on_text_area_changed(self) -> None:
+        if self._pause is not None:
+            self._pause.stop()
+        self._pause = after(self, KEEP_AFTER, self._keep_now)
+
+    def on_unmount(self) -> None:
+        self._keep_now()
+
+    def _keep_now(self) -> None:
+        if not self._taken and self.area.text != self._before:
+            self._keep(self.area.text)
+
     def action_done(self) -> None:
+        self._taken = True
         self.dismiss(self.area.text)

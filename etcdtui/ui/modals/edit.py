@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.timer import Timer
-from textual.widgets import Static, TextArea
+from textual.widgets import Static
 
 from etcdtui.core.units import format_size
 from etcdtui.services.writing import forms
@@ -20,6 +20,7 @@ from etcdtui.ui.bindings import EDITOR, bindings_for
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.area import Area
 
 KEEP_AFTER = 1.0
 """Seconds without typing after which the text is kept as a draft, so that no end of the program loses it."""
@@ -66,9 +67,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         self.shown = forms.first(value)
         self.size_limit = size_limit
         self.original = original
-        text = self.shown.text
-        self.area = TextArea(text, soft_wrap=False, show_line_numbers=True, tab_behavior="indent", id="editor")
-        self.area.cursor_blink = False
+        self.area = Area(self.shown.text, show_line_numbers=True, id="editor")
         self.notice = Static(Text(), markup=False)
 
     @property

@@ -1,10 +1,11 @@
-"""Find a key by its path: the server completes it level by level; bookmarks and recent places are offered too."""
+"""Find a key by any part of its path: names that are loaded or remembered, and what the server has that starts so."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from textual.widgets import Static
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.units import format_count
+from etcdtui.core.value import record
 from etcdtui.services.tree.navigation import SUGGESTED, Suggestion
 from etcdtui.ui.bindings import FIND, bindings_for
 from etcdtui.ui.errors import error_line
@@ -25,12 +27,45 @@ from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
 SHOWN = SUGGESTED
-PAUSE = 0.08
 ROWS_MOST = 12
+THERE, GONE = "\u2713", "not there"
 
 
-Complete = Callable[[bytes], Awaitable[tuple[list[Suggestion], bool]]]
-"""Given what is typed: children of its folder that start so, and whether these are all of the folder's."""
+class Source(Protocol):
+    """What the dialog asks: ``services.tree.finding.Finding``."""
+
+    @property
+    def separators(self) -> tuple[bytes, ...]: ...
+
+    def folder_of(self, typed: bytes, /) -> bytes:
+        """The folder whose children complete what is typed."""
+
+    def places(self) -> list[Suggestion]:
+        """Where one comes back to."""
+
+    def told(self, one: Suggestion, /) -> Suggestion:
+        """With what the server said of it."""
+
+    def matching(self, typed: bytes, /) -> Awaitable[list[Suggestion]]:
+        """Loaded and remembered names with that anywhere in their path."""
+
+    def complete(self, typed: bytes, /) -> Awaitable[tuple[list[Suggestion], bool]]:
+        """Children of the folder that is typed which start so, and whether these are all of the folder's."""
+
+    def confirm(self, paths: Sequence[bytes], /) -> Awaitable[None]:
+        """Ask the server which of them are there."""
+
+    def confirmed(self, found: Iterable[Suggestion], /) -> None:
+        """The server has these."""
+
+
+@record()
+class Picked:
+    """A path to go to, or ``words`` to search all keys for. ``hold`` keeps the keys that were typed after it."""
+
+    path: bytes = b""
+    words: str = ""
+    hold: Hold = Hold()
 
 
 def _common(paths: Sequence[bytes]) -> bytes:
@@ -48,6 +83,7 @@ class SuggestionList(LineView):
     def __init__(self) -> None:
         super().__init__()
         self.rows: Sequence[Suggestion] = ()
+        self.words: list[str] = []
 
     @property
     def row_count(self) -> int:
@@ -56,37 +92,46 @@ class SuggestionList(LineView):
     def render_row(self, index: int, width: int) -> Text:
         row = self.rows[index]
         right = row.note or (format_count(row.count) if row.count >= 0 else "")
-        name = safe(row.path, limit=max(8, width * 2))
-        name.truncate(max(1, width - len(right) - 2), overflow="ellipsis")
-        name.pad_right(max(1, width - name.cell_len - len(right) - 1))
-        return Text.assemble(name, safe(right, self.tone("dim")), no_wrap=True, end="")
+        if row.there is False:
+            right = f"{right}  {GONE}" if right else GONE
+        name = safe(row.path, self.tone("dim") if row.there is False else "", limit=max(8, width * 2))
+        name.highlight_words(self.words, self.tone("hit"), case_sensitive=False)
+        name.truncate(max(1, width - len(right) - 4), overflow="ellipsis")
+        name.pad_right(max(1, width - name.cell_len - len(right) - 3))
+        sign = Text(f"{THERE} " if row.there else "  ", self.tone("good"))
+        return Text.assemble(sign, name, safe(right, self.tone("dim")), no_wrap=True, end="")
 
 
-class FindDialog(Dialog[bytes]):
-    """Dismisses with the key or prefix to go to. Binary bytes are typed as ``\\xNN``."""
+class FindDialog(Dialog[Picked]):
+    """Dismisses with where to go. Binary bytes are typed as ``\\xNN``.
+
+    What is typed is a path when it starts like one that is there or with a separator; else enter takes the nearest
+    name that has it anywhere.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(FIND)]
-    hints = (("enter", "go"), ("tab", "complete"), ("down", "choose"), ("esc", "cancel"))
+    hints = (
+        ("enter", "go"),
+        ("tab", "complete"),
+        ("down", "choose"),
+        ("ctrl+f", "search all keys"),
+        ("esc", "cancel"),
+    )
 
-    def __init__(
-        self,
-        complete: Complete,
-        folder_of: Callable[[bytes], bytes],
-        *,
-        places: Sequence[Suggestion] = (),
-    ) -> None:
+    def __init__(self, source: Source, *, is_jump: Callable[[bytes], bool] = lambda _: False) -> None:
+        """``is_jump`` knows words such as ``k8s:NAME``, which are no paths and lead somewhere."""
         super().__init__()
-        self._complete = complete
-        self._folder_of = folder_of
-        self._places = tuple(places)
+        self._source = source
+        self._is_jump = is_jump
         self._levels: dict[bytes, list[Suggestion]] = {}
         self._partial = False
         self._answered: bytes | None = None
-        """What was typed when the server answered last."""
-        self._tab_at: bytes | None = None
-        self._tab = Hold()
-        """What was typed before a tab that came ahead of the answer, and the keys after it."""
-        self.field = Field(placeholder="/path/of/a/key, or k8s:NAME", max_length=4096)
+        """What was typed when everything about it was known last."""
+        self._waits: tuple[str, bytes] | None = None
+        """The key that came before the answer, and what was typed then."""
+        self._hold = Hold()
+        """Of that key: the keys after it."""
+        self.field = Field(placeholder="any part of a path, /path/of/a/key, or k8s:NAME", max_length=4096)
         self.list = SuggestionList()
         self.note = Static(Text(), markup=False)
 
@@ -103,7 +148,7 @@ class FindDialog(Dialog[bytes]):
         self._suggest()
 
     def on_unmount(self) -> None:
-        self._tab.release()
+        self._hold.release()
 
     def on_resize(self) -> None:
         self.list.styles.height = min(ROWS_MOST, self.rows_free(2))
@@ -119,6 +164,8 @@ class FindDialog(Dialog[bytes]):
             self.note.update(safe(str(problem)))
             return None
 
+    # --- what is offered ---------------------------------------------------------------------------------
+
     def _suggest(self) -> None:
         typed = self._typed()
         if typed is not None:
@@ -127,55 +174,93 @@ class FindDialog(Dialog[bytes]):
     async def _fill(self, typed: bytes) -> None:
         await self._ask(typed)
         self._answered = typed
-        if self._tab_at == typed:
-            self._complete_typed(typed)
-        self._tab_at = None
-        self._tab.release()
+        waits, self._waits = self._waits, None
+        if waits is not None and waits[1] == typed:
+            if waits[0] == "enter":
+                self._go(typed)
+            else:
+                self._complete_typed(typed)
+        self._hold.release()
 
     async def _ask(self, typed: bytes) -> None:
-        folder = self._folder_of(typed)
-        words = typed.lower()
-        if words:
-            places = [place for place in self._places if words in place.path.lower() or self._named(place, words)]
-        else:
-            places = list(self._places)
-        self._show(self._ordered(typed, self._matching(folder, typed), places))
-        if folder in self._levels:
-            self._partial = False
-            return
-        self.note.update(Text("asking the server…"))
+        """Show what is known at once, then what the server says."""
+        source, folder = self._source, self._source.folder_of(typed)
+        known = [one for one in self._levels.get(folder, ()) if one.path.startswith(typed)]
+        near = await source.matching(typed) if typed else source.places()
+        self._show(typed, known, near)
         try:
-            found, whole = await self._complete(typed)
+            if folder not in self._levels:
+                self.note.update(Text("asking the server…"))
+                known, whole = await source.complete(typed)
+                source.confirmed(known)
+                if whole:
+                    self._levels[folder] = known
+                self._partial = not whole
+                known = [one for one in known if one.path.startswith(typed)]
+            else:
+                self._partial = False
+            self._show(typed, known, near)
+            await source.confirm([one.path for one in near])
         except EtcdError as error:
             self.note.update(error_line(error))
             return
-        if whole:
-            self._levels[folder] = found
-        self._partial = not whole
-        self._show(self._ordered(typed, found if self._partial else self._matching(folder, typed), places))
-        if self._partial and len(found) >= SHOWN:
+        self._show(typed, known, near)
+        if self._partial and len(known) >= SHOWN:
             self.note.update(Text(f"the first {SHOWN} of more: type on"))
 
-    @staticmethod
-    def _ordered(typed: bytes, found: list[Suggestion], places: list[Suggestion]) -> list[Suggestion]:
-        """Places first until something is typed, then what the server has."""
-        return ([*found, *places] if typed else [*places, *found])[:SHOWN]
+    def _show(self, typed: bytes, found: Sequence[Suggestion], near: Sequence[Suggestion]) -> None:
+        """Each path once; what starts so first, but places where nothing is typed; what is not there last.
 
-    @staticmethod
-    def _named(place: Suggestion, words: bytes) -> bool:
-        return words in place.note.encode().lower()
-
-    def _matching(self, folder: bytes, typed: bytes) -> list[Suggestion]:
-        return [one for one in self._levels.get(folder, ()) if one.path.startswith(typed)]
-
-    def _show(self, rows: list[Suggestion]) -> None:
-        self.list.rows = rows
-        self.list.cursor = 0
+        The folder that is typed stands in the line: what is in it is offered.
+        """
+        near = [one for one in near if one.path != typed or not typed.endswith(self._source.separators)]
+        rows: dict[bytes, Suggestion] = {}
+        for one in (*found, *near) if typed else (*near, *found):
+            same = rows.get(one.path, one)
+            rows[one.path] = replace(same, count=max(same.count, one.count), note=same.note or one.note)
+        told = sorted((self._source.told(one) for one in rows.values()), key=lambda one: one.there is False)
+        here = self.list.rows[self.list.cursor].path if self.list.has_focus and self.list.rows else None
+        self.list.rows = told[:SHOWN]
+        self.list.words = [word for word in escape_key(typed).split(" ") if word]
+        self.list.cursor = next((at for at, one in enumerate(self.list.rows) if one.path == here), 0)
         self.list.model_changed()
-        self.note.update(Text("" if rows else "nothing known starts like this"))
+        self.note.update(self._note(typed))
+
+    def _note(self, typed: bytes) -> Text:
+        if not self.list.rows:
+            return Text("nothing loaded or remembered has this; ctrl+f searches all keys")
+        if (taken := self._taken(typed)) != typed and typed:
+            return Text.assemble("enter goes to ", safe(taken, limit=200))
+        return Text("")
+
+    # --- what a key means --------------------------------------------------------------------------------
+
+    def _starting(self, typed: bytes) -> list[Suggestion]:
+        return [row for row in self.list.rows if row.path.startswith(typed) and row.there]
+
+    def _is_path(self, typed: bytes) -> bool:
+        return self._is_plainly_path(typed) or bool(self._starting(typed))
+
+    def _is_plainly_path(self, typed: bytes) -> bool:
+        """Whether that is known without the server."""
+        return typed.startswith(self._source.separators) or self._is_jump(typed)
+
+    def _taken(self, typed: bytes) -> bytes:
+        """Where enter goes."""
+        if self._is_path(typed):
+            return typed
+        return self._nearest(typed)
+
+    def _nearest(self, typed: bytes) -> bytes:
+        return next((row.path for row in self.list.rows if row.there), typed)
+
+    def _wait(self, key: str, typed: bytes) -> None:
+        """What is typed after the key is for what comes of it."""
+        self._hold.release()
+        self._waits, self._hold = (key, typed), hold_keys(self.app)
 
     def action_complete(self) -> None:
-        """As much as all suggestions of the server have in common, or the one under the cursor."""
+        """As much as all names of the server have in common, or the one under the cursor."""
         typed = self._typed()
         if typed is None:
             return
@@ -183,26 +268,30 @@ class FindDialog(Dialog[bytes]):
             self._take(self.list.rows[self.list.cursor].path)
         elif self._answered == typed:
             self._complete_typed(typed)
-        else:  # what is typed after it is for the path that it makes
-            self._tab.release()
-            self._tab_at, self._tab = typed, hold_keys(self.app)
+        else:
+            self._wait("tab", typed)
 
     def _complete_typed(self, typed: bytes) -> None:
-        """What only this run remembers may not be there: the server's names count where it has any."""
-        rows = [row for row in self.list.rows if row.path.startswith(typed)]
-        paths = [row.path for row in rows if not row.note] or [row.path for row in rows]
-        if not self.list.rows or (self._partial and len(paths) >= SHOWN):
+        """Only to what the server has: what is remembered may not be there."""
+        paths = [row.path for row in self._starting(typed)]
+        if self._partial and len(paths) >= SHOWN:
             return
-        found = _common(paths) if paths else self.list.rows[0].path
-        if found == typed and len(paths) > 1:
-            self.note.update(Text(f"{len(paths)} names start like this: type on, or down to choose"))
-        else:
+        found = _common(paths) if paths else self._nearest(typed)
+        if found != typed:
             self._take(found)
+        elif len(paths) > 1:
+            self.note.update(Text(f"{len(paths)} names start like this: type on, or down to choose"))
+        elif not paths:
+            self.note.update(Text("no name that is there has this; ctrl+f searches all keys"))
 
     def _take(self, found: bytes) -> None:
         self.field.focus()
         self.field.value = escape_key(found)
         self.field.cursor_position = len(self.field.value)
+
+    def _go(self, typed: bytes) -> None:
+        hold, self._hold = self._hold, Hold()
+        self.dismiss(Picked(self._taken(typed), hold=hold))
 
     def action_into_list(self) -> None:
         if self.list.row_count:
@@ -211,12 +300,20 @@ class FindDialog(Dialog[bytes]):
     def action_into_field(self) -> None:
         self.field.focus()
 
+    def action_search_all(self) -> None:
+        """Whatever part of a name is typed, on the server."""
+        self.dismiss(Picked(words=self.field.value.strip()))
+
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         event.stop()
-        self.dismiss(self.list.rows[event.index].path)
+        self.dismiss(Picked(self.list.rows[event.index].path))
 
     def on_input_submitted(self, event: Field.Submitted) -> None:
         event.stop()
         typed = self._typed()
-        if typed is not None:
-            self.dismiss(typed)
+        if typed is None:
+            return
+        if self._is_plainly_path(typed) or self._answered == typed:
+            self._go(typed)
+        else:
+            self._wait("enter", typed)

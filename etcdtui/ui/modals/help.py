@@ -21,6 +21,7 @@ SIGNS_TITLE = "Signs and words"
 LINES_TITLE = "Lines of :"
 KEYS_WIDTH = 14
 LABEL_WIDTH = 16
+EXAMPLE_WIDTH = 40
 ETCDCTL_COLUMN = 60
 """Columns a help sentence may fill before the etcdctl line starts."""
 
@@ -34,9 +35,10 @@ class HelpRow:
     label: str = ""
     help: str = ""
     etcdctl: str = ""
+    example: str = ""
 
     def holds(self, words: Sequence[str]) -> bool:
-        text = f"{self.keys} {self.label} {self.help} {self.etcdctl}".casefold()
+        text = f"{self.example} {self.keys} {self.label} {self.help} {self.etcdctl}".casefold()
         return all(word in text for word in words)
 
 
@@ -47,6 +49,7 @@ def help_rows(
     *,
     signs: Sequence[tuple[str, str]] = (),
     lines: Sequence[tuple[str, str]] = (),
+    lines_first: bool = False,
 ) -> list[HelpRow]:
     """The rows of the actions by group, of the signs and of the lines of ``:``; only those with every typed word."""
     words = typed.casefold().split()
@@ -59,13 +62,14 @@ def help_rows(
         for group in GROUPS
     }
     by_heading[SIGNS_TITLE] = [HelpRow("", sign, "", meaning) for sign, meaning in signs]
-    by_heading[LINES_TITLE] = [HelpRow("", usage, "", does) for usage, does in lines]
+    told = [HelpRow(example=example, help=does) for example, does in lines]
+    by_heading = {LINES_TITLE: told, **by_heading} if lines_first else {**by_heading, LINES_TITLE: told}
     rows: list[HelpRow] = []
     for heading, all_rows in by_heading.items():
         wanted = [row for row in all_rows if row.holds(words)]
         if wanted:
             rows += [*([HelpRow()] if rows else []), HelpRow(heading=heading), *wanted]
-    return rows or [HelpRow(help="no key matches; backspace widens the search")]
+    return rows or [HelpRow(help="nothing matches; backspace widens the search")]
 
 
 def _once(actions: Sequence[Action]) -> list[Action]:
@@ -96,6 +100,11 @@ class HelpLines(LineView):
         row = self.rows[index]
         if row.heading:
             return Text(row.heading, self.tone("head"), no_wrap=True)
+        if row.example:
+            line = Text(f" {row.example:<{EXAMPLE_WIDTH}}  ", self.tone("accent"), no_wrap=True)
+            line.append(row.help, self.tone("dim"))
+            line.truncate(width, overflow="ellipsis")
+            return line
         line = Text(no_wrap=True)
         keys, label = (KEYS_WIDTH, LABEL_WIDTH) if width >= limits.NARROW else (KEYS_WIDTH // 2, 0)
         line.append(f" {row.keys:<{keys}} ", self.tone("accent"))
@@ -139,6 +148,7 @@ class HelpDialog(Dialog[None]):
         self._heading = title
         self._about = about
         self._facts = facts
+        self.lines_first = False
         self.actions = tuple(actions)
         self.keymap = dict(keymap)
         self.signs = tuple(signs)
@@ -157,11 +167,18 @@ class HelpDialog(Dialog[None]):
 
     def on_mount(self) -> None:
         self.lines.show_cursor = False
-        self._show("")
+        self._show()
         self.lines.focus()
 
-    def _show(self, typed: str) -> None:
-        rows = help_rows(self.actions, self.keymap, typed, signs=self.signs, lines=self.command_lines)
+    def show_commands(self, typed: str) -> None:
+        """The lines of ``:`` before the keys, those with the typed words."""
+        self.lines_first = True
+        self.field.value = typed
+        self._show(typed)
+
+    def _show(self, typed: str = "") -> None:
+        signs, lines = self.signs, self.command_lines
+        rows = help_rows(self.actions, self.keymap, typed, signs=signs, lines=lines, lines_first=self.lines_first)
         self.lines.set_rows(rows)
 
     def action_search(self) -> None:

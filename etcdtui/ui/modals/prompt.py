@@ -21,15 +21,15 @@ class PromptDialog(Dialog[str]):
     def __init__(self, title: Text, explain: Text | None = None, *, value: str = "", placeholder: str = "") -> None:
         super().__init__()
         self._heading = title
-        self._explain = explain
+        self.explain = explain
         self.field = Field(value, placeholder=placeholder, max_length=ANSWER_LIMIT)
 
     def title_text(self) -> Text:
         return self._heading
 
     def compose_dialog(self) -> ComposeResult:
-        if self._explain is not None:
-            yield Static(self._explain, markup=False)
+        if self.explain is not None:
+            yield Static(self.explain, markup=False)
         yield self.field
 
     def on_mount(self) -> None:

@@ -6,9 +6,11 @@ counts, so that a key held down cannot agree to something not read.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -22,7 +24,7 @@ from etcdtui.core.plan import Confirmation, ConfirmKind, PlanLine, WritePlan, li
 from etcdtui.services.values.valuediff import Look
 from etcdtui.services.writing.confirmed import Confirmed
 from etcdtui.services.writing.guard import Guard
-from etcdtui.ui import limits
+from etcdtui.ui import clipboard, limits
 from etcdtui.ui.bindings import REVIEW, bindings_for
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.dialog import Dialog
@@ -66,7 +68,8 @@ class ReviewDialog(Dialog[Confirmed | str]):
     """Dismisses with what was ``Confirmed``, or with ``edit`` or ``draft``; ``None`` when cancelled.
 
     ``dry`` evaluates the plan with reads and answers in a sentence; ``editing`` offers to go on with the edit;
-    ``diff`` gives the lines of the difference, masked parts hidden until x.
+    ``diff`` gives the lines of the difference, masked parts hidden until x; ``masked`` says that the etcdctl lines hold
+    such parts, and are not copied before.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(REVIEW)]
@@ -88,6 +91,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
         dry: Callable[[], Awaitable[str]] | None = None,
         editing: bool = False,
         diff: Callable[[Look], Sequence[PlanLine]] | None = None,
+        masked: bool = False,
         clock: Callable[[], float] = time.monotonic,
         verb: str = "write",
     ) -> None:
@@ -97,6 +101,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
         self.dry = dry
         self.editing = editing
         self.diff = diff
+        self.masked = masked
         self.look = Look()
         self.all_listed = False
         self.verb = verb
@@ -233,12 +238,21 @@ class ReviewDialog(Dialog[Confirmed | str]):
     def action_copy(self) -> None:
         if not self.plan.etcdctl:
             return
+        if self.masked and not self.look.revealed:
+            self.notice.update(Text("not copied: the lines hold a value that the profile masks; x, then y"))
+            return
         lines = self.plan.etcdctl.count("\n") + 1
         if len(self.plan.etcdctl) > COPY_LIMIT:
             self.notice.update(Text(f"not copied: {lines} lines are more than a terminal's clipboard takes"))
             return
         self.app.copy_to_clipboard(self.plan.etcdctl)
-        self.notice.update(Text("copied as etcdctl" + (f", {lines} lines" if lines > 1 else "")))
+        words = "copied as etcdctl" + (f", {lines} lines" if lines > 1 else "")
+        self.notice.update(Text(words))
+        spawn(self, partial(self._tell_doubts, words), "clipboard", exclusive=True)
+
+    async def _tell_doubts(self, words: str) -> None:
+        if doubts := await clipboard.doubts(os.environ):
+            self.notice.update(Text(f"{words}; {doubts}"))
 
     def action_other_view(self) -> None:
         self._look(replace(self.look, fields=not self.look.fields))
@@ -250,7 +264,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
         self._look(replace(self.look, context=min(max(0, self.look.context + more), MOST_CONTEXT)))
 
     def _look(self, look: Look) -> None:
-        if self.diff is not None:
+        if self.diff is not None or self.masked:
             self.look = look
             self.view.show_lines(self._lines())
 

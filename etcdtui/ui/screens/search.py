@@ -22,7 +22,7 @@ from etcdtui.services.session.session import Session
 from etcdtui.ui.bindings import SEARCH
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.copying import choices, offer, whole
-from etcdtui.ui.frame.host import Host, VisitSearch
+from etcdtui.ui.frame.host import Chosen, Host, VisitSearch
 from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
@@ -31,6 +31,7 @@ from etcdtui.ui.widgets.panehead import PaneHead
 from etcdtui.ui.widgets.table import Column, LineTable
 
 PAINT_EVERY = 0.1
+NOT_YET = "not searched yet"
 KEYS_ASKED = 100_000
 """A search that reads more keys than this, or any values, waits for enter after the price is told."""
 
@@ -51,7 +52,8 @@ class SearchScreen(PlaceScreen):
         self.reads = session.reads
         self.prefix = visit.prefix
         self.within = visit.within
-        self.values = False
+        self.values = visit.values
+        self.left = visit
         self.confirmed = False
         self._priced_values = False
         self.counted = 0
@@ -66,7 +68,7 @@ class SearchScreen(PlaceScreen):
                 Column("where", "FOUND IN", self._where, least=8, most=60, priority=1),
             ],
             lambda hit: hit.key,
-            empty=Text("nothing found yet"),
+            empty=Text(NOT_YET),
         )
         self.hits: list[Hit] = []
 
@@ -90,10 +92,30 @@ class SearchScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self._tell()
-        if self.field.value:
+        if self.left.found:
+            self._show_again()
+        elif self.field.value:
             self._price()
         else:
             self.field.focus()
+
+    def _show_again(self) -> None:
+        """The hits of a search that was left for one of them."""
+        self.hits = list(self.left.found)
+        self.table.set_rows(self.hits)
+        self.table.go_to(self.left.at)
+        self.state.show(Text(self.left.told))
+        self.table.lines.focus()
+
+    @property
+    def outcome(self) -> Chosen:
+        if not self.chosen:
+            return super().outcome
+        told = self.state.left.plain
+        again = VisitSearch(
+            self.prefix, self.field.value, self.within, self.values, tuple(self.hits), self.chosen, told
+        )
+        return Chosen(self.chosen, self.marks, again=again)
 
     def query_now(self) -> Query:
         return query_of(self.field.value, self.prefix, values=self.values, within=self.within)
@@ -108,6 +130,7 @@ class SearchScreen(PlaceScreen):
 
     def _price(self) -> None:
         self.workers.cancel_group(self, "search")
+        self.table.set_empty(Text(NOT_YET))
         spawn(self, self._cost, "search", exclusive=True)
 
     async def _cost(self) -> None:
@@ -118,8 +141,7 @@ class SearchScreen(PlaceScreen):
             self.state.show(error_line(error))
             return
         self.counted = price.keys
-        words = f"reads {format_count(price.keys)} keys"
-        words += f" and about {format_size(price.value_bytes)} of values" if query.reads_values else ""
+        words = f"reads {format_count(price.keys)} keys" + (self._bytes_words(price) if query.reads_values else "")
         if query.reads_values or price.keys > KEYS_ASKED:
             words += ": enter starts, esc leaves" + ("" if query.values else "; tab, v: values too")
             self.state.show(Text(words, self.table.lines.tone("warn")))
@@ -129,9 +151,19 @@ class SearchScreen(PlaceScreen):
         else:
             self._start()
 
+    def _bytes_words(self, price: search.Cost) -> str:
+        """How much that is, and what it is concluded from: values are of all sizes."""
+        if price.sampled >= price.keys:
+            return f" and {format_size(price.value_bytes)} of values"
+        most = self.session.health.db_in_use
+        words = f" and their values: about {format_size(min(price.value_bytes, most or price.value_bytes))}"
+        words += f" if they are like the first {price.sampled}"
+        return words + (f", at most {format_size(most)}" if most else "")
+
     def _start(self) -> None:
         self.confirmed = False
         self.hits = []
+        self.table.set_empty(Text("searching…"))
         self.table.set_rows(())
         self.table.lines.focus()
         spawn(self, self._search, "search", exclusive=True)

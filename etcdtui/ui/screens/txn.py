@@ -33,6 +33,7 @@ from etcdtui.core.units import format_size
 from etcdtui.core.value import record
 from etcdtui.services.session.session import Session
 from etcdtui.services.values.valuediff import hiding, preview, summary
+from etcdtui.services.writing.drafts import Drafts, drafts_of
 from etcdtui.services.writing.etcdctl import txn_command
 from etcdtui.services.writing.files import create_private, typed_path
 from etcdtui.services.writing.txns import Evaluated, evaluate
@@ -177,8 +178,21 @@ class TxnScreen(ClusterScreen):
         try:
             self.set_spec(parse_txn(text))
         except TxnSyntaxError as error:
+            self._keep(text)
             self.flash(str(error), "warn")
             spawn(self, partial(self._edit_text, text), "row", exclusive=True)
+        else:
+            self._drafts.drop_text(TXN)
+
+    @property
+    def _drafts(self) -> Drafts:
+        return drafts_of(self.session.writes)
+
+    def _keep(self, text: str) -> None:
+        try:
+            self._drafts.keep_text(TXN, text)
+        except OSError as error:
+            self.flash(f"the text could not be kept: {error.strerror}", "bad")
 
     # --- rows --------------------------------------------------------------------------------------------
 
@@ -189,23 +203,50 @@ class TxnScreen(ClusterScreen):
     def action_edit(self) -> None:
         row = self.lines.current
         if row is None or row.index < 0:
-            spawn(self, partial(self._edit_text, txn_text(self.spec)), "row", exclusive=True)
+            spawn(self, self._edit_whole, "row", exclusive=True)
         else:
             spawn(self, partial(self._edit, row.part, row.index), "row", exclusive=True)
 
+    async def _edit_whole(self) -> None:
+        """The text of what is built, or the one that was left before."""
+        text, kept = txn_text(self.spec), self._drafts.text(TXN)
+        if kept and kept != text:
+            lines = [line("a text was typed here and not taken:"), *(line("  ", one) for one in kept.splitlines()[:8])]
+            answers = [("r", "go on with it"), ("d", "discard it")]
+            answer = await self.app.push_screen_wait(AskDialog(Text("transaction"), lines, answers))
+            if not answer:
+                return
+            if answer == "r":
+                text = kept
+            else:
+                self._drafts.drop_text(TXN)
+        await self._edit_text(text)
+
     async def _edit_text(self, text: str) -> None:
-        text = await self.app.push_screen_wait(TextDialog(Text("transaction as etcdctl text"), text))
-        if text is not None:
-            self.load_text(text)
+        dialog = TextDialog(Text("transaction as etcdctl text"), text, keep=self._keep)
+        taken: str | None = await self.app.push_screen_wait(dialog)
+        if taken is not None:
+            self.load_text(taken)
+        elif dialog.area.text != text:
+            self.flash("the text is kept: e on a heading goes on with it")
 
     async def _edit(self, part: str, index: int | None) -> None:
         items = self._part(part)
         old = items[index] if index is not None else None
         value = compare_text(old) if isinstance(old, CompareSpec) else op_text(old) if old is not None else ""
         example = 'mod("/a/key") = "5"' if part == IF else "put KEY VALUE, del KEY, get KEY"
-        text = await self.app.push_screen_wait(PromptDialog(Text(f"{part}: {example}"), value=value))
-        if not text:
-            return
+        heading, problem = Text(f"{part}: {example}"), ""
+        while True:
+            explain = safe(problem, self.lines.tone("warn"), limit=200) if problem else None
+            value = await self.app.push_screen_wait(PromptDialog(heading, explain, value=value)) or ""
+            if not value:
+                return
+            problem = self._take_row(part, index, value)
+            if not problem:
+                return
+
+    def _take_row(self, part: str, index: int | None, text: str) -> str:
+        """Put a typed row in; why it is none, when it is not."""
         try:
             if part == IF:
                 self.set_spec(replace(self.spec, compares=_put(self.spec.compares, index, parse_compare(text))))
@@ -214,7 +255,8 @@ class TxnScreen(ClusterScreen):
             else:
                 self.set_spec(replace(self.spec, failure=_put(self.spec.failure, index, parse_op(text))))
         except TxnSyntaxError as error:
-            self.flash(str(error), "warn")
+            return str(error)
+        return ""
 
     def action_drop(self) -> None:
         row = self.lines.current
@@ -296,8 +338,8 @@ class TxnScreen(ClusterScreen):
         return lines
 
     def action_copy(self) -> None:
-        self.app.copy_to_clipboard(txn_command(self.spec, namespace=self.session.guard.policy.namespace))
-        self.flash("copied as etcdctl", "good")
+        command = txn_command(self.spec, namespace=self.session.guard.policy.namespace)
+        self.to_clipboard(command, "copied as etcdctl")
 
 
 def _put(items: tuple[T, ...], index: int | None, item: T) -> tuple[T, ...]:

@@ -92,6 +92,8 @@ class Field(Input, TypedInto):
         if len(first) > room:  # Textual takes none of it, and does not say so
             self.app.notify("Nothing was pasted: it is longer than what fits here.", severity="warning")
         if len(event.text.splitlines()) > 1:
+            if not any(hasattr(node, "on_field_paste_cut") for node in self.ancestors):
+                self.app.notify("Several lines were pasted: this is one line, the first was taken.", severity="warning")
             self.post_message(self.PasteCut())
             if self.password:
                 event.prevent_default()

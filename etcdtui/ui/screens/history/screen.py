@@ -113,7 +113,9 @@ class HistoryScreen(PlaceScreen):
 
     def _rev(self, row: Row) -> Text:
         if isinstance(row, KeyChange):
-            return Text(str(row.new_revision or row.old_revision))
+            if row.change is Change.DELETED:  # the revision of its last version would be taken for the deletion's
+                return Text(str(row.gone) if row.gone else "?", "" if row.gone else self.table.lines.tone("dim"))
+            return Text(str(row.new_revision))
         return Text(str(row.kv.mod_revision if isinstance(row, Version) else row.revision))
 
     def _measure(self, row: Row) -> Text:
@@ -240,10 +242,16 @@ class HistoryScreen(PlaceScreen):
             words.append(f"only the first {format_count(history.MAX_KEYS)} keys were compared")
         words.append(f"history from rev {reach.oldest}" + (", older compacted" if reach.compacted else ""))
         self.state.show(Text("   ".join(words)))
-        if self.rows:
-            self._show_current()
-        else:
+        if not self.rows:
             self.diff.show([])
+            return
+        self._show_current()
+        try:
+            result = await history.with_deletions(self.reads, result)
+        except EtcdError:  # compacted meanwhile: when it was is not known
+            return
+        self.rows = [*sorted(result.changes, key=lambda change: (order[change.change], change.key))]
+        self.table.set_rows(self.rows)
 
     # --- the difference ----------------------------------------------------------------------------------
 

@@ -158,6 +158,10 @@ class KeysActions:
         else:
             screen.visit(VisitHistory(marked[0], other=marked[1]))
 
+    def action_search(self) -> None:
+        """Search below the prefix under the cursor, or where a filter stands for the words in it."""
+        self._screen.open_search("")
+
     def action_census(self) -> None:
         if (row := self._row()) is not None:
             self._screen.visit(VisitCensus(*row.area))
@@ -247,7 +251,9 @@ class KeysActions:
         if folder:
             self._screen.flash("this is a folder; n makes a key in it", "warn")
         else:
-            self._screen.start_write(partial(self._writing.edit, path, external=external))
+            value = self._screen.browser.value
+            shown = value.revealed and value.key == path
+            self._screen.start_write(partial(self._writing.edit, path, external=external, revealed=shown))
 
     def edit_field(self, path: Path | None) -> None:
         """Edit one field of the value under the cursor, or say why not."""

@@ -14,11 +14,12 @@ from etcdtui.core.listing import UNKNOWN
 from etcdtui.core.tree import Path
 from etcdtui.core.units import format_size
 from etcdtui.services.reads import browse
+from etcdtui.services.tree.finding import Finding
 from etcdtui.services.values.families.family import Jump
 from etcdtui.ui.frame import outward
 from etcdtui.ui.frame.copying import choices, offer
 from etcdtui.ui.frame.host import Face, VisitSearch
-from etcdtui.ui.modals.find import FindDialog
+from etcdtui.ui.modals.find import FindDialog, Picked
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.screens.keys.facts import lease_words
 from etcdtui.ui.spawn import spawn
@@ -34,16 +35,24 @@ PATH_SHOWN = 2_000
 
 def find(screen: KeysScreen) -> None:
     """Ask for a path and go there."""
-    navigation = screen.browser.navigation
+    browser = screen.browser
 
-    def found(path: bytes | None) -> None:
-        jump = screen.session.guard.families.jump(path) if path else None
+    families = screen.session.guard.families
+
+    def found(picked: Picked | None) -> None:
+        if picked is None:
+            return
+        jump = families.jump(picked.path) if picked.path else None
         if jump is not None:
             spawn(screen, partial(_jump, screen, jump), "jump", exclusive=True)
-        elif path:
-            screen.go_to(path)
+        elif picked.path:
+            screen.go_to(picked.path)
+        elif picked.words:
+            screen.search_all(picked.words)
+        picked.hold.release()  # the keys belong to what was begun just now
 
-    dialog = FindDialog(navigation.complete, navigation.folder_of, places=navigation.suggested_places())
+    finding = Finding(browser.tree, screen.session.reads, browser.navigation)
+    dialog = FindDialog(finding, is_jump=lambda typed: families.jump(typed) is not None)
     screen.app.push_screen(dialog, found)
 
 

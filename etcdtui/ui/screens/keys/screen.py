@@ -123,6 +123,8 @@ class KeysScreen(ClusterScreen):
         self._absent_at: Hashable = None
         """The row the cursor was on when a place was named in vain."""
         self._going: Hold | None = None
+        self._came_from: Visit | None = None
+        """The screen that the place shown was chosen in: esc shows it again."""
         self._value_timer: Timer | None = None
         self._settle_timer: Timer | None = None
         self._paint_timer: Timer | None = None
@@ -276,6 +278,8 @@ class KeysScreen(ClusterScreen):
             self.browser.marks.add(chosen.marks)
             if chosen.place:
                 self.go_to(chosen.place)
+            self._came_from = chosen.again
+            self.place_changed()
 
         self.host.visit(self, wanted, back)
 
@@ -297,6 +301,7 @@ class KeysScreen(ClusterScreen):
 
         Keys that are typed meanwhile mean that place; ``then`` is called when it is reached.
         """
+        self._came_from = None
         self.filter.close()
         self.focus_tree()
         self._stop_going()
@@ -538,6 +543,11 @@ class KeysScreen(ClusterScreen):
             prefix, within = row.area
         self.visit(VisitSearch(prefix, words, within))
 
+    def search_all(self, words: str) -> None:
+        """The same over everything that can be read."""
+        prefix, within = tree.filtering.whole(self.browser.tree, self.view.current)
+        self.visit(VisitSearch(prefix, words, within))
+
     def _filter_changed(self) -> None:
         self.settle()
         self._look_if_changed()
@@ -557,6 +567,8 @@ class KeysScreen(ClusterScreen):
             foot.append(safe(f"AS OF REV {model.revision}  (:rev live returns)", tone("bad")))
         if model.is_limited:
             foot.append(safe(self.start_words, tone("warn"), limit=400))
+        if self._came_from is not None:
+            foot.append(safe("esc: back to the hits", tone("accent")))
         hidden = safe("rest hidden", tone("warn")) if model.is_limited else None
         self.tree_foot.show(Text("  ").join(foot), hidden)
         self.set_status(*self._status())
@@ -592,5 +604,8 @@ class KeysScreen(ClusterScreen):
             return True
         if self.pane.viewer.has_focus:
             self.focus_tree()
+            return True
+        if self._came_from is not None:
+            self.visit(self._came_from)
             return True
         return self.browser.navigation.show_now()
