@@ -37,6 +37,8 @@ VERBS = (
     "get", "put", "del", "txn", "watch", "f", "go", "profile", "rev", "at", "census", "diff", "export", "import",
     "filter", "search", "theme", "w", "q", "q!", "help", "keys", "recover", "undelete",
 )  # fmt: skip
+AS_TYPED = frozenset({"filter", "search"})
+"""Verbs whose words have a language of their own, in which ``>`` and quotes are no shell's."""
 
 
 @record()
@@ -134,6 +136,10 @@ def parse_line(text: str) -> Parsed:
 
 
 def _parse(text: str) -> Parsed:
+    verb, _, rest = text.partition(" ")
+    if verb in AS_TYPED and "\n" not in text:
+        words = rest.strip().encode("utf-8", "surrogateescape")
+        return Parsed(Verb(verb, (words,) if words else ()))
     whole = text.replace("\\\r\n", " ").replace("\\\n", " ")
     first, _, others = whole.partition("\n")
     if (here := _heredoc(first, others)) is not None:

@@ -93,7 +93,7 @@ async def test_esc_from_a_hit_returns_to_the_hits(etcd: Server) -> None:
         assert again.hits == search.hits and "done" in again.state.left.plain
         again.close_view()
         await eventually(lambda: hands.app.screen is hands.screen)
-        assert not hands.screen.go_back(), "once"
+        await eventually(lambda: hands.screen._came_from is None, what="once")
 
 
 async def test_a_search_says_what_it_reads_and_nothing_of_matches_before_it_ran(etcd: Server) -> None:

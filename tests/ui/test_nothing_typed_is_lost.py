@@ -33,7 +33,7 @@ async def test_a_transaction_text_that_was_left_is_offered_again(etcd: Server, t
         await pilot.press("r")
         await eventually(lambda: isinstance(app.screen, TextDialog))
         again = app.screen
-        assert isinstance(again, TextDialog) and again.area.text == "not a txn"
+        assert isinstance(again, TextDialog) and again.area.text.rstrip() == "not a txn"
         again.area.text = "\nput /a 1\n\n\n"
         await pilot.press("ctrl+s")
         await eventually(lambda: screen.spec.ops == 1)

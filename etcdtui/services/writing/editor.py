@@ -88,8 +88,9 @@ async def run_editor(
     try:
         code = await process.wait()
     except asyncio.CancelledError:
+        saved = _take_what_is_saved(path, before, rescue)  # at once: little time may be left
         await _end(process)
-        _take_what_is_saved(path, before, rescue)
+        _take_what_is_saved(path, saved, rescue)
         raise
     try:
         after = await asyncio.to_thread(path.read_bytes)
@@ -103,10 +104,15 @@ async def run_editor(
     return EditorResult(after, newline_added=added)
 
 
-def _take_what_is_saved(path: Path, before: bytes, rescue: Callable[[bytes], object]) -> None:
-    with contextlib.suppress(OSError):
-        if (left := path.read_bytes()) != before:
-            rescue(left)
+def _take_what_is_saved(path: Path, before: bytes, rescue: Callable[[bytes], object]) -> bytes:
+    """Hand over what is in the file if that is something else; what is known of it now."""
+    try:
+        left = path.read_bytes()
+    except OSError:
+        return before
+    if left != before:
+        rescue(left)
+    return left
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
