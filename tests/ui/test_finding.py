@@ -51,7 +51,7 @@ async def test_enter_and_tab_before_the_answer_mean_what_it_brings(etcd: Server,
         one.send("f/top/it\r")
         await one.at(b"/top/it")
         one.send("fwant\rd")
-        await eventually(lambda: acts(one.app, "d"))
+        await eventually(lambda: acts(one.app, "d"), 20)
         await one.back()
         one.send("f/top/it\r")
         await one.at(b"/top/it")

@@ -261,7 +261,7 @@ def test_the_menu_is_offered_as_long_as_anything_is() -> None:
 
 def test_help_says_so_when_nothing_matches() -> None:
     (row,) = help_rows(actions_for(APP), {}, "nosuchword")
-    assert "no key matches" in row.help
+    assert "nothing matches" in row.help
 
 
 async def test_a_screen_that_was_hidden_when_the_theme_changed_has_its_colours(etcd: Server, tmp_path: Path) -> None:
