@@ -22,6 +22,7 @@ FOREIGN_LATE = {
     "cli.py": {"getpass"},
     "config/secrets.py": {"hmac"},
     "services/cluster/metrics.py": {"prometheus_client"},
+    "services/values/yaml_spans.py": {"yaml"},
     "services/values/yaml_values.py": {"yaml"},
     "shell.py": {"argcomplete"},
 }
