@@ -7,6 +7,7 @@ from collections import Counter
 from functools import cache
 
 from etcdtui.core.decoding import msgpack, wire
+from etcdtui.core.decoding.hints import byte_views
 from etcdtui.core.decoding.result import HIDDEN, MAX_SLOW_PARSE, Decoded, Lines, Request, View
 from etcdtui.core.decoding.scalars import epoch
 from etcdtui.core.decoding.text_view import hex_view, masked_text, text_view
@@ -113,7 +114,8 @@ def describe(request: Request) -> Decoded:
                 break
     elif len(value) >= _ENTROPY_MIN and _entropy(value[:_ENTROPY_SAMPLE]) > _HIGH_ENTROPY:
         hints.append("high entropy: compressed or encrypted")
-    return Decoded(kind, "no format proven", (hex_view(value), _lossy(value)), hints=tuple(hints))
+    numbers = byte_views(value) if len(value) in (4, 8) else ()
+    return Decoded(kind, "no format proven", (hex_view(value), *numbers, _lossy(value)), hints=tuple(hints))
 
 
 def _lossy(value: bytes) -> View:

@@ -7,7 +7,10 @@ import binascii
 import re
 from collections.abc import Callable
 
+from etcdtui.core import moments
+from etcdtui.core.decoding.result import View
 from etcdtui.core.decoding.scalars import epoch
+from etcdtui.core.decoding.text_view import text_view
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _VERSION = re.compile(r"v?\d{1,5}\.\d{1,5}(?:\.\d{1,5}){0,2}(?:[-+][0-9A-Za-z.-]+)?")
@@ -28,6 +31,36 @@ def number_hints(text: str) -> tuple[str, ...]:
         if when and len(text) > 8:
             return (f"epoch {unit} = {when}",)
     return ()
+
+
+def number_views(text: str) -> tuple[View, ...]:
+    """A number as the time that it may be."""
+    unit = moments.unit_of(int(text)) if text.isdecimal() and text.isascii() and len(text) <= 20 else ""
+    return (text_view(f"{moments.in_words(int(text), unit)}  ({unit} since 1970)", "time"),) if unit else ()
+
+
+def time_views(text: str) -> tuple[View, ...]:
+    """A time as the numbers that it is since 1970, as far as they are whole."""
+    rows: list[str] = []
+    for unit in moments.UNITS:
+        try:
+            rows.append(f"{moments.from_words(text, unit)}  ({unit} since 1970)")
+        except ValueError:
+            continue
+    return (text_view("\n".join(rows), "number"),) if rows else ()
+
+
+def byte_views(value: bytes) -> tuple[View, ...]:
+    """Four or eight bytes as the numbers that they may be, in either order, and as times."""
+    bits = len(value) * 8
+    rows: list[str] = []
+    for order in ("big", "little"):
+        number = int.from_bytes(value, "big" if order == "big" else "little")
+        signed = f"  i{bits} {number - (1 << bits)}" if number >> (bits - 1) else ""
+        unit = moments.unit_of(number)
+        when = f"  {moments.in_words(number, unit)} ({unit} since 1970)" if unit else ""
+        rows.append(f"{order}-endian: u{bits} {number}{signed}{when}")
+    return (text_view("\n".join(rows), "number"),)
 
 
 def text_hints(text: str, kind_of: Callable[[bytes], str]) -> tuple[str, ...]:

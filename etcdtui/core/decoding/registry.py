@@ -105,7 +105,12 @@ def _text(request: Request, text: str) -> Decoded:
         found = detect(given)
         if found is not None:
             if found.kind in ("integer", "number"):
-                return replace(found, hints=hints.number_hints(stripped))
+                first, *others = found.views
+                made = (first, *hints.number_views(stripped), *others)
+                return replace(found, views=made, hints=hints.number_hints(stripped))
+            if found.kind == "time":
+                first, *others = found.views
+                return replace(found, views=(first, *hints.time_views(stripped), *others))
             return found
     shown, masked = masked_text(text, request.hidden_fields)
     views = [text_view(shown), hex_view(request.value, hidden=masked)]

@@ -89,7 +89,8 @@ class Facts(Toned):
         lines: list[Line] = [first]
         if kv.lease:
             lines.append([safe(words, tone("accent")) for words in lease_pieces(kv.lease, ttl)])
-        if named is not None:
+        told = is_kubernetes(kv.key) and decoded.facts and not hidden  # by the object itself
+        if named is not None and not told:
             lines.append(
                 [safe(f"{named.family.name}:", tone("dim")), safe(named.name, tone("head"), limit=limits.LINE)]
             )
