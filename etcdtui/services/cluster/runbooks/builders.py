@@ -130,16 +130,13 @@ def replace_member(ctx: Context, view: ClusterView, row: MemberRow, name: str, u
 def slow_leader(ctx: Context, view: ClusterView, looks: Sequence[MemberLook]) -> Runbook:
     """Move the leadership to the member that is best for it, with reasons: story 1.5."""
     ranked = rank_targets(view, looks)
-    leader = view.leader
-    now = f"{leader.name} leads" if leader else "nobody leads"
-    reasons = [f"{row.name}: {words}" for row, words in ranked] or ["no other member can lead"]
-    steps = [
-        StepSpec("why", "advice", "who could lead, the best first", 0, {"text": "\n".join([now, *reasons])}),
-    ]
+    text = "\n".join(f"{row.name}: {words}" for row, words in ranked) or "no other member can lead"
     if ranked:
         best, words = ranked[0]
         title = f"move the leadership to {best.name} ({words})"
-        steps.append(StepSpec("move", "move-leader", title, best.member.id))
+        steps = [StepSpec("move", "move-leader", title, best.member.id, {"text": text})]
+    else:
+        steps = [StepSpec("why", "advice", "who could lead", 0, {"text": text})]
     return _new(ctx, view, Kind.LEADER, "slow leader: move the leadership", steps)
 
 

@@ -278,7 +278,9 @@ class MoveLeader(Action):
 
     def facts(self, step: StepSpec, view: ClusterView) -> tuple[str, ...]:
         term = max((row.status.raft_term for row in view.rows if row.status), default=0)
-        return (f"leader {view.leader.name if view.leader else 'none'}, term {term}",)
+        over = view.leader is not None and view.leader.member.id == step.member
+        reasons = () if over else step.args.get("text", "").splitlines()
+        return (f"leader {view.leader.name if view.leader else 'none'}, term {term}", *reasons)
 
     async def needless(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
         wanted = step.number("away")

@@ -112,8 +112,12 @@ def _leader_words(told: Told) -> str:
     health, samples = told.view.health, told.samples
     if health.state is State.LOST:
         return "leader not known"
-    if health.state is State.NO_LEADER or not health.leader_id:
-        return "NO LEADER" if health.state is State.NO_LEADER else "leader not told"
+    if health.state is State.NO_LEADER:
+        return "NO LEADER"
+    if not health.leader_id:  # Status is not told; metrics may be
+        looks = told.inputs.looks if told.inputs is not None else ()
+        leads = next((look.name for look in looks if look.metrics.value("etcd_server_is_leader")), "")
+        return f"leader {leads} (by /metrics)" if leads else "leader not told"
     if samples.leader_since:
         return f"leader {health.leader_name} since {_clock(samples.leader_since)}"
     return f"leader {health.leader_name} for more than {format_ttl(samples.seconds)}"
@@ -122,7 +126,8 @@ def _leader_words(told: Told) -> str:
 def _cluster_line(told: Told, tone: Tone, dim: Style | str) -> Text:
     view, health, inputs = told.view, told.view.health, told.inputs
     alarms = alarm_words(view)
-    versions = sorted({row.status.version for row in view.rows if row.status})
+    told_by_http = {look.facts.server_version for look in (inputs.looks if inputs else ()) if look.facts is not None}
+    versions = sorted({row.status.version for row in view.rows if row.status} or told_by_http - {""})
     cluster = _cluster_version(inputs)
     auth = "?" if inputs is None or inputs.auth is None else "on" if inputs.auth else "off"
     compacted = inputs.compacted() if inputs is not None else None
@@ -176,15 +181,15 @@ def member_lines(told: Told, row: MemberRow, tone: Tone) -> list[Text]:
         ),
     ]  # fmt: skip
     if row.endpoint not in member.client_urls:
-        where = row.endpoint or "no endpoint of the profile leads to it"
+        where = f"asked at {row.endpoint}" if row.endpoint else "no endpoint of the profile leads to it"
         if told.view.health.state is not State.STILL:
-            lines.append(Text.assemble(" asked at ", safe(where, limit=limits.WORDS)))
+            lines.append(safe(f" {where}", limit=limits.WORDS))
     if row.problem is not None:
         lines.append(Text.assemble(" ", error_line(row.problem)))
     if row.status is not None:
         lines += _status_lines(row, row.status, tone)
     elif row.up and not row.busy:
-        words = "its Status is not told to this user on this version: the member list and round trips are all there is"
+        words = "Status is not told to this user on this version: what stands here comes from elsewhere"
         lines.append(Text(f" {words}", tone("warn")))
     lines += _metric_lines(told, row, tone)
     if row.status is not None:
