@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -30,7 +31,7 @@ from tests.services.runbook_support import agree, begun, runbooks_on, states, to
 from tests.services.writing_support import agreed
 from tests.support import Server, eventually, requires_server
 
-QUOTA = 16 * 1024 * 1024
+QUOTA = 4 * 1024 * 1024
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +42,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def fill(server: Server) -> None:
     """Write until the quota is reached and NOSPACE is raised."""
-    value = b"v" * 500_000
-    for number in range(200):
-        done = server.etcdctl_run("put", f"/big/{number % 3}", stdin=value)
-        if done.returncode:
-            assert b"space exceeded" in done.stderr
-            break
+    value = "v" * 250_000
+    with pytest.raises(HTTPError) as refused:
+        for number in range(200):
+            await server.put(f"/big/{number % 3}", value)
+    assert b"space exceeded" in refused.value.read()
     await eventually(lambda: "NOSPACE" in server.etcdctl("alarm", "list"), timeout=20)
 
 
@@ -217,8 +217,8 @@ async def test_without_a_majority_the_ways_out_are_told_and_a_snapshot_is_taken(
 ) -> None:
     await cluster3.put("k", "v")
     async with runbooks_on(cluster3.endpoints, tmp_path) as context:
-        cluster3.members[0].pause()
-        cluster3.members[1].pause()
+        await cluster3.members[0].kill()
+        await cluster3.members[1].kill()
         await eventually(lambda: _leaderless(context), timeout=15)
         book = builders.quorum_lost(context, await context.look())
         assert [step.action for step in book.steps] == ["advice", "snapshot", "advice", "advice"]
