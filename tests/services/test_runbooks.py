@@ -138,10 +138,10 @@ async def test_rolling_maintenance_moves_the_leader_before_its_turn(cluster3: Se
 
 async def test_a_plan_stops_at_the_first_surprise(cluster3: Server, tmp_path: Path) -> None:
     async with runbooks_on(cluster3.endpoints, tmp_path) as context:
-        view = await context.look()
-        book = builders.maintenance(context, view, pause=0)
+        await eventually(lambda: _all_well(context), timeout=20)
+        book = builders.maintenance(context, await context.look(), pause=0)
         runner = await begun(context, book, tmp_path)
-        assert await runner.go() and await runner.go()
+        assert await runner.go() and await runner.go(), report_lines(runner.book)
         first = book.steps[2]
         victim = next(m for m in cluster3.members if m.name not in first.title)
         await victim.kill()

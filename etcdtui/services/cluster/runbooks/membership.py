@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan
+from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan, line
 from etcdtui.core.types import HashKV
 from etcdtui.services.cluster import members
 from etcdtui.services.cluster.admin import AdminWrite
@@ -17,7 +17,7 @@ from etcdtui.services.cluster.view import ClusterView, MemberRow
 
 READY_SHARE = 0.9
 """The part of the leader's log that a learner must have before etcd promotes it."""
-QUIET_FOR = 3600.0
+TAKEN_BACK = "etcdctl downgrade cancel takes it back while no member is older"
 
 
 def quorum_facts(view: ClusterView) -> tuple[str, ...]:
@@ -289,7 +289,7 @@ class Downgrade(Action):
             etcdctl=self.etcdctl(ctx, step, view),
             changes=0,
             facts=(Fact("cluster", b"", "", f"downgrade to {version}" if version else "no downgrade"),),
-            undo="" if self._what == "cancel" else "etcdctl downgrade cancel takes it back while no member is older",
+            lines=() if self._what == "cancel" else (line(TAKEN_BACK, tone="dim"),),
         )
         call = partial(ctx.client.maintenance.downgrade, self._what, version)
         return AdminWrite(plan, call, f"downgrade {self._what} was sent")

@@ -44,7 +44,7 @@ TONES = {
     StepState.RUNNING: "accent",
     StepState.TODO: "muted",
 }
-READ_ONLY = frozenset({"advice", "hashes", "healthy"})
+READ_ONLY = frozenset({"advice", "hashes", "healthy", "downgrade-validate"})
 """Steps that anybody may take: nothing is sent, no secret leaves."""
 
 
@@ -109,7 +109,7 @@ class PlanScreen(PlaceScreen, ListScreen[Row]):
                 most=limits.LINE,
             ),
             Column(
-                "words", "RESULT", lambda row: safe(row.log.words, limit=limits.LINE), priority=1, least=10, most=60
+                "words", "RESULT", lambda row: safe(row.log.words, limit=limits.LINE), priority=1, least=10, most=40
             ),
         ]
 
