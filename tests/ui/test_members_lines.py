@@ -103,6 +103,14 @@ def test_no_plan_that_writes_begins_without_a_leader_and_all_give_one_reason() -
     assert {why for why in reasons.values() if why} == {left.why_no_writes}
 
 
+def test_a_downgrade_under_way_can_be_cancelled_while_members_are_older_already() -> None:
+    mixed = health(*(endpoint(n, status(n, version="3.5.30" if n == 3 else "3.6.14")) for n in (1, 2, 3)))
+    assert "3.6" in why_not_begin(Kind.DOWNGRADE, inputs(mixed).view)
+    told_so = [status(n, version="3.5.30" if n == 3 else "3.6.14", downgrade_enabled=n != 3) for n in (1, 2, 3)]
+    under_way = health(*(endpoint(n + 1, one) for n, one in enumerate(told_so)))
+    assert not why_not_begin(Kind.DOWNGRADE, inputs(under_way).view)
+
+
 def test_findings_lead_to_the_plan_that_mends_them() -> None:
     found = {}
     for check_id, what, _, given in CASES:

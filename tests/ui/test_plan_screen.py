@@ -30,6 +30,7 @@ async def test_a_plan_is_gone_on_with_after_sigkill_and_its_report_is_in_activit
     await etcd.put("k", "v")
     app = start(etcd, "--screen", "members")
     app.wait_for("LEADER", "o menu", timeout=20)
+    assert app.lines()[-1].count("enter detail") == 1
     app.keys("o")
     app.wait_for("free space", "rolling defrag", "upgrade check", "off: there is a leader: nothing is lost")
     app.keys("D")

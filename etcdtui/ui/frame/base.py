@@ -317,7 +317,8 @@ class ClusterScreen(Screen[None]):
         bound = {active.binding.id for active in self.active_bindings.values()}
         slots = {action.key_slot for action in own}
         others = [a for a in actions_for(VALUE, TABLE, LIST, APP) if a.key_slot in bound and a.key_slot not in slots]
-        return own + [find(action.key_slot, self.screen_name) or action for action in others]
+        named = [find(action.key_slot, self.screen_name) or action for action in others]
+        return own + list({action.id: action for action in named}.values())  # a slot may have rows in several places
 
     async def action_do(self, action_id: str) -> None:
         """Run the action of an id or a slot, or say why it is off."""

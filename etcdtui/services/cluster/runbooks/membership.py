@@ -269,7 +269,10 @@ class Downgrade(Action):
         return (*versions, f"downgrade to {', '.join(on)} under way" if on else "no downgrade under way")
 
     def why_not(self, ctx: Context, step: StepSpec, view: ClusterView) -> str:
-        old = [row.name for row in view.rows if row.status is not None and version_order(row.status.version) < (3, 6)]
+        told = [row for row in view.rows if row.status is not None]
+        if any(row.status.downgrade_enabled for row in told if row.status):  # members are older by its own doing
+            return ""
+        old = [row.name for row in told if row.status and version_order(row.status.version) < (3, 6)]
         return f"{', '.join(old)} is older than 3.6: downgrades begin there" if old else ""
 
     async def run(self, ctx: Context, step: StepSpec, view: ClusterView, tell: Tell) -> str:

@@ -55,7 +55,8 @@ def why_not_begin(kind: Kind, view: ClusterView) -> str:
     if kind not in READING and (why := view.health.why_no_writes):
         return why
     told = [row.status for row in view.rows if row.status is not None]
-    if kind is Kind.DOWNGRADE and told and any(version_order(status.version) < (3, 6) for status in told):
+    running = any(status.downgrade_enabled for status in told)
+    if kind is Kind.DOWNGRADE and not running and any(version_order(status.version) < (3, 6) for status in told):
         return "downgrades begin with etcd 3.6 on every member"
     if kind is Kind.LEADER and view.quorum.voters == 1:
         return "a single voting member leads always"
