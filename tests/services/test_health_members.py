@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ import pytest
 from etcdtui.client import Client, ClientOptions
 from etcdtui.demo.cluster import free_ports
 from etcdtui.services.cluster.endpoint_health import State
-from etcdtui.services.cluster.health import HealthMonitor
+from etcdtui.services.cluster.health import STATUS_DEADLINE, HealthMonitor
 from etcdtui.services.cluster.view import Quorum, view_of
 from tests.conftest import ServerFactory
 from tests.support import Server, TcpProxy, eventually
@@ -134,3 +135,15 @@ def test_a_quorum_is_called_lost_only_by_somebody_who_knows_no_leader() -> None:
     assert Quorum(3, 1).lost and "NO QUORUM" in Quorum(3, 1).words()
     assert not Quorum(3, 1, leader=True).lost and "holds" in Quorum(3, 1, leader=True).words()
     assert not Quorum(3, 0).lost and "nobody answers" in Quorum(3, 0).words()
+
+
+async def test_two_frozen_members_of_three_cost_a_look_no_more_than_their_limit(cluster3: Server) -> None:
+    async with watching(*cluster3.endpoints) as (_, monitor):
+        await monitor.poll()
+        cluster3.members[0].pause()
+        cluster3.members[1].pause()
+        for _ in range(2):
+            began = time.monotonic()
+            health = await monitor.poll()
+            assert time.monotonic() - began < STATUS_DEADLINE + 1.5
+        assert health.members_up == 1 and monitor.pause <= 1.5

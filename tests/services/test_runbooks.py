@@ -287,6 +287,8 @@ async def test_an_upgrade_check_tells_order_and_what_stands_against_it(cluster3:
         assert book.title == f"upgrade to {major}.{minor + 1}" and book.steps[0].title.endswith("can begin")
         assert f"{leader} (the leader last)" in book.steps[0].args["text"]
         assert [step.title.split()[-1] for step in book.steps if step.action == "restart"][-1] == leader
+        done = builders.restart(context, view, version=f"{major}.{minor}")  # by those that run it already
+        assert [step.action for step in done.steps] == ["healthy", "snapshot"]
         await cluster3.members[0].kill()
         await eventually(lambda: _is_down(context, "m1"), timeout=10)
         book = builders.upgrade(context, await context.look(), None)

@@ -97,18 +97,24 @@ def maintenance(ctx: Context, view: ClusterView, *, pause: int = PAUSE) -> Runbo
 
 
 def restart(ctx: Context, view: ClusterView, *, version: str = "", title: str = "") -> Runbook:
-    """Members restarted one after the other by a person, the leader last, watched from here."""
-    rows = _in_order(view)
+    """Members restarted one after the other by a person, the leader last, watched from here; with a ``version`` only
+    those that do not run it yet."""
+    rows = [row for row in _in_order(view) if not (version and row.status and _runs(row.status.version, version))]
     steps = [StepSpec("healthy", "healthy", "all members are healthy"), _snapshot(ctx, view)]
     what = f"upgrade to {version} and restart" if version else "restart"
     for row in rows:
-        if row.role == "LEADER" and len(rows) > 1:
+        if row.role == "LEADER" and view.quorum.voters > 1:
             args = {"away": str(row.member.id)}
             steps.append(StepSpec("move", "move-leader", f"move the leadership away from {row.name}", 0, args))
         args = {"version": version} if version else {}
         steps.append(StepSpec(f"restart {row.member.id:x}", "restart", f"{what} {row.name}", row.member.id, args))
     kind = Kind.UPGRADE if version else Kind.RESTART
     return _new(ctx, view, kind, title or "rolling restart", steps)
+
+
+def _runs(version: str, wanted: str) -> bool:
+    """Whether a version is of the wanted minor."""
+    return version_order(version)[:2] == version_order(wanted)[:2]
 
 
 def replace_member(ctx: Context, view: ClusterView, row: MemberRow, name: str, urls: tuple[str, ...]) -> Runbook:
@@ -283,14 +289,15 @@ def upgrade(ctx: Context, view: ClusterView, inputs: Inputs | None) -> Runbook:
     lowest, highest = min(told, default=(3, 5)), max(told, default=(3, 5))
     target = f"{highest[0]}.{highest[1]}" if lowest != highest else f"{highest[0]}.{highest[1] + 1}"
     problems = upgrade_problems(view, inputs)
-    order = ", then ".join(row.name for row in _in_order(view))
+    waiting = [row for row in _in_order(view) if row.status is None or not _runs(row.status.version, target)]
+    order = ", then ".join(row.name for row in waiting)
     text = [
         *(f"stands against it: {problem}" for problem in problems),
         *(() if problems else ("nothing that is known stands against it",)),
         f"from {lowest[0]}.{lowest[1]} to {target}: one minor version at a time, one member at a time",
         f"in this order: {order} (the leader last)",
-        "take the newest patch of the present version first; a snapshot before, for there is no way back but a",
-        "downgrade (3.6 and later) or that snapshot",
+        "take the newest patch of the present version first, and a snapshot: the only other way back is a downgrade"
+        " (3.6 and later)",
     ]
     check = StepSpec("check", "advice", f"upgrade check: {'not now' if problems else 'can begin'}", 0,
                      {"text": "\n".join(text)})  # fmt: skip
