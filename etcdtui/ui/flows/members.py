@@ -138,16 +138,22 @@ class MemberWriting(Flow):
         await self.change(self.session.admin.defragment(self.view(), row), "defrag")
 
     async def compact(self, typed: str = "") -> None:
-        """Compact to a revision, which is asked for where none is given."""
+        """Compact to a revision, which is asked for where none is given; never proposes what is compacted already."""
         keep = self.session.profile.keep_revisions
-        now = self.session.health.revision
-        typed = typed or await self.ask("compact to revision", f"now at {now}", value=str(max(1, now - keep)))
+        now, inputs = self.session.health.revision, self.session.doctor.inputs
+        done = max(0, (inputs.compacted() if inputs is not None else None) or 0)
+        at = f", compacted at {done}" if done else ""
+        proposed = max(1, now - keep, min(done + 1, now))
+        typed = typed or await self.ask("compact to revision", f"now at {now}{at}", value=str(proposed))
         if not typed:
             return
         try:
             revision = int(typed)
         except ValueError:
             self.flash("a revision is a whole number", "warn")
+            return
+        if 0 < revision <= done:
+            self.flash(f"history is compacted at {done} already", "warn")
             return
         await self.change(self.session.admin.compact(self.view(), revision, keep), "compact")
 

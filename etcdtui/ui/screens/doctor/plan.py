@@ -19,8 +19,9 @@ from etcdtui.core.safe_text import safe_text
 from etcdtui.core.value import record
 from etcdtui.services.cluster.runbooks import builders
 from etcdtui.services.cluster.runbooks.actions import action_of
+from etcdtui.services.cluster.runbooks.mending import READING
 from etcdtui.services.cluster.runbooks.runner import Ahead, Runner, report_lines
-from etcdtui.services.cluster.runbooks.spec import Kind, StepLog, StepSpec, StepState
+from etcdtui.services.cluster.runbooks.spec import StepLog, StepSpec, StepState
 from etcdtui.services.cluster.runbooks.store import RunbookStore
 from etcdtui.services.session.session import Session
 from etcdtui.services.writing.confirmed import Confirmed
@@ -254,8 +255,8 @@ class PlanScreen(PlaceScreen, ListScreen[Row]):
         self._show()
 
     async def _agree(self, runner: Runner) -> bool:
-        """The whole course, once; a survivor's snapshot without a majority needs none."""
-        if runner.book.kind is Kind.QUORUM:
+        """The whole course, once; plans that change nothing need none, and work in a locked profile."""
+        if runner.book.kind in READING:
             return True
         guard, plan = self.session.guard, runner.course_plan()
         confirmed = guard.confirm_by_unlock(plan) or await self._review(plan, "begin")
