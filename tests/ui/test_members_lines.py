@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 from rich.style import Style
 from rich.text import Text
@@ -16,10 +19,11 @@ from etcdtui.services.cluster.metrics import MemberMetrics
 from etcdtui.services.cluster.runbooks.mending import mends, why_not_begin
 from etcdtui.services.cluster.runbooks.spec import Kind
 from etcdtui.ui.bindings import MEMBERS, TABLE, actions_for
+from etcdtui.ui.flows.members import MemberWriting
 from etcdtui.ui.modals.menu import MenuDialog
 from etcdtui.ui.modals.picker import Item
 from etcdtui.ui.screens.members.lines import Told, member_lines, summary_lines
-from tests.services.doctor_support import NOW, endpoint, health, healthy, inputs, status
+from tests.services.doctor_support import NOW, endpoint, health, healthy, inputs, judged, status
 from tests.services.test_doctor_checks import CASES, changed
 
 
@@ -92,6 +96,34 @@ def test_a_limited_user_reads_who_tells_what_and_no_blank() -> None:
     assert "leader not told" in said and "VERSION 3.6.14" in said and "AUTH ?" in said
     said = words(member_lines(told(given), given.view.rows[0], tone))
     assert "Status is not told to this user" in said and "fsync p99" in said
+
+
+def offered(given: Inputs) -> list[Item]:
+    """The upkeep of member 1 as the menu of Members has it, in an unlocked profile."""
+    health = given.view.health
+    face = SimpleNamespace(session=SimpleNamespace(health=health, why_no_writes=health.why_no_writes))
+    return MemberWriting(cast("Any", face), lambda _: None, lambda: given.view).offers(given.view.rows[0], ())
+
+
+def test_without_a_leader_what_is_offered_reads_only_and_the_rest_gives_one_reason() -> None:
+    assert {item.value for item in offered(inputs()) if item.reason} == {"plan quorum"}
+    left = health(endpoint(1, status(1, leader=0)), endpoint(2, None), endpoint(3, None), leader=0)
+    items = offered(inputs(left))
+    assert {item.value for item in items if not item.reason} == {
+        "snapshot",
+        "plan hashes",
+        "plan quorum",
+        "plan corrupt",
+    }
+    assert {item.reason.plain for item in items if item.reason} == {left.why_no_writes}
+
+
+def test_what_to_do_names_keys_that_are_there() -> None:
+    there = {item.key for _, _, _, given in CASES for item in offered(given)}
+    named = set()
+    for check_id, _, _, given in CASES:
+        named |= set(re.findall(r"o, (\w) on (?:its row of )?Members", judged(check_id, given).todo))
+    assert named and named <= there, named - there
 
 
 def test_no_plan_that_writes_begins_without_a_leader_and_all_give_one_reason() -> None:

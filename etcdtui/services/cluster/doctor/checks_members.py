@@ -83,7 +83,7 @@ def quorum(inputs: Inputs) -> Verdict:
             Severity.CRIT if q.spare < 0 else Severity.WARN,
             f"{', '.join(away)} {verb} away, {q.up} of {q.voters} up: {spare}",
             tuple(evidence),
-            "Bring it back, or replace it: Members, d on its row.",
+            "Bring it back, or replace it: o, x on its row of Members.",
             lines,
             at_once=True,
         )
