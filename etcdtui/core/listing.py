@@ -41,6 +41,9 @@ AIM = 10_000
 WARY = 5_000
 """Keys that a piece is taken to hold of which nothing at all is known."""
 
+LEAST_FULL = 1 / 8
+"""A piece is never thought to hold less than this part of what was expected of it."""
+
 SLASH = b"/"
 """Most stores have all keys behind one, whatever separates their parts."""
 _USUAL = b"a0A-./_:"
@@ -48,6 +51,11 @@ _CROWDED = b"/registry/"
 """Where nearly all keys of a Kubernetes store are: cut at once, so that a server walks its parts side by side."""
 _COARSE = b"-./0:A[_abcdefghijklmnopqrstuvwxyz{"
 """Where the whole store is cut at its first byte, so that the opening fits one transaction."""
+
+
+def _about(keys: float) -> int:
+    """Two figures of a number that is no better known."""
+    return int(round(keys, 2 - len(str(round(keys)))))
 
 
 def child_end(rest: bytes, separators: Sequence[bytes]) -> int:
@@ -115,13 +123,13 @@ class _Tally:
 class _Sum:
     """A folder known by its name from the start: a row with its first key, counted by adding up its parts.
 
-    ``rest`` keys more are expected in the parts not counted yet.
+    About ``expected`` keys are in it.
     """
 
     name: bytes
     waiting: int
     count: int = 0
-    rest: float = 0.0
+    expected: float = 0.0
 
 
 @record(frozen=False, eq=False)
@@ -199,7 +207,9 @@ class Survey:
         self.layout: Layout | None = None
         self._sums: dict[bytes, _Sum] = {}
         self._sweeps: set[Sweep] = set()
-        self._expected = self._passed = 0.0
+        self._expected = 0.0
+        self._fullness = 1.0
+        """How many keys stretches lately had for each that was expected."""
         self._alphabet = Alphabet(_USUAL + prefix)
         if area is None:
             return
@@ -248,7 +258,7 @@ class Survey:
         for stretch in layout.counting:
             added = self._sums[stretch.folder]
             added.waiting += 1
-            added.rest += stretch.keys
+            added.expected += stretch.keys
 
     @property
     def folders(self) -> list[Child]:
@@ -258,15 +268,15 @@ class Survey:
 
     @property
     def guesses(self) -> dict[bytes, int]:
-        """About how many keys those folders have, by what was counted of them and what is expected of the rest."""
-        return {name: round(added.count + max(0.0, added.rest)) for name, added in self._sums.items()}
+        """About how many keys those folders have: what was expected, or what was counted when that is more."""
+        return {name: _about(max(added.count, added.expected)) for name, added in self._sums.items()}
 
     @property
     def share(self) -> float:
         """How much of the range was counted, about, from 0 to 1."""
         if not self._uncounted:
             return 1.0
-        return min(0.99, self._passed / self._expected) if self._expected else 0.0
+        return min(0.99, self._counted / max(self._expected, self._counted)) if self._expected else 0.0
 
     def _refill(self, ops: int, from_end: bool) -> None:
         """Begin stretches until there are pieces for a request."""
@@ -324,18 +334,16 @@ class Survey:
         self._go_on(sweep, span)
         if stretch is None:
             return
-        was = max(stretch.keys, stretch.counted)
-        rest = max(0.0, stretch.keys - stretch.counted)
         stretch.counted += count
-        self._expected += max(stretch.keys, stretch.counted) - was
-        self._passed += count
-        left = max(0.0, stretch.keys - stretch.counted)
         stretch.out -= 1
-        if sweep.done and not stretch.out:
-            self._passed += left
-            left = 0.0
-        if span.sum is not None:
-            span.sum.rest -= rest - left
+        if sweep.done and not stretch.out and not stretch.folder:
+            self._fullness = self._fullness * 0.8 + min(1.0, stretch.counted / max(1.0, stretch.keys)) * 0.2
+
+    def _walk_of(self, span: Span) -> float:
+        """How many keys are thought to be in a piece: fewer where names lie closer together than on average."""
+        if span.stretch is None or span.stretch.folder:
+            return span.guess
+        return span.guess * min(1.0, max(LEAST_FULL, 2 * self._fullness))
 
     def _buckets(self, low: bytes, end: bytes) -> list[tuple[bytes, bytes]]:
         if self.prefix:
@@ -376,23 +384,24 @@ class Survey:
         """
         self._refill(ops, from_end)
         taken: list[Span] = []
-        cost = walked = 0
+        cost = walked = 0.0
         for pieces in (self.pending, self.counting):
             while pieces and len(taken) < ops:
                 span = pieces[-1 if from_end else 0]
                 if from_end and span.count == UNKNOWN and span.sweep is None:
                     span.limit = min(span.limit, END_LIMIT)
+                keys = self._walk_of(span)
                 if span.count != UNKNOWN:
-                    price = min(span.limit, span.count)
+                    price = float(min(span.limit, span.count))
                 else:
-                    price = min(span.limit, span.guess) if span.guess else span.limit // unsure
+                    price = min(span.limit, keys) if span.guess else span.limit // unsure
                 if taken and (cost + price > budget and not (span.first and not span.guess)):
                     break
-                if taken and walked + span.guess > walk:
+                if taken and walked + keys > walk:
                     break
                 taken.append(span)
                 cost += price
-                walked += span.guess
+                walked += keys
                 pieces.pop(-1 if from_end else 0)
         return taken[::-1] if from_end else taken
 

@@ -60,6 +60,8 @@ class Pace:
     @property
     def keys(self) -> int:
         """How many keys one request should walk, so that it takes no longer than ``LONG``."""
+        if self._least_a_key == float("inf"):
+            return AIM  # nothing was walked yet
         return max(LEAST, min(AIM, int(LONG / self._least_a_key)))
 
     @property
