@@ -26,6 +26,8 @@ FOLDERS = 16
 """Changes of folders that are cuts in any case."""
 MANY = 1_500_000
 """Keys of a store from which no name is trusted to stand for what lies around it."""
+FOLDERS_KNOWN = 32
+"""Folders whose letters are remembered: those of a name take some ten kilobytes."""
 LEARNT = 24
 """Names from which the letters of names like them are learnt."""
 SMALL_CHILD = 128
@@ -234,6 +236,8 @@ class Layout:
         letters = self._letters.get(above)
         if letters is None:
             around = names[max(0, index - LEARNT // 2) : index + LEARNT // 2]
+            if len(self._letters) >= FOLDERS_KNOWN:
+                self._letters.clear()  # stretches are begun in order: what was left behind is not asked for again
             letters = self._letters[above] = Letters((one for one in around if one.startswith(above)), around)
         beside = names[index + away] if 0 <= index + away < len(names) else b""
         return Known(name, letters, common(name, beside) if beside[:folder] == above else len(name))
