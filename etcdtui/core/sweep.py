@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import lru_cache
 
 from etcdtui.core import ranges
 from etcdtui.core.cuts import before, shared
@@ -26,7 +27,11 @@ ALIKE = 8
 IDLE = (8, 64, 4)
 """After so many empty pieces in a row the next may hold ``WIDER`` times more, after so many again, and so on."""
 WIDER = 4
-_KINDS = (b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
+_KINDS = [
+    (sum(1 << byte for byte in letters), letters)
+    for letters in (b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
+]
+_DIGITS = _KINDS[0][0]
 _WORD = re.compile(rb"[0-9A-Za-z]+")
 
 Cut = tuple[bytes, float, float]
@@ -43,40 +48,45 @@ class Letters:
     """
 
     def __init__(self, names: Iterable[bytes] = (), similar: Iterable[bytes] = ()) -> None:
-        self._kinds: list[set[int]] = []
-        self._met: list[set[int]] = []
+        self._kinds: list[int] = []
+        """Sets of bytes as bits of a number, here and below: a walk has many of them."""
+        self._met: list[int] = []
         self._counting: list[bool] = []
         """Whether a word at the place had digits."""
         self._names = 0
         for name in names:
             self.learn(name)
-        self._similar = [set(met) for met in self._met]
+        self._similar = [*self._met]
         for name in similar:
-            for met, byte in zip(self._similar, name, strict=False):
-                met.add(byte)
+            for at, byte in enumerate(name[: len(self._similar)]):
+                self._similar[at] |= 1 << byte
 
     def learn(self, name: bytes) -> None:
         self._names += 1
-        for _ in range(len(self._met), len(name)):
-            self._kinds.append(set())
-            self._met.append(set())
-            self._counting.append(False)
-        for met, byte in zip(self._met, name, strict=False):
-            met.add(byte)
+        self._grow(len(name))
+        for at, byte in enumerate(name):
+            self._met[at] |= 1 << byte
         for run in _WORD.finditer(name):
             word = run.group()
-            kinds = [kind for kind in _KINDS if len(word.translate(None, kind)) < len(word)]
+            met = 0
+            for kind, letters in _KINDS:
+                if len(word.translate(None, letters)) < len(word):
+                    met |= kind
+            counting = bool(met & _DIGITS)
             for at in range(run.start(), run.end()):
-                self._kinds[at].update(*kinds)
-                self._counting[at] |= kinds[0] is _KINDS[0]
+                self._kinds[at] |= met
+                self._counting[at] |= counting
+
+    def _grow(self, places: int) -> None:
+        more = max(0, places - len(self._met))
+        self._kinds += [0] * more
+        self._met += [0] * more
+        self._counting += [False] * more
 
     def merge(self, other: Letters) -> None:
         """Learn what the other knows."""
+        self._grow(len(other._met))
         for at in range(len(other._met)):
-            if at == len(self._met):
-                self._kinds.append(set())
-                self._met.append(set())
-                self._counting.append(False)
             self._kinds[at] |= other._kinds[at]
             self._met[at] |= other._met[at]
             self._counting[at] |= other._counting[at]
@@ -84,7 +94,7 @@ class Letters:
 
     def met(self, place: int) -> int:
         """How many letters were really met at a place."""
-        return len(self._similar[place]) if place < len(self._similar) else 1
+        return self._similar[place].bit_count() if place < len(self._similar) else 1
 
     def at(self, place: int) -> list[int]:
         """The letters at a place, sorted; behind the longest name those of its last place."""
@@ -92,8 +102,13 @@ class Letters:
         if place < 0:
             return [0]
         met = self._met[place]
-        same = len(met) == 1 and self._names >= ALIKE and not self._counting[place]
-        return sorted(met if same else met | self._kinds[place])
+        same = met.bit_count() == 1 and self._names >= ALIKE and not self._counting[place]
+        return _letters(met if same else met | self._kinds[place])
+
+
+@lru_cache(512)
+def _letters(bits: int) -> list[int]:
+    return [byte for byte in range(bits.bit_length()) if bits >> byte & 1]
 
 
 @record()
