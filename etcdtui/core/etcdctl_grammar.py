@@ -132,7 +132,7 @@ def parse_line(text: str) -> Parsed:
         return _parse(text.strip().lstrip(":").strip())
     except (_BadLine, WordsError, GoTextError) as error:
         sentence = str(error)
-        return Parsed(error=sentence if sentence.endswith(".") else sentence + ".")
+        return Parsed(error=sentence if sentence.endswith((".", "?")) else sentence + ".")
 
 
 def _parse(text: str) -> Parsed:

@@ -106,7 +106,7 @@ def read_group(group: str, words: list[bytes]) -> GroupLine:
         if sub not in subs:
             near = difflib.get_close_matches(sub, subs, 1)
             raise GoTextError(
-                f"{group} has no {sub[:40]}" + (f": did you mean {near[0]}?" if near else f": {', '.join(subs)}")
+                f"{group} has no {sub[:40]}" + (f". Did you mean {near[0]}?" if near else f": {', '.join(subs)}")
             )
         words = words[1:]
     form = FORMS[group, sub]

@@ -491,8 +491,13 @@ class EtcdtuiApp(WiredApp):
             self.say(
                 Text.assemble("the keys are Latin letters, and your keyboard sends ", safe(char), OTHER_LAYOUT), "warn"
             )
-        elif char.isprintable() and char:
+        elif char.isprintable() and char and not self._is_bound(event):
             self.say(Text.assemble(safe(char, "bold"), " does nothing here: ? lists the keys"))
+
+    def _is_bound(self, event: events.Key) -> bool:
+        """Whether the key does something here: an event goes on its way after its action, too."""
+        bound = self.screen.active_bindings
+        return any(key in bound for key in (event.key, *event.aliases))
 
     def hold_keys(self) -> Hold:
         return self._typeahead.hold()
