@@ -149,7 +149,14 @@ _KEYS = (
         "watch", "w", "watch", "Watch this key or prefix.", (KEYS, LEASES), "do", "watch --prefix PREFIX", footer=40
     ),
     Action("history", "H", "history", "Older versions of this key.", (KEYS,), "do", "get KEY --rev N", footer=45),
-    Action("diff", "D", "diff", "Compare.", (KEYS,), "do"),
+    Action(
+        "diff",
+        "D",
+        "diff",
+        "Compare two marked ones, or a folder with a snapshot or another profile; of a snapshot, with a cluster.",
+        (KEYS,),
+        "do",
+    ),
     Action(
         "keys.search",
         "F",
