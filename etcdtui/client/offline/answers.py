@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from etcdtui.client.offline.contents import Contents
 from etcdtui.client.offline.opened_file import OpenedFile
-from etcdtui.client.offline.revisions import View
+from etcdtui.client.offline.revisions import NARROW, View
 from etcdtui.core import errors as e
 from etcdtui.pb import kv_pb2, rpc_pb2
 
@@ -60,7 +60,7 @@ class Answers:
     def is_quick(self, request: rpc_pb2.RangeRequest) -> bool:
         """Whether the answer is there in a moment."""
         start, end, revision = request.key, request.range_end, self._at(request.revision)
-        if not self._revisions.is_quick(start, end, revision):
+        if self._revisions.cost(start, end, revision) > NARROW:
             return False
         first, after = self._revisions.known(start, end)
         few = 0 < request.limit <= MANY and not _looks_at_all(request)
@@ -171,7 +171,10 @@ class Answers:
     def is_quick_txn(self, request: rpc_pb2.TxnRequest) -> bool:
         ops = (*request.success, *request.failure)
         ranges = [op.request_range for op in ops if op.WhichOneof("request") == "request_range"]
-        return len(ranges) == len(ops) and all(self.is_quick(one) for one in ranges) and not _are_many(ranges)
+        if len(ranges) < len(ops) or not all(self.is_quick(one) for one in ranges) or _are_many(ranges):
+            return False
+        cost = self._revisions.cost
+        return sum(cost(one.key, one.range_end, max(0, one.revision) or self.revision) for one in ranges) <= NARROW
 
     def _holds(self, compare: rpc_pb2.Compare) -> bool:
         name = _COMPARED.get(compare.target)
@@ -186,7 +189,7 @@ class Answers:
 
 
 def _are_many(ranges: Sequence[rpc_pb2.RangeRequest]) -> bool:
-    return sum(min(one.limit or MANY, MANY) for one in ranges if not one.count_only) > 5 * MANY
+    return sum(min(one.limit or MANY, MANY) for one in ranges if not one.count_only) > 2 * MANY
 
 
 def _compare(result: int, ours: Any, wanted: Any) -> bool:

@@ -160,10 +160,10 @@ class Revisions:
         """Which of ``names`` lie in a range, as ``core.ranges`` writes one: from the first to before the second."""
         return _between(self.names, start, end)
 
-    def is_quick(self, start: bytes, end: bytes, revision: int) -> bool:
-        """Whether ``within`` answers in a moment; else it belongs into a thread."""
+    def cost(self, start: bytes, end: bytes, revision: int) -> int:
+        """How many names ``within`` has to look at; more than ``NARROW`` in all belong into a thread."""
         first, after = self.known(start, end)
-        return self._moment(revision) in self._views or after - first <= NARROW
+        return 0 if self._moment(revision) in self._views else after - first
 
     def within(self, start: bytes, end: bytes, revision: int) -> tuple[View, int, int]:
         """A view, and which part of it lies in the range at a revision: from the first to before the second."""
