@@ -40,7 +40,8 @@ def profile_of(path: Path, like: Profile) -> Profile:
     """The profile of a file: what ``like`` says of looks, masks and decoders, and nothing of how to reach a cluster."""
     return replace(
         like, name=name_of(path), endpoints=NO_ENDPOINT, discovery_srv="", discover="false", endpoint_map={}, tls=Tls(),
-        auth=Auth(), metrics=Metrics(), read_only=True, watches={}, triggers=(), notices=(), environment="",
+        auth=Auth(), metrics=Metrics(), read_only=True, remember_names=False, watches={}, triggers=(), notices=(),
+        environment="",
     )  # fmt: skip
 
 
