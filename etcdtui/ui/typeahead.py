@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # only named here
 
 HELD_MOST = 65_536
 """Keys kept while one is being handled; more than a person types or pastes as keys, less than a runaway file."""
+PASTED = 256
+"""Letters in one piece that nobody types as commands."""
 RUN = 8
 """Letters that wait for the same line of text from which on they are handed to it together."""
 QUIET_ROUNDS = 2
@@ -378,19 +380,36 @@ class Typeahead:
             self._limit.stop()
         self._under_way = False
         if self._waiting and not self._holds:
-            await self._handle(self._run() or self._waiting.popleft())
+            self._drop_a_paste_for_nothing()
+            if event := self._run() or (self._waiting.popleft() if self._waiting else None):
+                await self._handle(event)
 
     def _run(self) -> Event | None:
         """Letters that wait behind one that was typed, as one: a paste that comes as keys has thousands."""
         if self._typing is None or self._typing is not self._app.focused:
             return None
-        letters = ""
-        for event in self._waiting:
-            if not isinstance(event, events.Key) or not event.is_printable or not event.character:
-                break
-            letters += event.character
+        letters = self._letters()
         if len(letters) < RUN:
             return None
         for _ in letters:
             self._waiting.popleft()
-        return events.Paste(letters)
+        return events.Paste("".join(letters))
+
+    def _letters(self) -> list[str]:
+        """The letters that wait first."""
+        found = []
+        for event in self._waiting:
+            if not isinstance(event, events.Key) or not event.is_printable or not event.character:
+                break
+            found.append(event.character)
+        return found
+
+    def _drop_a_paste_for_nothing(self) -> None:
+        """So many letters at once are no commands: they were pasted where nothing takes text."""
+        if len(self._waiting) < PASTED or self._is_typed_into(self._app.focused):
+            return
+        letters = self._letters()
+        if len(letters) >= PASTED:
+            for _ in letters:
+                self._waiting.popleft()
+            self._tell(f"not used: {len(letters)} letters, pasted where nothing takes text")

@@ -224,13 +224,22 @@ async def test_three_thousand_letters_that_come_as_keys_are_one_step_for_the_lin
         dialog = one.app.screen
         assert isinstance(dialog, PromptDialog)
         changes: list[str] = []
-        dialog.watch(dialog.field, "value", changes.append, init=False)
+        dialog.watch(dialog.field, "value", lambda value: changes.append(value), init=False)
         before, text = dialog.field.value, "".join(str(number) for number in range(900))
         one.send(text + "\x01")
         await eventually(lambda: dialog.field.value == before + text)
         assert len(changes) < 20
         one.send("<" + "\r")
         await one.open(EditDialog)
+
+
+async def test_a_paste_where_nothing_takes_text_runs_no_command(etcd: Server, tmp_path: Path) -> None:
+    await filled(etcd, KEYS)
+    async with desk(etcd, tmp_path, delay=0.0) as one:
+        one.send("j" + "dxyz" * 200)
+        await eventually(lambda: "letters, pasted where nothing takes text" in one.told())
+        await one.settled()
+        assert one.app.screen is one.keys
 
 
 async def test_tab_before_the_answer_completes_what_was_typed(etcd: Server, tmp_path: Path) -> None:
