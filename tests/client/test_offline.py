@@ -392,3 +392,10 @@ async def test_giving_up_while_a_file_is_read_ends_at_once_and_lets_it_go(story:
         await opening
     with story.path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+async def test_an_empty_key_is_told_before_a_revision_that_is_not_there(story: Story) -> None:
+    async with opened(story.path) as file:
+        for revision in (story.newest + 5, story.compacted - 1):
+            with pytest.raises(EmptyKey):
+                await file.unary(methods.RANGE, rpc_pb2.RangeRequest(range_end=b"/a", revision=revision))

@@ -58,8 +58,14 @@ class Answers:
     # --- ranges --------------------------------------------------------------------------------------------------
 
     def is_quick(self, request: rpc_pb2.RangeRequest) -> bool:
-        """Whether the answer is there in a moment."""
-        start, end, revision = request.key, request.range_end, self._at(request.revision)
+        """Whether the answer is there in a moment; a refusal always is."""
+        start, end, revision = (
+            request.key,
+            request.range_end,
+            request.revision if request.revision > 0 else self.revision,
+        )
+        if not start or not self.compacted <= revision <= self.revision:
+            return True
         if self._revisions.cost(start, end, revision) > NARROW:
             return False
         first, after = self._revisions.known(start, end)
