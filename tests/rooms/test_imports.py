@@ -23,6 +23,7 @@ FOREIGN_LATE = {
     "config/secrets.py": {"hmac"},
     "services/cluster/metrics.py": {"prometheus_client"},
     "services/values/yaml_spans.py": {"yaml"},
+    "services/values/yaml_style.py": {"yaml"},
     "services/values/yaml_values.py": {"yaml"},
     "shell.py": {"argcomplete"},
 }
