@@ -24,6 +24,7 @@ def apply_preset(base: Profile, preset: str, environ: Mapping[str, str]) -> Prof
         return replace(env_profile(base, environ), preset="env")
     if preset == "patroni":
         leader = "/service/*/leader"
+        base = replace(base, locks=(leader, "/service/*/*/leader"))
         return replace(base, preset=preset, endpoints=(DEFAULT_ENDPOINT,), environment="prod", protect=(leader,))
     folder, ca, cert, key = KUBERNETES_FILES[preset]
     return replace(
@@ -33,6 +34,7 @@ def apply_preset(base: Profile, preset: str, environ: Mapping[str, str]) -> Prof
         environment="prod",
         tls=Tls(cacert=f"{folder}/{ca}", cert=f"{folder}/{cert}", key=f"{folder}/{key}"),
         protect=("/registry/**",),
+        locks=("/registry/leases/*/*",),
         decoders=(DecoderRule(match="/registry/**", use="k8s"),),
     )
 

@@ -22,6 +22,7 @@ DEFAULT_ENDPOINT = "127.0.0.1:2379"
 PRESETS = ("kubeadm", "k3s", "rke2", "patroni", "env")
 ACTIONS = ("put", "delete", "lease", "lock", "maintenance", "member", "auth")
 COLORS = ("red", "yellow", "green", "blue", "magenta", "cyan", "white")
+LOCKS = ("/locks/**", "/service/*/leader", "/registry/leases/*/*")
 NO_MAP: Mapping[str, str] = MappingProxyType({})
 
 
@@ -239,6 +240,9 @@ class Profile(Common):
     limits: Limits = opt(Kind.SECTION, Limits(), "Safety limits.", section=Limits)
     metrics: Metrics = opt(Kind.SECTION, Metrics(), "Measuring over HTTP.", section=Metrics)
     bookmarks: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Name to key or prefix.")
+    locks: tuple[str, ...] = opt(
+        Kind.TEXTS, LOCKS, "Patterns of names of locks, besides what leases tell; * stays within a segment, ** not."
+    )
     watches: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Name to what is watched: a key, /prefix/, prefix*, * or a..b.")
     triggers: tuple[WatchTrigger, ...] = opt(Kind.SECTIONS, (), "What happens on events of watches.",
                                              section=WatchTrigger)  # fmt: skip

@@ -274,7 +274,8 @@ class EtcdtuiApp(WiredApp):
 
     def _make_screen(self, number: int, session: Session) -> ClusterScreen:
         tabs = tuple(Tab(n, kind.label) for n, kind in self.screen_types.items())
-        screen = self.screen_types[number].load()(session, flows.FlowHost(tabs, self.user_keys))
+        host = flows.FlowHost(tabs, self.user_keys, lambda: self.launch.config.profiles)
+        screen = self.screen_types[number].load()(session, host)
         self.deck[number] = screen
         return screen
 

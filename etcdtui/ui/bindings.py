@@ -22,7 +22,15 @@ LOCKS, DOCTOR, TXN, ACTIVITY, PROFILES = "locks", "doctor", "txn", "activity", "
 HISTORY, CENSUS, SEARCH = "history", "census", "search"
 PLAN = "plan"
 DIALOG, MESSAGE, CHOICE, PICKER, REVIEW = "dialog", "message", "choice", "picker", "review"
-EDITOR, TEXT, FIND, COMMAND, HELP, LINE = "editor", "text", "find dialog", "command line", "help", "line of text"
+FORM, EDITOR, TEXT, FIND, COMMAND, HELP, LINE = (
+    "form",
+    "editor",
+    "text",
+    "find dialog",
+    "command line",
+    "help",
+    "line of text",
+)
 AREA = "lines of text"
 """Dialogs. Their keys are fixed, as their hints name them."""
 APP = "app"
@@ -193,6 +201,17 @@ _KEYS = (
         True,
     ),
     Action("census", "C", "census", "Count and measure a prefix.", (KEYS,), "do"),
+    Action(
+        "keys.set_lease",
+        "A",
+        "set lease",
+        "Put the key on a lease, a new one or one there is, or take it off.",
+        (KEYS,),
+        "write",
+        "put KEY VALUE --lease ID",
+        True,
+        slot="trigger",
+    ),
 )
 
 _VALUE = (
@@ -375,7 +394,14 @@ _LEASES = (
         slot="ttl",
     ),
     Action("choose", "enter", "keys", "Go to its first key in the tree.", (LEASES,), "move", footer=1),
-)
+    Action("leases.vanishing", "v", "vanishing", "Only those whose keys vanish within 60 s, or all.", (LEASES,), "view",
+           footer=55, slot="next_view"),
+    Action("leases.attach", "e", "attach a key", "An existing key goes with this lease from then on.", (LEASES,),
+           "write", "put KEY VALUE --lease ID", True, slot="edit"),
+    Action("leases.hold", "K", "hold alive", "Renew it for as long as this program runs, or let it go.", (LEASES,),
+           "write", "lease keep-alive ID", True),
+    Action("leases.upkeep", "M", "upkeep", "Grant, renew, hold, attach, revoke.", (LEASES,), "do", slot="maintenance"),
+)  # fmt: skip
 
 _MEMBERS = (
     Action("choose", "enter", "detail", "Everything known about the member.", (MEMBERS,), "move", footer=1),
@@ -458,6 +484,16 @@ _AUTH = (
         slot="maintenance",
     ),
 )
+
+_LOCKS = (
+    Action("choose", "enter", "queue", "Into the queue; there, to the key in the tree.", (LOCKS,), "move", footer=1),
+    Action("watch", "w", "watch", "Watch the handover.", (LOCKS,), "do", "watch --prefix NAME/", footer=10),
+    Action("ttl", "t", "its lease", "To the lease of the holder, or of the row of the queue.", (LOCKS,), "do",
+           "lease timetolive ID --keys", footer=20),
+    Action("find", "f", "its key", "To the key in the tree.", (LOCKS,), "do", "get KEY", footer=40),
+    Action("locks.break", "d", "break", "Revoke that one lease, after all that hangs on it was listed.", (LOCKS,),
+           "write", "lease revoke ID", True, footer=30, slot="delete"),
+)  # fmt: skip
 
 _DOCTOR = (
     Action("choose", "enter", "plan", "The plan of the finding, else all about it.", (DOCTOR,), "move", footer=1),
@@ -571,6 +607,7 @@ _DIALOGS = (
     _fixed(REVIEW, "reveal", "x", "reveal", "Show what is masked."),
     _fixed(REVIEW, "more", "plus", "more lines", "More unchanged lines around a change.", "context(3)"),
     _fixed(REVIEW, "fewer", "minus", "fewer lines", "Fewer unchanged lines around a change.", "context(-3)"),
+    _fixed(FORM, "submit", "ctrl+s", "review", "To the review.", priority=True),
     _fixed(EDITOR, "review", "ctrl+s", "review", "To the review.", priority=True),
     _fixed(
         EDITOR,
@@ -581,6 +618,7 @@ _DIALOGS = (
         priority=True,
     ),
     _fixed(EDITOR, "other_form", "ctrl+t", "other form", "As hex, base64, number, time, and back.", priority=True),
+    _fixed(EDITOR, "lease", "ctrl+g", "lease", "Choose the lease of the key, or its time to live.", priority=True),
     _fixed(EDITOR, "cancel", "escape", "keep as draft", "Leave; what was typed is kept as a draft.", priority=True),
     _fixed(TEXT, "done", "ctrl+s", "done", "Take the text.", priority=True),
     _fixed(TEXT, "cancel", "escape", "cancel", "Leave the text as it was.", priority=True),
@@ -613,6 +651,7 @@ ACTIONS: tuple[Action, ...] = (
     *_LEASES,
     *_MEMBERS,
     *_AUTH,
+    *_LOCKS,
     *_DOCTOR,
     *_PLAN,
     *_TXN,

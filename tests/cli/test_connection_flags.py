@@ -131,4 +131,4 @@ def test_check_says_how_writes_begin_and_where_keys_live(run: Run, etcd: Server)
 
 def test_a_place_is_given_once(run: Run) -> None:
     assert run("/a", "--prefix", "/b") == 2 and "give one" in run.err
-    assert run("--screen", "locks") == 2 and run("--screen", "6") == 2
+    assert run("--screen", "lock") == 2 and run("--screen", "0") == 2

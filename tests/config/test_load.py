@@ -265,7 +265,7 @@ def test_every_key_of_the_schema_is_in_the_example() -> None:
     assert [name for name in sorted(wanted) if not re.search(rf"(?<![a-z_]){name}:", text)] == []
 
 
-@pytest.mark.parametrize("name", ["locks"])
+@pytest.mark.parametrize("name", ["lock_patterns"])
 def test_what_no_screen_reads_is_not_known(loads: Loads, name: str) -> None:
     config = loads(f"profiles:\n  a:\n    endpoints: 127.0.0.1:1\n    {name}: []\n")
     assert any(f"{name!r} is unknown" in str(problem) for problem in config.problems)

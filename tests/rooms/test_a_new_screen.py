@@ -31,7 +31,7 @@ async def test_the_example_of_a_new_screen_is_all_it_takes(
     monkeypatch.setitem(screens._HOMES, entry.kind, entry.home)
     try:
         async with running(profile("here", "dev", etcd.endpoint), tmp_path=tmp_path) as (app, pilot):
-            await pilot.press("6")
+            await pilot.press("9")
             await eventually(lambda: app.shown is not None and app.shown.screen_name == "age")
             screen = app.screen
             assert app.session is not None

@@ -9,7 +9,7 @@ from etcdtui.client import ClientOptions, connect
 from etcdtui.core import ranges
 from etcdtui.core.errors import PermissionDenied
 from etcdtui.core.types import Permission, PermissionType, Role, User
-from etcdtui.services.cluster import access
+from etcdtui.services.cluster import access, access_plans
 from etcdtui.services.cluster.access import AccessView
 from tests.conftest import ServerFactory
 
@@ -49,17 +49,40 @@ def test_a_prefix_without_separator_is_warned_about() -> None:
 
 
 def test_commands_are_those_of_etcdctl() -> None:
-    grant = access.grant_permission(Role("app"), Permission(RW, b"/app/", b"/app0"))
+    grant = access_plans.grant_permission(Role("app"), Permission(RW, b"/app/", b"/app0"))
     assert grant.etcdctl == "etcdctl role grant-permission --prefix app readwrite /app/"
-    odd = access.revoke_permission(Role("r{}"), Permission(R, b"/{a}", b"/b c"))
+    odd = access_plans.revoke_permission(Role("r{}"), Permission(R, b"/{a}", b"/b c"))
     assert "{}" in odd.etcdctl and "'/b c'" in odd.etcdctl
 
 
-def test_enabling_without_a_root_is_blocked_with_the_reason() -> None:
-    assert "no user root" in access.auth_enable(AccessView(False)).blocked
+def test_enabling_without_anything_that_proves_root_is_blocked_with_the_reason() -> None:
+    root = AccessView(False, 1, (User("root", ("root",)),))
+    assert "nobody could log in" in access_plans.auth_enable(root, password=False).blocked
+    assert "nobody could log in" in access_plans.auth_enable(root, password=False, certificate="bob").blocked
+    assert not access_plans.auth_enable(root, password=False, certificate="root").blocked
     no_role = AccessView(False, 1, (User("root"),))
-    assert "does not have the role" in access.auth_enable(no_role).blocked
-    assert not access.auth_enable(AccessView(False, 1, (User("root", ("root",)),))).blocked
+    assert "does not have the role" in access_plans.auth_enable(no_role, password=False, certificate="root").blocked
+    assert "no user root" in access_plans.auth_enable(AccessView(False), password=False, certificate="root").blocked
+    plan = access_plans.auth_enable(AccessView(False), password=True, strangers=("dev", "ci"))
+    assert not plan.blocked and any("dev, ci" in str(line.parts) for line in plan.lines)
+
+
+def test_a_grant_that_replaces_a_wider_one_says_what_is_lost_and_for_whom() -> None:
+    plan = access_plans.grant_permission(APP, Permission(R, b"/app/", b"/app0"), VIEW)
+    assert (plan.facts[0].before, plan.facts[0].after) == ("readwrite", "read")
+    assert "write is lost there for bob" in str(plan.lines[0].parts)
+    inside = access_plans.grant_permission(APP, Permission(R, b"/app/x/", b"/app/x0"))
+    assert "it adds nothing" in str(inside.lines[0].parts)
+    assert "empty" in access_plans.grant_permission(APP, Permission(R, b"b", b"a")).blocked
+
+
+def test_who_takes_the_last_root_away_or_the_own_user_is_warned() -> None:
+    view = AccessView(False, 1, (User("me", ("root",)), User("bob", ("app",))))
+    told = str(access_plans.revoke_role("me", "root", view, "me").lines)
+    assert "last user with the role root" in told and "logged in as" in told
+    on = AccessView(True, 1, (User("root", ("root",)), User("me", ("root",))))
+    assert access_plans.revoke_role("root", "root", on).blocked
+    assert not access_plans.revoke_role("bob", "app", view, "me").lines
 
 
 key = st.binary(min_size=1, max_size=3)
@@ -119,7 +142,7 @@ async def test_can_i_says_what_the_server_does(etcd_server: ServerFactory) -> No
 
 
 def test_a_plan_names_who_uses_a_role() -> None:
-    plan = access.role_delete(APP, VIEW)
+    plan = access_plans.role_delete(APP, VIEW)
     assert b"bob" in [fact.name for fact in plan.facts if fact.what == "user"]
     assert not access.overlaps(APP)
     assert access.overlaps(Role("r", (Permission(R, b"a", b"c"), Permission(W, b"b"))))

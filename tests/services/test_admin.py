@@ -18,7 +18,11 @@ from etcdtui.core.plan import Fact
 from etcdtui.core.types import Permission, PermissionType, WriteIntent
 from etcdtui.services.cluster.admin import Admin, AdminWrite
 from etcdtui.services.cluster.health import HealthMonitor
+from etcdtui.services.cluster.held_leases import HeldLeases
 from etcdtui.services.cluster.leases import LeaseBook, LeaseRow
+from etcdtui.services.cluster.lockout import Tried
+from etcdtui.services.cluster.locks.recognise import recognise
+from etcdtui.services.cluster.onboarding import Application, typed_grants
 from etcdtui.services.cluster.reads import ClusterReads
 from etcdtui.services.cluster.view import ClusterView, MemberRow, view_of
 from etcdtui.services.writing.committing import Unknown
@@ -50,10 +54,10 @@ class Desk(NamedTuple):
         await self.monitor.poll()
         return view_of(await HealthMonitor(self.writes.client).poll(), alarms)
 
-    async def lease(self) -> LeaseRow:
+    async def lease(self, key: str = "/leased") -> LeaseRow:
         """A lease with one key."""
         granted = int((await self.etcd.call("lease/grant", TTL=TTL))["ID"])
-        await self.etcd.put("/leased", "v", lease=granted)
+        await self.etcd.put(key, "v", lease=granted)
         book = LeaseBook(self.writes.client)
         await book.read([granted])
         return book.rows[granted]
@@ -174,10 +178,27 @@ def _texts(facts: tuple[Fact, ...]) -> list[FactText]:
     return [(fact.what, text(fact.name), text(fact.before), text(fact.after)) for fact in facts]
 
 
+async def _hold(d: Desk) -> AdminWrite:
+    return d.admin.hold(await d.lease(), HeldLeases(d.writes.client))
+
+
+async def _revoke_many(d: Desk) -> AdminWrite:
+    return d.admin.revoke_many([await d.lease("/a"), await d.lease("/b")])
+
+
+async def _break_lock(d: Desk) -> AdminWrite:
+    row = await d.lease("/locks/job")
+    (lock,) = recognise((await d.writes.client.kv.get("/locks/", prefix=True)).kvs, ["/locks/*"])
+    return d.admin.break_lock(lock, lock.queue[0], row)
+
+
 KINDS: dict[str, tuple[Make, FactText, bool]] = {
     "lease grant": (_grant, ("a new lease", "", "", f"of {TTL} seconds, without keys"), False),
     "lease keep-alive": (_keep_alive, ("lease", "*", "7 s left", f"{TTL} s left"), False),
     "lease revoke": (_revoke, ("its keys", "", "1 key", "deleted with it"), False),
+    "lease hold": (_hold, ("lease", "*", "", "renewed for as long as this program runs"), False),
+    "lease revoke, several": (_revoke_many, ("their keys", "", "2 keys", "deleted with them"), False),
+    "lock break": (_break_lock, ("leader", "/locks/job", "*", "broken"), False),
     "defrag": (_defragment, ("database of", "m1", "*", "*"), False),
     "compact": (_compact, ("compact to", "*", "*", "the last 0 stay"), False),
     "alarm disarm": (_disarm, ("alarm NOSPACE of", "m1", "raised", "cleared"), False),
@@ -199,7 +220,7 @@ KINDS: dict[str, tuple[Make, FactText, bool]] = {
     "revoke permission": (_revoke_permission, ("role app: read on prefix", "/app/", "granted", "revoked"), True),
 }
 """How an action is made, a fact of its plan (``*``: anything), and whether there is a way back."""
-SAME_AFTERWARDS = frozenset({"lease keep-alive", "defrag", "compact", "user passwd"})
+SAME_AFTERWARDS = frozenset({"lease keep-alive", "lease hold", "defrag", "compact", "user passwd"})
 """What etcdctl's listings do not tell apart."""
 
 
@@ -320,22 +341,72 @@ async def test_a_member_is_added_promoted_and_removed(etcd_server: ServerFactory
         assert learner.peer_url not in server.etcdctl("member", "list")
 
 
-async def test_authentication_is_switched_on_and_off(etcd_server: ServerFactory, tmp_path: Path) -> None:
+def tried(report: Report) -> Tried:
+    """What came of the login after a change."""
+    assert report.complete and isinstance(report.answer, Tried), report.error
+    return report.answer
+
+
+ROOTS_BEFORE = ("nobody", "no password", "another password", "no role", "more roles")
+
+
+@pytest.mark.matrix
+async def test_whatever_was_there_before_root_can_log_in_after_authentication_was_switched_on(
+    etcd_server: ServerFactory, tmp_path: Path
+) -> None:
+    """Also a root that was made without a password, whose password no server takes (seen as a lock-out)."""
     server = await etcd_server()
+    server.etcdctl("role", "add", "extra")
+    for before in ROOTS_BEFORE:
+        if before != "nobody":
+            server.etcdctl("user", "add", *(["root:old"] if before != "no password" else ["root", "--no-password"]))
+            if before != "no role":
+                server.etcdctl("user", "grant-role", "root", "root")
+            if before == "more roles":
+                server.etcdctl("user", "grant-role", "root", "extra")
+        async with writes_on(server.endpoint, tmp_path) as writes:
+            one = desk(server, writes)
+            view = await one.reads.access()
+            assert "nobody could log in" in one.admin.enable_auth(view, None).plan.blocked
+            write = one.admin.enable_auth(view, Secret("SECRET9"), ("dev",))
+            assert is_there(
+                ("authentication", "", "off" if view.enabled is False else "*", "on"), _texts(write.plan.facts)
+            )
+            report = await carry_out(writes, write)
+            assert tried(report).ok, (before, report.answer)
+        told = server.etcdctl("--user", "root:SECRET9", "user", "get", "root")
+        assert ("extra" in told) is (before == "more roles")
+        async with writes_on(server.endpoint, tmp_path, user=("root", "SECRET9")) as writes:
+            write = desk(server, writes).admin.disable_auth()
+            assert is_there(("authentication", "", "on", "off"), _texts(write.plan.facts))
+            assert (await carry_out(writes, write)).complete
+        assert server.etcdctl("user", "delete", "root")
+    assert "SECRET9" not in (tmp_path / "audit.jsonl").read_text()
+
+
+@pytest.mark.matrix
+async def test_an_application_comes_on_board_and_its_login_is_tried(etcd_server: ServerFactory, tmp_path: Path) -> None:
+    server = await etcd_server()
+    app = Application("shop", "shop", typed_grants("/shop/, r /shared/one"))
     async with writes_on(server.endpoint, tmp_path) as writes:
         one = desk(server, writes)
-        assert "no user root" in one.admin.enable_auth(await one.reads.access()).plan.blocked
-        server.etcdctl("user", "add", "root:pw")
-        server.etcdctl("user", "grant-role", "root", "root")
-        write = one.admin.enable_auth(await one.reads.access())
-        assert is_there(("authentication", "", "off", "on"), _texts(write.plan.facts))
-        assert (await carry_out(writes, write)).complete
-        assert "true" in server.etcdctl("--user", "root:pw", "auth", "status")
-    async with writes_on(server.endpoint, tmp_path, user=("root", "pw")) as writes:
-        write = desk(server, writes).admin.disable_auth()
-        assert is_there(("authentication", "", "on", "off"), _texts(write.plan.facts))
-        assert (await carry_out(writes, write)).complete
-    assert "false" in server.etcdctl("auth", "status")
+        off = await carry_out(writes, one.admin.onboard(app, await one.reads.access(), Secret("SECRET8")))
+        assert tried(off).off
+        on = await carry_out(writes, one.admin.enable_auth(await one.reads.access(), Secret("SECRET9")))
+        assert tried(on).ok
+    async with writes_on(server.endpoint, tmp_path, user=("root", "SECRET9")) as writes:
+        one = desk(server, writes)
+        assert "already" in one.admin.onboard(app, await one.reads.access(), Secret("SECRET8")).plan.blocked
+        second = Application("till", "shop", typed_grants("w /till/"))
+        report = await carry_out(writes, one.admin.onboard(second, await one.reads.access(), Secret("SECRET7")))
+        assert tried(report).ok
+        passwd = one.admin.set_password("till", Secret("SECRET6"), enabled=True)
+        assert tried(await carry_out(writes, passwd)).ok
+        server.etcdctl("--user", "root:SECRET9", "user", "add", "cert", "--no-password")
+        refused = await carry_out(writes, one.admin.set_password("cert", Secret("SECRET6"), enabled=True))
+        assert not tried(refused).ok, "a user made without a password keeps none, whatever was set"
+    assert server.etcdctl("--user", "till:SECRET6", "put", "/till/a", "1").strip() == "OK"
+    assert not re.search("SECRET[0-9]", (tmp_path / "audit.jsonl").read_text())
 
 
 @pytest.mark.parametrize("arrived", [True, False])

@@ -31,7 +31,7 @@ from etcdtui.ui.screens.auth.screen import AuthScreen
 from etcdtui.ui.screens.compare.results import ResultsScreen
 from etcdtui.ui.screens.compare.screen import CompareScreen
 from etcdtui.ui.screens.keys.screen import KeysScreen
-from etcdtui.ui.screens.leases import LeasesScreen
+from etcdtui.ui.screens.leases.screen import LeasesScreen
 from etcdtui.ui.screens.watch.screen import WatchScreen
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually

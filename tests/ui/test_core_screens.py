@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from etcdtui.ui.modals.review import DEAF_FOR
+from tests.conftest import ServerFactory
 from tests.support import Server, eventually
 from tests.support.processes import alive, descendants
 from tests.ui.conftest import Start
@@ -49,7 +51,9 @@ async def test_leases_are_listed_granted_and_revoked(etcd: Server, start: Start)
     app.keys("ctrl+u")
     app.type("500")
     app.keys("enter")
-    app.wait_for("a new lease", "of 500 seconds")
+    app.type("77")
+    app.keys("ctrl+s")
+    app.wait_for("a new lease", "of 500 seconds", "with the ID 0000000000000077")
     app.keys("ctrl+s")
     app.wait_for("granted for 500 s")
     app.keys("g", "t")
@@ -83,35 +87,67 @@ async def test_members_say_who_is_down_and_up_again_without_a_key(cluster3: Serv
     app.wait_for("do the members agree", "equal on 3 of 3", timeout=15)
 
 
-def test_auth_shows_effective_rights_and_answers_can_i(etcd: Server, start: Start) -> None:
+def test_auth_shows_effective_rights_and_answers_can_i_while_it_is_typed(etcd: Server, start: Start) -> None:
     etcd.etcdctl("role", "add", "app")
     etcd.etcdctl("role", "grant-permission", "app", "--prefix=true", "readwrite", "/app/")
+    etcd.etcdctl("role", "grant-permission", "app", "read", "/gone")
+    etcd.etcdctl("put", "/app/a", "1")
     etcd.etcdctl("user", "add", "bob:pw")
     etcd.etcdctl("user", "grant-role", "bob", "app")
     app = start(etcd, "--screen", "auth")
-    app.wait_for("bob", "EFFECTIVE", "/app/", "from app", "auth off")
+    app.wait_for("bob", "EFFECTIVE", "/app/", "from app", "auth off", "dead grant: /gone", "opens on /app/  /gone")
     app.keys("c")
     app.wait_for("may bob")
     app.type("/app/x")
-    app.keys("enter")
-    app.wait_for("CAN I?", "YES")
-    app.keys("c")
+    app.wait_for("CAN I?", "YES", "readwrite")
+    app.keys("ctrl+u")
     app.type("/")
+    app.wait_for("NO", "only a part", "not covered: / .. /app/")
     app.keys("enter")
-    app.wait_for("NO", "only a part")
+    app.wait_for("not covered: / .. /app/", gone=["may bob"])
 
 
-def test_switching_auth_has_a_name_of_its_own(etcd: Server, start: Start) -> None:
-    app = start(etcd, "--screen", "auth", size=(80, 24))
+async def test_an_application_comes_on_board_in_one_form_and_auth_is_switched_on_without_a_lock_out(
+    etcd_server: ServerFactory, start: Start
+) -> None:
+    """Story 1.14, in fewer than its 83 keys; the password is typed twice and seen nowhere."""
+    server = await etcd_server()
+    app = start(server, size=(80, 24))
+    app.wait_for("1/1", "WRITES ON")
+    app.keys("5")
     app.wait_for("Auth is off. o explains what enabling does.", "M enable auth", "o menu")
     app.keys("n")
-    app.wait_for("a set of permissions", gone=["every call needs a login"])
-    app.keys("esc")
-    app.wait_for("o menu", gone=["a set of permissions"])
-    app.keys("o")
-    app.wait_for("enable auth", "Every call needs a login")
+    app.wait_for("in one form", gone=["every call needs a login"])
+    app.keys("a")
+    app.wait_for("a new application")
+    app.type("shop")
+    app.keys("enter", "enter")
+    app.type("/shop/,r /a")
+    app.wait_for("read write  from shop", "range read of / -> NO")
+    app.keys("enter")
+    app.type("pw1")
+    app.keys("enter")
+    app.type("pw1")
+    app.keys("enter")
+    app.wait_for("review: onboard shop", "role shop: readwrite on prefix /shop/", gone=["pw1"])
+    app.keys("ctrl+s")
+    app.wait_for("shop is on board", "no login can be tried")
     app.keys("M")
-    app.wait_for("AUTH ENABLE", "not possible")
+    app.wait_for("password of root")
+    app.type("rootpw")
+    app.keys("enter")
+    app.type("other")
+    app.keys("enter")
+    app.wait_for("the two passwords differ")
+    app.keys("ctrl+u")
+    app.type("rootpw")
+    app.keys("enter")
+    app.wait_for("made anew with the password just typed", "1 profile without a user will be refused", "the way back")
+    app.read(2 * DEAF_FOR)
+    app.type("auth enable")
+    app.keys("enter")
+    app.wait_for("the login of root works", gone=["rootpw"])
+    assert "shop" in server.etcdctl("--user", "root:rootpw", "user", "list")
 
 
 def test_members_reached_through_one_endpoint_are_not_called_lost(cluster3: Server, start: Start) -> None:
@@ -159,6 +195,27 @@ def test_keys_typed_ahead_of_a_dialog_that_reads_first_are_no_commands(etcd: Ser
     app.wait_for("No users and no roles")
     app.send(b"nrdeploy\r")
     app.wait_for("etcdctl role add deploy")
+
+
+async def test_marked_leases_are_revoked_together_and_all_keys_of_one_are_watched(etcd: Server, start: Start) -> None:
+    """Marks did nothing: the lease under the cursor was reviewed. w watched the first key only."""
+    leases = [etcd.etcdctl("lease", "grant", ttl).split()[1] for ttl in ("300", "400", "55")]
+    for number, lease in enumerate(leases):
+        etcd.etcdctl("put", f"/leased/{number}", "{}", f"--lease={lease}")
+        etcd.etcdctl("put", f"/more/{number}", "plain", f"--lease={lease}")
+    app = start(etcd, "--screen", "leases")
+    app.wait_for(*leases, "3 leases", "2 B  JSON", "text", gone=["read 0 of"])
+    app.keys("g", "w")
+    app.wait_for("#1 /leased/2", "#2 /more/2")
+    app.keys("3", "g", "j", "space", "space", "g", "d")
+    app.wait_for("/leased/0", "/leased/1", "4 keys", f"lease revoke {leases[0]}, {leases[1]}")
+    app.keys("ctrl+s")
+    app.wait_for("2 leases revoked, 4 keys deleted with them")
+    assert await etcd.get("/leased/2") == b"{}" and await etcd.get("/leased/0") is None
+    app.keys("/")
+    app.type("left:<10m")
+    app.keys("enter")
+    app.wait_for("(1 of 1)")
 
 
 def test_leases_begin_with_what_ends_first_and_names_the_key_in_80_columns(etcd: Server, start: Start) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.services.looking_support import fill, reading
-from tests.support import PtyApp, Server, wait_until
+from tests.support import PtyApp, Server, eventually, wait_until
+from tests.ui.conftest import Start
 
 TRIES = 5
 SIZES = [(120, 40), (80, 24)]
@@ -264,3 +265,47 @@ async def test_a_stuck_kubernetes_object_in_thirty_seven_keys(
         hands.press("enter")
         hands.sees("look, do not touch", "finalizers example.com/wait", "deletionTimestamp 2026-01-01", "name w1")
         assert hands.pressed <= 37
+
+
+async def test_a_key_gets_a_lease_while_it_is_made_and_loses_it_later(etcd: Server, start: Start) -> None:
+    """n, e and A: a time to live grants a lease, an ID attaches one that is there, - takes it off."""
+    there = etcd.etcdctl("lease", "grant", "700").split()[1]
+    app = start(etcd, size=(80, 24))
+    app.wait_for("WRITES ON", "No keys")
+    app.keys("n")
+    app.wait_for("new key")
+    app.type("/timed")
+    app.keys("enter")
+    app.wait_for("no lease (ctrl+g)")
+    app.type("v1")
+    app.keys("ctrl+g")
+    app.wait_for("lease of /timed", "off:")
+    app.type("300")
+    app.keys("enter")
+    app.wait_for("of 300 seconds", "review: lease grant")
+    app.keys("ctrl+s")
+    app.wait_for("edit  /timed   lease ", "v1")
+    app.keys("ctrl+s")
+    app.wait_for("review:", "/timed", "TTL 300s")
+    app.keys("ctrl+s")
+    app.wait_for("saved /timed", "lease ")
+    granted = etcd.etcdctl("get", "/timed", "-w", "fields")
+    assert '"Lease" : 0' not in granted
+    app.keys("A")
+    app.wait_for("lease of /timed")
+    app.keys("ctrl+u")
+    app.type(there)
+    app.keys("enter")
+    app.wait_for("review:", there.lstrip("0"))
+    app.keys("ctrl+s")
+    await eventually(lambda: "/timed" in etcd.etcdctl("lease", "timetolive", there, "--keys"))
+    app.wait_for("saved /timed")
+    app.keys("A")
+    app.wait_for("lease of /timed")
+    app.keys("ctrl+u")
+    app.type("-")
+    app.keys("enter")
+    app.wait_for("review:", "none")
+    app.keys("ctrl+s")
+    await eventually(lambda: '"Lease" : 0' in etcd.etcdctl("get", "/timed", "-w", "fields"))
+    assert await etcd.get("/timed") == b"v1"

@@ -16,13 +16,14 @@ from textual.worker import Worker
 from etcdtui.core.plan import WritePlan
 from etcdtui.core.types import WriteIntent
 from etcdtui.services.cluster.admin import AdminWrite
-from etcdtui.services.cluster.leases import LeaseRow, grant_plan, revoke_plan
+from etcdtui.services.cluster.lease_plans import grant_plan, revoke_plan
+from etcdtui.services.cluster.leases import LeaseRow
 from etcdtui.services.session.session import Overrides, Session
 from etcdtui.ui.flows.host import FlowHost
 from etcdtui.ui.flows.leases import LeaseWriting
 from etcdtui.ui.flows.members import MemberWriting
 from etcdtui.ui.modals.review import ReviewDialog
-from etcdtui.ui.screens.leases import LeasesScreen
+from etcdtui.ui.screens.leases.screen import LeasesScreen
 from etcdtui.ui.screens.members.screen import MembersScreen
 from tests.support import Server, TcpProxy, eventually
 from tests.ui.agreeing import agree

@@ -15,7 +15,7 @@ from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import ItemLines, PickerDialog
 from etcdtui.ui.screens.auth.screen import AuthScreen
 from etcdtui.ui.screens.keys.screen import KeysScreen
-from etcdtui.ui.screens.leases import LeasesScreen
+from etcdtui.ui.screens.leases.screen import LeasesScreen
 from etcdtui.ui.screens.watch.screen import WatchScreen
 from etcdtui.ui.widgets.table import Column, fit_columns
 from tests.support import Server, eventually

@@ -21,7 +21,7 @@ from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.review import ReviewDialog
-from etcdtui.ui.screens.leases import LeasesScreen
+from etcdtui.ui.screens.leases.screen import LeasesScreen
 from tests.conformance.fake import FakeEtcd
 from tests.conftest import ServerFactory
 from tests.services.looking_support import fill, reading

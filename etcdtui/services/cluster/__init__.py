@@ -9,6 +9,7 @@ __getattr__ = late(
     {
         "admin": "admin",
         "doctor": "doctor",
+        "held_leases": "held_leases",
         "reads": "reads",
         "runbooks": "runbooks",
     },

@@ -13,15 +13,13 @@ from dataclasses import replace
 from etcdtui.client import Client, connect
 from etcdtui.core import ranges
 from etcdtui.core.errors import AuthManagement, EtcdError, NotSupported, PermissionDenied, Unauthenticated
-from etcdtui.core.plan import ActionClass, Fact, PlanLine, Scope, WritePlan, line
-from etcdtui.core.quoting import shell_quote
 from etcdtui.core.types import Permission, PermissionType, Role, User
-from etcdtui.core.units import counted
 from etcdtui.core.value import record
 
 PARALLEL_READS = 8
+COUNTED = 60
+"""Ranges of a user or role whose keys are counted."""
 ROOT = "root"
-NO_PASSWORDS = "etcd tells no passwords"
 
 Range = tuple[bytes, bytes]
 
@@ -146,11 +144,15 @@ class Effective:
 
 @record()
 class Answer:
-    """May it be done? ``because`` names roles and ranges in words of ours; ``covering`` are the grants that matter."""
+    """May it be done? ``because`` names roles in words of ours, ``covering`` are the grants that decide.
+
+    ``missing`` are the parts of the range that none of them covers.
+    """
 
     allowed: bool
     because: str
     covering: tuple[tuple[str, Permission], ...] = ()
+    missing: tuple[Range, ...] = ()
 
 
 def may_read(permission: Permission) -> bool:
@@ -216,10 +218,42 @@ def can(user: User, view: AccessView, wanted: Range, *, write: bool) -> Answer:
         names = ", ".join(dict.fromkeys(name for name, _ in grants))
         return Answer(True, f"roles {names} together", grants)
     if grants:
-        return Answer(False, f"the {word} grants cover only a part of it", grants)
+        return Answer(False, f"the {word} grants cover only a part of it", grants, _gaps(grants, wanted))
     if not user.roles:
         return Answer(False, "the user has no role")
     return Answer(False, f"no role of the user grants {word} there")
+
+
+def _gaps(grants: Sequence[tuple[str, Permission]], wanted: Range) -> tuple[Range, ...]:
+    """What of ``wanted`` the grants leave out, in order."""
+    low, high = ranges.bounds(*wanted)
+    found: list[Range] = []
+    for key, end in ranges.merge([(p.key or b"\0", p.range_end) for _, p in grants]):
+        start, stop = ranges.bounds(key, end)
+        if start > low:
+            found.append(_range(low, start if high is None else min(start, high)))
+        if stop is None or (high is not None and stop >= high):
+            return tuple(found)
+        low = max(low, stop)
+    return (*found, _range(low, high))
+
+
+def _range(low: bytes, high: bytes | None) -> Range:
+    if high is None:
+        return low, ranges.FROM_KEY
+    return (low, b"") if high == low + b"\0" else (low, high)
+
+
+async def count_keys(client: Client, wanted: Sequence[Range]) -> dict[Range, int]:
+    """How many keys there are in each range now, of those that may be read. Dead grants have none."""
+    found: dict[Range, int] = {}
+    for key, end in list(dict.fromkeys(wanted))[:COUNTED]:
+        try:
+            answer = await client.kv.get(key, range_end=end or None, count_only=True, serializable=True)
+        except EtcdError:
+            continue
+        found[key, end] = answer.count
+    return found
 
 
 def overlaps(role: Role) -> tuple[tuple[Permission, Permission], ...]:
@@ -251,189 +285,3 @@ def grant_warnings(key: bytes, end: bytes) -> tuple[str, ...]:
     if kind in ("from key", "everything"):
         words.append("this reaches to the end of the whole store")
     return tuple(words)
-
-
-# -- plans -----------------------------------------------------------------------------------------------------
-
-
-def _plan(
-    action: str,
-    target: str,
-    rpc: str,
-    etcdctl: str,
-    facts: Sequence[Fact],
-    lines: Sequence[PlanLine] = (),
-    *,
-    level: ActionClass = ActionClass.R2,
-    blocked: str = "",
-    undo: str = "",
-) -> WritePlan:
-    return WritePlan(
-        action=action,
-        target=target.encode(),
-        action_class=level,
-        scope=Scope(frozenset({f"Auth/{rpc}"})),
-        target_word=target,
-        facts=tuple(facts),
-        lines=tuple(lines),
-        etcdctl=f"etcdctl {etcdctl}",
-        changes=0,
-        undo=undo,
-        blocked=blocked,
-    )
-
-
-def user_add(name: str, *, no_password: bool) -> WritePlan:
-    flag = " --no-password" if no_password else ""
-    note = "can log in by client certificate only" if no_password else "logs in with the password just typed"
-    return _plan(
-        "user add", name, "UserAdd", f"user add {shell_quote(name.encode())}{flag}",
-        [Fact("user", name.encode(), "", "new, without roles: may do nothing yet")], [line(note, tone="dim")],
-        level=ActionClass.R1,
-    )  # fmt: skip
-
-
-def user_delete(user: User, view: AccessView, me: str) -> WritePlan:
-    blocked = "the user root cannot be deleted while authentication is on" if user.name == ROOT and view.enabled else ""
-    has = f"with roles: {', '.join(user.roles)}" if user.roles else "without roles"
-    facts = [Fact("user", user.name.encode(), has.encode(), "deleted")]
-    lines = []
-    if user.name == me:
-        lines.append(line("this is the user you are logged in as", tone="warn"))
-    if ROOT in user.roles and sum(ROOT in other.roles for other in view.users) == 1:
-        lines.append(line("this is the last user with the role root", tone="warn"))
-    return _plan(
-        "user delete", user.name, "UserDelete", f"user delete {shell_quote(user.name.encode())}", facts, lines,
-        blocked=blocked, undo=NO_PASSWORDS,
-    )  # fmt: skip
-
-
-def user_password(name: str) -> WritePlan:
-    level = ActionClass.R4 if name == ROOT else ActionClass.R2
-    return _plan(
-        "user passwd", name, "UserChangePassword", f"user passwd {shell_quote(name.encode())}",
-        [Fact("password of", name.encode(), "the present one", "the one just typed")],
-        [line("running sessions with simple tokens of this user must log in again", tone="dim")], level=level,
-        undo=NO_PASSWORDS,
-    )  # fmt: skip
-
-
-def grant_role(user: str, role: str) -> WritePlan:
-    return _plan(
-        "grant role", user, "UserGrantRole",
-        f"user grant-role {shell_quote(user.encode())} {shell_quote(role.encode())}",
-        [Fact("user", user.encode(), "", f"has the role {role}".encode(), "add")],
-    )  # fmt: skip
-
-
-def revoke_role(user: str, role: str) -> WritePlan:
-    return _plan(
-        "revoke role", user, "UserRevokeRole",
-        f"user revoke-role {shell_quote(user.encode())} {shell_quote(role.encode())}",
-        [Fact("user", user.encode(), f"has the role {role}".encode(), "without it", "remove")],
-    )  # fmt: skip
-
-
-def role_add(name: str) -> WritePlan:
-    return _plan(
-        "role add", name, "RoleAdd", f"role add {shell_quote(name.encode())}",
-        [Fact("role", name.encode(), "", "new, without permissions")], level=ActionClass.R1,
-    )  # fmt: skip
-
-
-def role_delete(role: Role, view: AccessView) -> WritePlan:
-    users = view.users_of(role.name)
-    lines = [] if users else [line("used by: nobody")]
-    facts = [Fact("role", role.name.encode(), f"with {counted(len(role.permissions), 'permission')}", "deleted")]
-    facts += [_permission(role.name, permission, has=True) for permission in role.permissions]
-    facts += [Fact("user", user.encode(), f"has the role {role.name}".encode(), "without it", "warn") for user in users]
-    blocked = "the role root cannot be deleted while authentication is on" if role.name == ROOT and view.enabled else ""
-    return _plan(
-        "role delete", role.name, "RoleDelete", f"role delete {shell_quote(role.name.encode())}",
-        facts, lines, blocked=blocked, undo="etcd keeps no history of users and roles",
-    )  # fmt: skip
-
-
-def _range_words(key: bytes, end: bytes) -> tuple[str, str]:
-    """etcdctl's flag for the kind of range, with a space after it, and the key arguments."""
-    kind = range_kind(key, end)
-    if kind == "prefix":
-        return "--prefix ", shell_quote(key)
-    if kind in ("from key", "everything"):
-        return "--from-key ", shell_quote(key)
-    return "", shell_quote(key) + (f" {shell_quote(end)}" if end else "")
-
-
-def _permission(role: str, permission: Permission, *, has: bool) -> Fact:
-    """A permission that a role gets, or (``has``) loses."""
-    key, end = permission.key, permission.range_end
-    kind = range_kind(key, end)
-    what = f"{permission.type.name.lower()} on {kind}"
-    name = b" .. ".join((key, end)) if kind == "range" else b"" if kind == "everything" else key
-    before, after = ("granted", "revoked") if has else ("", "granted")
-    return Fact(f"role {role}: {what}", name, before, after, "remove" if has else "add")
-
-
-def _replaced(role: str, before: Permission, after: Permission) -> Fact:
-    """A grant on the very range of another one replaces it."""
-    kind = range_kind(after.key, after.range_end)
-    was, will = before.type.name.lower(), after.type.name.lower()
-    return Fact(f"role {role}: {kind}", after.key, was, will, "add")
-
-
-def grant_permission(role: Role, permission: Permission) -> WritePlan:
-    """A grant on a range that the role has a grant on already replaces it."""
-    key, end = permission.key, permission.range_end
-    words = permission.type.name.lower()
-    flag, span = _range_words(key, end)
-    command = f"{flag}{shell_quote(role.name.encode())} {words} {span}"
-    old = same_range(role, permission)
-    fact = _replaced(role.name, old, permission) if old is not None else _permission(role.name, permission, has=False)
-    lines = [line(warning, tone="warn") for warning in grant_warnings(key, end)]
-    return _plan(
-        "grant permission", role.name, "RoleGrantPermission", f"role grant-permission {command}", [fact], lines
-    )
-
-
-def same_range(role: Role, permission: Permission) -> Permission | None:
-    """The role's grant on exactly that range."""
-    wanted = (permission.key, permission.range_end)
-    return next((one for one in role.permissions if (one.key, one.range_end) == wanted), None)
-
-
-def revoke_permission(role: Role, permission: Permission) -> WritePlan:
-    key, end = permission.key, permission.range_end
-    flag, span = _range_words(key, end)
-    command = f"{flag}{shell_quote(role.name.encode())} {span}"
-    fact = _permission(role.name, permission, has=True)
-    return _plan("revoke permission", role.name, "RoleRevokePermission", f"role revoke-permission {command}", [fact])
-
-
-def enable_problem(view: AccessView) -> str:
-    """Why authentication may not be enabled yet; empty when it may."""
-    root = view.user(ROOT)
-    if root is None:
-        return "there is no user root; add it, with a password you know, and grant it the role root"
-    if ROOT not in root.roles:
-        return "the user root does not have the role root"
-    return ""
-
-
-def auth_enable(view: AccessView) -> WritePlan:
-    return _plan(
-        "auth enable", "auth enable", "AuthEnable", "auth enable",
-        [Fact("authentication", b"", "off" if view.enabled is False else "not known to be on", "on", "head")],
-        [
-            line("from then on every call needs a login; anonymous programs stop working", tone="warn"),
-            line("users without a role may do nothing", tone="dim"),
-        ],
-        level=ActionClass.R4, blocked=enable_problem(view),
-    )  # fmt: skip
-
-
-def auth_disable() -> WritePlan:
-    return _plan(
-        "auth disable", "auth disable", "AuthDisable", "auth disable",
-        [Fact("authentication", b"", "on", "off", "head")],
-        [line("everyone can read and write everything", tone="warn")], level=ActionClass.R4,
-    )  # fmt: skip

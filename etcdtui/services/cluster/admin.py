@@ -7,6 +7,7 @@ planned by what is there then.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,12 +16,17 @@ from typing import Any
 from etcdtui.client import Client
 from etcdtui.client.cluster import checked_urls
 from etcdtui.config.secrets import Secret
-from etcdtui.core.errors import Compacted, EtcdError, WriteRefused
+from etcdtui.core.errors import Compacted, EtcdError, LeaseNotFound, WriteRefused
 from etcdtui.core.plan import Fact, WritePlan
 from etcdtui.core.types import Alarm, AlarmType, Lease, Member, Members, Permission, Role, User
-from etcdtui.services.cluster import access, leases, members
+from etcdtui.services.cluster import access, access_plans, lease_plans, lockout, members, onboarding
 from etcdtui.services.cluster.access import AccessView, read_access
+from etcdtui.services.cluster.held_leases import HeldLeases
 from etcdtui.services.cluster.leases import LeaseRow, lease_hex
+from etcdtui.services.cluster.lockout import Tried
+from etcdtui.services.cluster.locks.plans import break_plan
+from etcdtui.services.cluster.locks.recognise import Contender, Lock
+from etcdtui.services.cluster.onboarding import Application
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.writing.committing import RESOLVE_PAUSE, Unknown
 from etcdtui.services.writing.run import DryRun, Progress, Report, Write, error_words
@@ -113,11 +119,39 @@ class Admin:
 
     # -- leases ------------------------------------------------------------------------------------------------
 
-    def grant(self, ttl: int) -> AdminWrite:
+    def grant(self, ttl: int, lease: int = 0) -> AdminWrite:
+        """``lease`` is the ID wanted, 0 for any."""
+
         def told(lease: Lease) -> list[Fact]:
             return [Fact("lease", lease_hex(lease.id).encode(), "", f"granted for {lease.ttl} s")]
 
-        return AdminWrite(leases.grant_plan(ttl), lambda: self._client.lease.grant(ttl), "lease granted", told=told)
+        plan = lease_plans.grant_plan(ttl, lease)
+        return AdminWrite(plan, lambda: self._client.lease.grant(ttl, id=lease), "lease granted", told=told)
+
+    def hold(self, row: LeaseRow, held: HeldLeases) -> AdminWrite:
+        """Renew a lease for as long as the program runs."""
+
+        async def call() -> None:
+            await held.hold(row.id)
+
+        return AdminWrite(lease_plans.hold_plan(row), call, f"lease {lease_hex(row.id)} is held alive")
+
+    def revoke_many(self, rows: Sequence[LeaseRow]) -> AdminWrite:
+        """Several leases with their keys, one after the other; what is gone meanwhile is passed over."""
+
+        async def call() -> int:
+            for row in rows:
+                with contextlib.suppress(LeaseNotFound):
+                    await self._client.lease.revoke(row.id)
+            return len(rows)
+
+        async def is_so() -> bool:
+            return all([(await self._client.lease.time_to_live(row.id)).ttl < 0 for row in rows])
+
+        plan = lease_plans.revoke_many_plan(rows, namespace=self._client.options.namespace)
+        return AdminWrite(
+            plan, call, f"{len(rows)} leases revoked, {len(plan.keys)} keys deleted with them", is_so=is_so
+        )
 
     def keep_alive(self, row: LeaseRow) -> AdminWrite:
         def told(ttl: int) -> list[Fact]:
@@ -125,14 +159,26 @@ class Admin:
 
         words = f"lease {lease_hex(row.id)} renewed"
         call = partial(self._client.lease.keep_alive_once, row.id)
-        return AdminWrite(leases.keep_alive_plan(row), call, words, told=told)
+        return AdminWrite(lease_plans.keep_alive_plan(row), call, words, told=told)
 
     def revoke(self, row: LeaseRow) -> AdminWrite:
         async def is_so() -> bool:
             return (await self._client.lease.time_to_live(row.id)).ttl < 0
 
         words = f"lease {lease_hex(row.id)} revoked, {len(row.keys or ())} keys deleted with it"
-        return AdminWrite(leases.revoke_plan(row), partial(self._client.lease.revoke, row.id), words, is_so=is_so)
+        return AdminWrite(
+            lease_plans.revoke_plan(row, namespace=self._client.options.namespace),
+            partial(self._client.lease.revoke, row.id),
+            words,
+            is_so=is_so,
+        )
+
+    def break_lock(self, lock: Lock, contender: Contender, row: LeaseRow) -> AdminWrite:
+        """End the lease of one key of a lock's queue; whoever comes next gets it."""
+        write = self.revoke(row)
+        write.plan = break_plan(lock, contender, row, namespace=self._client.options.namespace)
+        write.done = f"lease {lease_hex(row.id)} revoked: {len(row.keys or ())} keys deleted with it"
+        return write
 
     # -- members -----------------------------------------------------------------------------------------------
 
@@ -266,21 +312,33 @@ class Admin:
         async def back() -> AdminWrite:
             return undoing(self.delete_user(await self._must_user(name), await self._access()), "user add")
 
-        plan = access.user_add(name, no_password=password is None)
+        plan = access_plans.user_add(name, no_password=password is None)
         call = partial(self._client.auth.user_add, name, password.reveal() if password is not None else None)
         return AdminWrite(plan, call, f"user {name} added", is_so=is_so, back=back)
+
+    def onboard(self, app: Application, view: AccessView, password: Secret) -> AdminWrite:
+        """Role, grants and user of an application; the answer is the ``Tried`` of a login as that user."""
+        call = partial(onboarding.carry_out, self._client, app, view, password)
+        words = f"{app.user} is on board"
+        return AdminWrite(onboarding.plan(app, view), call, words, told=_login_fact(app.user))
 
     def delete_user(self, user: User, view: AccessView) -> AdminWrite:
         async def is_so() -> bool:
             return await self._user(user.name) is None
 
-        plan = access.user_delete(user, view, self._me)
+        plan = access_plans.user_delete(user, view, self._me)
         call = partial(self._client.auth.user_delete, user.name)
         return AdminWrite(plan, call, f"user {user.name} deleted", is_so=is_so)
 
-    def set_password(self, name: str, password: Secret) -> AdminWrite:
-        call = partial(self._client.auth.user_change_password, name, password.reveal())
-        return AdminWrite(access.user_password(name), call, f"the password of {name} is changed")
+    def set_password(self, name: str, password: Secret, *, enabled: bool | None = None) -> AdminWrite:
+        """Where authentication is on, the password is tried by logging in with it: the answer is a ``Tried``."""
+
+        async def call() -> Tried:
+            await self._client.auth.user_change_password(name, password.reveal())
+            return await lockout.log_in(self._client, name, password)
+
+        plan = access_plans.user_password(name, enabled=enabled)
+        return AdminWrite(plan, call, f"the password of {name} is changed", told=_login_fact(name))
 
     def grant_role(self, user: str, role: str) -> AdminWrite:
         async def is_so() -> bool:
@@ -288,12 +346,14 @@ class Admin:
             return now is not None and role in now.roles
 
         async def back() -> AdminWrite:
-            return undoing(self.revoke_role(user, role), "grant role")
+            return undoing(self.revoke_role(user, role, await self._access()), "grant role")
 
         call = partial(self._client.auth.user_grant_role, user, role)
-        return AdminWrite(access.grant_role(user, role), call, f"{user} has the role {role}", is_so=is_so, back=back)
+        return AdminWrite(
+            access_plans.grant_role(user, role), call, f"{user} has the role {role}", is_so=is_so, back=back
+        )
 
-    def revoke_role(self, user: str, role: str) -> AdminWrite:
+    def revoke_role(self, user: str, role: str, view: AccessView | None = None) -> AdminWrite:
         async def is_so() -> bool:
             now = await self._user(user)
             return now is not None and role not in now.roles
@@ -302,7 +362,8 @@ class Admin:
             return undoing(self.grant_role(user, role), "revoke role")
 
         call = partial(self._client.auth.user_revoke_role, user, role)
-        return AdminWrite(access.revoke_role(user, role), call, f"{user} lost the role {role}", is_so=is_so, back=back)
+        plan = access_plans.revoke_role(user, role, view, self._me)
+        return AdminWrite(plan, call, f"{user} lost the role {role}", is_so=is_so, back=back)
 
     def add_role(self, name: str) -> AdminWrite:
         async def is_so() -> bool:
@@ -312,18 +373,18 @@ class Admin:
             return undoing(self.delete_role(await self._must_role(name), await self._access()), "role add")
 
         call = partial(self._client.auth.role_add, name)
-        return AdminWrite(access.role_add(name), call, f"role {name} added", is_so=is_so, back=back)
+        return AdminWrite(access_plans.role_add(name), call, f"role {name} added", is_so=is_so, back=back)
 
     def delete_role(self, role: Role, view: AccessView) -> AdminWrite:
         async def is_so() -> bool:
             return await self._role(role.name) is None
 
         call = partial(self._client.auth.role_delete, role.name)
-        return AdminWrite(access.role_delete(role, view), call, f"role {role.name} deleted", is_so=is_so)
+        return AdminWrite(access_plans.role_delete(role, view), call, f"role {role.name} deleted", is_so=is_so)
 
-    def grant_permission(self, role: Role, permission: Permission) -> AdminWrite:
+    def grant_permission(self, role: Role, permission: Permission, view: AccessView | None = None) -> AdminWrite:
         """A grant on a range that the role has a grant on already replaces it."""
-        old = access.same_range(role, permission)
+        old = access_plans.same_range(role, permission)
 
         async def is_so() -> bool:
             now = await self._role(role.name)
@@ -335,33 +396,53 @@ class Admin:
             return undoing(write, "grant permission")
 
         call = partial(self._client.auth.role_grant_permission, role.name, permission)
-        plan = access.grant_permission(role, permission)
-        return AdminWrite(plan, call, f"{role.name} has a new permission", is_so=is_so, back=back)
+        plan = access_plans.grant_permission(role, permission, view)
+        words = f"{role.name} has a new permission"
+        if old is not None:
+            words = f"{role.name}: {old.type.name.lower()} -> {permission.type.name.lower()}"
+        return AdminWrite(plan, call, words, is_so=is_so, back=back)
 
-    def revoke_permission(self, role: Role, permission: Permission) -> AdminWrite:
+    def revoke_permission(self, role: Role, permission: Permission, view: AccessView | None = None) -> AdminWrite:
         async def is_so() -> bool:
             now = await self._role(role.name)
-            return now is not None and access.same_range(now, permission) is None
+            return now is not None and access_plans.same_range(now, permission) is None
 
         async def back() -> AdminWrite:
             now = await self._must_role(role.name)
             return undoing(self.grant_permission(now, permission), "revoke permission")
 
         call = partial(self._client.auth.role_revoke_permission, role.name, permission.key, permission.range_end)
-        plan = access.revoke_permission(role, permission)
+        plan = access_plans.revoke_permission(role, permission, view)
         return AdminWrite(plan, call, f"a permission of {role.name} is revoked", is_so=is_so, back=back)
 
-    def enable_auth(self, view: AccessView) -> AdminWrite:
-        """Only with a user root whose role is root can the door be closed safely."""
-        words = "auth is on: log in with a profile that has a user"
-        return AdminWrite(access.auth_enable(view), self._client.auth.enable, words, is_so=partial(self._auth_is, True))
+    def enable_auth(self, view: AccessView, password: Secret | None, strangers: Sequence[str] = ()) -> AdminWrite:
+        """Root gets the ``password`` and is logged in with it afterwards: the answer is a ``Tried``.
+
+        Without a password it is only possible where the client certificate is root's. ``strangers`` are profiles
+        without a user.
+        """
+        certificate = lockout.certificate_user(self._client.options)
+        plan = access_plans.auth_enable(
+            view, password=password is not None, certificate=certificate, strangers=strangers
+        )
+        call = partial(lockout.enable, self._client, view.user(access.ROOT), password)
+        return AdminWrite(plan, call, "auth is on", is_so=partial(self._auth_is, True), told=_login_fact(access.ROOT))
 
     def disable_auth(self) -> AdminWrite:
         is_so = partial(self._auth_is, False)
-        return AdminWrite(access.auth_disable(), self._client.auth.disable, "auth is off", is_so=is_so)
+        return AdminWrite(access_plans.auth_disable(), self._client.auth.disable, "auth is off", is_so=is_so)
 
     async def _auth_is(self, wanted: bool) -> bool:
         return await access.auth_is_on(self._client) is wanted
+
+
+def _login_fact(user: str) -> Callable[[Any], Sequence[Fact]]:
+    """What came of trying a login, for the record."""
+
+    def told(tried: Tried) -> Sequence[Fact]:
+        return [Fact("login of", user.encode(), "", "works" if tried.ok else tried.words)]
+
+    return told
 
 
 def _with_urls(plan: WritePlan, urls: Sequence[str]) -> WritePlan:

@@ -17,20 +17,24 @@ from itertools import pairwise
 
 from etcdtui.client import Client
 from etcdtui.core.errors import EtcdError, PermissionDenied
-from etcdtui.core.plan import ActionClass, Fact, Scope, WritePlan, line
 from etcdtui.core.ranges import ALL
 from etcdtui.core.types import LeaseTimeToLive
-from etcdtui.core.units import counted
 from etcdtui.core.value import record
+from etcdtui.services.reads.throttle import Throttle
 
 PARALLEL_READS = 8
+WALK_RATE = 1_000
+"""Leases a second that are read in the background, at most: each is a request that the leader answers."""
+WALK_LOT = 100
 SAMPLES_KEPT = 120
+WALK_SAMPLES = 2
+"""Samples kept of a lease that is only read in passing."""
+VANISHES_WITHIN = 60.0
+"""Seconds within which keys are said to vanish soon."""
 ONE_SHOT_TTL = 600
 """Granted seconds from which a lease that was never seen renewed is called one-shot."""
 ROUNDING = 1.5
 """Seconds by which two answers about the time left may differ from the time that passed."""
-MOST_TTL = 9_000_000_000
-"""Seconds; the server takes no more (``lessor.go``, etcd 3.4 to 3.7)."""
 SCAN_KEYS = 10_000
 """Keys read to find leases where listing them is not allowed."""
 
@@ -66,6 +70,27 @@ class LeaseRow:
         """Seconds since the last renewal, as granted minus left; a leader change makes it too small."""
         return None if self.ttl is None or self.ttl < 0 else max(0, self.granted - self.ttl)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether anything but its ID is known."""
+        return self.ttl is not None
+
+    @property
+    def ends(self) -> float:
+        """When it ends unless somebody renews it: seconds since 1970, known rows only."""
+        return self.seen + (self.ttl or 0)
+
+    def vanishes(self, now: float, within: float) -> bool:
+        """Whether its keys go within so many seconds, by what was seen: nobody renews it, or nobody did in time.
+
+        Whoever keeps a lease alive renews it at a third of its time; one that is past half of it is overdue.
+        """
+        if not self.is_read or self.ttl is None or self.ttl < 0 or not (self.keys or self.keys_denied):
+            return False
+        if self.ends - now > within or self.state in (LeaseState.RENEWED, LeaseState.WAITING):
+            return False
+        return self.state in (LeaseState.DRAINING, LeaseState.ONE_SHOT) or (self.ttl * 2 < self.granted)
+
 
 def lease_hex(lease_id: int) -> str:
     """A lease ID as etcdctl prints it: 16 hex digits."""
@@ -94,7 +119,7 @@ def parse_lease_id(text: str) -> tuple[int, ...]:
 
 
 def state_of(samples: Sequence[tuple[float, int]], granted: int, keys: int | None) -> LeaseState:
-    """What the samples ``(when, seconds left)`` tell, newest last."""
+    """What the samples ``(when, seconds left)`` of one leader tell, newest last; one alone says nothing of renewals."""
     if not samples:
         return LeaseState.WAITING
     left = samples[-1][1]
@@ -102,9 +127,11 @@ def state_of(samples: Sequence[tuple[float, int]], granted: int, keys: int | Non
         return LeaseState.GONE
     if keys == 0:
         return LeaseState.EMPTY
+    if len(samples) == 1:
+        return LeaseState.UNKNOWN
     rose = any(_renewed(earlier, later) for earlier, later in pairwise(samples))
-    falling = len(samples) > 1 and samples[-1][1] < samples[-2][1]
-    if left * 3 < granted and (falling or len(samples) == 1) and not (rose and not falling):
+    falling = left < samples[-2][1]
+    if left * 3 < granted and falling:
         return LeaseState.DRAINING
     if rose:
         return LeaseState.RENEWED
@@ -118,13 +145,22 @@ def _renewed(earlier: tuple[float, int], later: tuple[float, int]) -> bool:
 
 @record(frozen=False)
 class LeaseBook:
-    """Reads and remembers leases of one cluster. ``limited`` says why the list is not complete, empty when it is."""
+    """Reads and remembers leases of one cluster. ``limited`` says why the list is not complete, empty when it is.
+
+    Samples are those of one leader: at another one every time starts anew, so they are forgotten with its term.
+    """
 
     client: Client
     now: Callable[[], float] = time.time
     limited: str = ""
     rows: dict[int, LeaseRow] = field(default_factory=dict)
-    _samples: dict[int, deque[tuple[float, int]]] = field(default_factory=dict)
+    read_count: int = 0
+    """How many rows are read."""
+    as_of: float = 0.0
+    """When a time left was last told."""
+    term: int = 0
+    """The raft term of the leader that the samples come from."""
+    _samples: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
 
     async def list_ids(self, readable: Sequence[tuple[bytes, bytes]] = (ALL,)) -> tuple[int, ...]:
         """All lease IDs; where listing is refused, those found on keys in the ``readable`` ranges."""
@@ -139,27 +175,70 @@ class LeaseBook:
             )
         known = set(ids)
         for gone in [lease for lease in self.rows if lease not in known]:
-            del self.rows[gone]
+            self.read_count -= self.rows.pop(gone).is_read
             self._samples.pop(gone, None)
         for lease in ids:
-            self.rows.setdefault(lease, LeaseRow(lease))
+            if lease not in self.rows:
+                self.rows[lease] = LeaseRow(lease)
         return tuple(ids)
 
-    async def read(self, ids: Iterable[int], *, keys: bool = True) -> None:
-        """Read the TTL of each, a few at a time; a failure is kept in its row."""
+    async def read(self, ids: Iterable[int], *, keys: bool = True, keep: int = SAMPLES_KEPT) -> None:
+        """Read the TTL of each, a few at a time; a failure is kept in its row. ``keep`` samples are remembered."""
         gate = asyncio.Semaphore(PARALLEL_READS)
 
         async def one(lease: int) -> None:
             async with gate:
-                self.rows[lease] = await self._read_one(lease, keys)
+                self._keep(await self._read_one(lease, keys, keep))
 
         await asyncio.gather(*(one(lease) for lease in dict.fromkeys(ids)))
+
+    def _keep(self, row: LeaseRow) -> None:
+        before = self.rows.get(row.id)
+        self.read_count += row.is_read - (before is not None and before.is_read)
+        self.rows[row.id] = row
+
+    async def walk(
+        self,
+        first: Callable[[], Iterable[int]] = lambda: (),
+        seen: Callable[[Sequence[LeaseRow]], object] = lambda _: None,
+        *,
+        every: bool = False,
+        rate: float = WALK_RATE,
+    ) -> None:
+        """One round over the leases that were not read, or over ``every`` one, with their keys; ``rate`` a second.
+
+        What ``first`` names goes before the others; it is asked before each lot. ``seen`` gets each lot as it was read.
+        """
+        pace = Throttle(rate)
+        began = self.now()
+        waiting = deque(self.rows if every else [one for one, row in self.rows.items() if not row.is_read])
+
+        def wanted(lease: int) -> bool:
+            row = self.rows.get(lease)
+            return row is not None and (row.seen < began if every else not row.is_read) and row.error is None
+
+        while waiting:
+            lot = [lease for lease in first() if wanted(lease)][:WALK_LOT]
+            while waiting and len(lot) < WALK_LOT:
+                lease = waiting.popleft()
+                if wanted(lease) and lease not in lot:
+                    lot.append(lease)
+            if not lot:
+                return
+            await pace.spend(len(lot))
+            await self.read(lot, keep=WALK_SAMPLES)
+            seen([self.rows[lease] for lease in lot if lease in self.rows])
 
     def samples(self, lease: int) -> tuple[tuple[float, int], ...]:
         """``(when, seconds left)`` as seen, oldest first."""
         return tuple(self._samples.get(lease, ()))
 
-    async def _read_one(self, lease: int, keys: bool) -> LeaseRow:
+    def vanishing(self, within: float = VANISHES_WITHIN) -> list[LeaseRow]:
+        """The leases whose keys go soon as far as is known, the soonest first."""
+        now = self.now()
+        return sorted((row for row in self.rows.values() if row.vanishes(now, within)), key=lambda row: row.ends)
+
+    async def _read_one(self, lease: int, keys: bool, keep: int) -> LeaseRow:
         known = self.rows.get(lease, LeaseRow(lease))
         denied = known.keys_denied
         try:
@@ -172,15 +251,24 @@ class LeaseBook:
                 answer = await self.client.lease.time_to_live(lease)
         except EtcdError as error:
             return replace(known, error=error, state=LeaseState.UNKNOWN)
-        return self._row(known, answer, denied=denied, with_keys=keys and not denied)
+        return self._row(known, answer, denied=denied, with_keys=keys and not denied, keep=keep)
 
-    def _row(self, known: LeaseRow, answer: LeaseTimeToLive, *, denied: bool, with_keys: bool) -> LeaseRow:
-        samples = self._samples.setdefault(known.id, deque(maxlen=SAMPLES_KEPT))
-        samples.append((self.now(), answer.ttl))
+    def _row(self, known: LeaseRow, answer: LeaseTimeToLive, *, denied: bool, with_keys: bool, keep: int) -> LeaseRow:
+        term = answer.header.raft_term if answer.header is not None else 0
+        if term > self.term:
+            self._samples.clear()
+            self.term = term
+        now = self.now()
+        samples = self._samples.setdefault(known.id, [])
+        if term >= self.term:
+            samples.append((now, answer.ttl))
+            if len(samples) > max(keep, 2 * WALK_SAMPLES):
+                del samples[:-keep]
         attached = tuple(sorted(answer.keys)) if with_keys else known.keys
         granted = answer.granted_ttl or known.granted
         state = state_of(samples, granted, None if attached is None else len(attached))
-        return LeaseRow(known.id, answer.ttl, granted, attached, denied, state, self.now())
+        self.as_of = now
+        return LeaseRow(known.id, answer.ttl, granted, attached, denied, state, now)
 
     async def _leases_on_keys(self, readable: Sequence[tuple[bytes, bytes]]) -> tuple[int, ...]:
         """Leases attached to readable keys; full reads, because keys-only answers of 3.7 leave the lease out."""
@@ -194,57 +282,3 @@ class LeaseBook:
             except EtcdError:
                 continue
         return tuple(found)
-
-
-def grant_plan(ttl: int) -> WritePlan:
-    return WritePlan(
-        action="lease grant",
-        target=f"{ttl}s".encode(),
-        action_class=ActionClass.R1,
-        scope=Scope(frozenset({"Lease/LeaseGrant"}), leases=None),
-        facts=(Fact("a new lease", b"", "", f"of {ttl} seconds, without keys"),),
-        lines=(line("the server raises it to its minimum (2 s by default)", tone="dim"),),
-        etcdctl=f"etcdctl lease grant {ttl}",
-        changes=0,
-        blocked="" if 0 < ttl <= MOST_TTL else f"a lease lives from 1 to {MOST_TTL:,} seconds",
-    )
-
-
-def keep_alive_plan(row: LeaseRow) -> WritePlan:
-    left = "" if row.ttl is None else f"{row.ttl} s left"
-    return WritePlan(
-        action="lease keep-alive",
-        target=lease_hex(row.id).encode(),
-        action_class=ActionClass.R1,
-        scope=Scope(frozenset({"Lease/LeaseKeepAlive"}), leases=frozenset({row.id})),
-        facts=(Fact("lease", lease_hex(row.id).encode(), left, f"{row.granted} s left"),),
-        lines=(line("renews the lease once: its clock starts again"),),
-        etcdctl=f"etcdctl lease keep-alive --once {lease_hex(row.id)}",
-        changes=0,
-    )
-
-
-def revoke_plan(row: LeaseRow) -> WritePlan:
-    """Revoking deletes every attached key at one revision; etcd has no condition to send with it."""
-    keys = row.keys
-    lease = Fact("lease", lease_hex(row.id).encode(), f"granted {row.granted} s", "ended")
-    if keys is None:
-        attached = Fact("its keys", b"", "", "may not be read: what is deleted is not known", "warn")
-    elif keys:
-        attached = Fact("its keys", b"", counted(len(keys), "key"), "deleted with it", "head")
-    else:
-        attached = Fact("its keys", b"", "", "no key is attached to it", "head")
-    return WritePlan(
-        action="lease revoke",
-        target=lease_hex(row.id).encode(),
-        action_class=ActionClass.R2,
-        scope=Scope(frozenset({"Lease/LeaseRevoke"}), leases=frozenset({row.id})),
-        target_word=lease_hex(row.id),
-        facts=(lease, attached),
-        listing=tuple(line("  ", key, tone="remove") for key in keys or ()),
-        lines=(line("there is no compare-and-swap for a revoke: the keys were read just now", tone="dim"),),
-        etcdctl=f"etcdctl lease revoke {lease_hex(row.id)}",
-        keys=keys or (),
-        changes=len(keys or ()),
-        undo="the lease and its ID are gone",
-    )

@@ -35,6 +35,7 @@ from etcdtui.services.writing.writes import Writes
 if TYPE_CHECKING:  # one is made of a session, the other when it is first wanted
     from etcdtui.services.cluster.admin import Admin
     from etcdtui.services.cluster.doctor.doctor import Doctor
+    from etcdtui.services.cluster.held_leases import HeldLeases
     from etcdtui.services.cluster.reads import ClusterReads
     from etcdtui.services.cluster.runbooks.context import Context
     from etcdtui.services.session.first_look import FirstLook
@@ -195,7 +196,15 @@ class Session:
     def cluster(self) -> ClusterReads:
         """What is read of leases, members, users and roles."""
         profile = self.profile
-        return cluster.reads.ClusterReads(self.client, profile.auth.user or "", profile.namespace.encode())
+        return cluster.reads.ClusterReads(
+            self.client, profile.auth.user or "", profile.namespace.encode(), profile.locks, lambda: self.reads.stale
+        )
+
+    @cached_property
+    def held(self) -> HeldLeases:
+        """The leases that are kept alive from here."""
+        made: HeldLeases = cluster.held_leases.HeldLeases(self.client)
+        return made
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -351,6 +360,8 @@ class Session:
             await self._first_look.close()
         if self._doctor is not None:
             await self._doctor.aclose()
+        if "held" in self.__dict__:
+            await self.held.aclose()
         await self.client.aclose()
         await self._keep()
 
@@ -370,9 +381,13 @@ def _patterns_inside(profile: Profile) -> Profile:
     for pattern in profile.mask.keys:
         masks |= dict.fromkeys(globs_below(pattern, profile.namespace))
     rules = list(profile.decoders)
+    locks = dict.fromkeys(profile.locks)
+    for pattern in profile.locks:
+        locks |= dict.fromkeys(globs_below(pattern, profile.namespace))
     for rule in profile.decoders:
         rules += [replace(rule, match=pattern) for pattern in globs_below(rule.match, profile.namespace)]
-    return replace(profile, mask=replace(profile.mask, keys=tuple(masks)), decoders=tuple(rules))
+    mask = replace(profile.mask, keys=tuple(masks))
+    return replace(profile, mask=mask, decoders=tuple(rules), locks=tuple(locks))
 
 
 async def _from_dns(profile: Profile) -> Profile:

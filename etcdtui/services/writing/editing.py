@@ -172,10 +172,11 @@ def plan_edit(
     lease: int = 0,
     ttl: int | None = None,
     drafts: Drafts | None = None,
+    detach: bool = False,
 ) -> EditWrite:
-    """An edit (``base`` given) or a new key. ``lease`` 0 keeps the lease a key has; ``ttl`` is what is left of the
-    lease that the key will have, ``None`` when that is not known."""
-    step = Step(key, base, value, lease, keep_lease=base is not None and not lease)
+    """An edit (``base`` given) or a new key. ``lease`` 0 keeps the lease a key has, or with ``detach`` takes it off;
+    ``ttl`` is what is left of the lease that the key will have, ``None`` when that is not known."""
+    step = Step(key, base, value, lease, keep_lease=base is not None and not lease and not detach)
     soft, hard = size_limit(guard)
     old = base.value if base else None
     syntax = check_syntax(old, value)

@@ -23,7 +23,7 @@ from etcdtui.ui.flows.members import MemberWriting
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.screens.auth.rows import AccessRow
 from etcdtui.ui.screens.auth.screen import AuthScreen
-from etcdtui.ui.screens.leases import LeasesScreen
+from etcdtui.ui.screens.leases.screen import LeasesScreen
 from etcdtui.ui.screens.members.screen import MembersScreen
 from etcdtui.ui.spawn import Work
 from etcdtui.ui.text import safe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from etcdtui.ui import flows, screens
@@ -10,6 +10,7 @@ from etcdtui.ui.frame.host import Access, Chosen, Face, Host, Leases, Members, V
 from etcdtui.ui.widgets.tabs import Tab
 
 if TYPE_CHECKING:  # only named here, and importing the client must wait for the first paint
+    from etcdtui.config.schema import Profile
     from etcdtui.services.cluster.access import AccessView
     from etcdtui.services.cluster.view import ClusterView
     from etcdtui.services.session.session import Session
@@ -19,8 +20,14 @@ if TYPE_CHECKING:  # only named here, and importing the client must wait for the
 class FlowHost:
     """Implements ``ui.frame.host.Host``; imports nothing of the flows before it is asked for them."""
 
-    def __init__(self, tabs: tuple[Tab, ...] = (), keymap: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        tabs: tuple[Tab, ...] = (),
+        keymap: Mapping[str, str] | None = None,
+        profiles: Callable[[], Sequence[Profile]] = lambda: (),
+    ) -> None:
         self.tabs = tabs
+        self._profiles = profiles
         self.keymap: Mapping[str, str] = keymap or {}
 
     def writing(self, face: Face, reload: Callable[[bytes], None], session: Session | None = None) -> Writing:
@@ -36,7 +43,7 @@ class FlowHost:
         return made
 
     def access(self, face: Face, reload: Callable[[bytes], None], view: Callable[[], AccessView]) -> Access:
-        made: Access = flows.AccessWriting(face, reload, view)
+        made: Access = flows.AccessWriting(face, reload, view, self._profiles())
         return made
 
     def visit(self, face: Face, wanted: Visit, then: Callable[[Chosen], None] | None = None) -> None:

@@ -16,8 +16,9 @@ from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, escape_key, parse_key
 from etcdtui.core.plan import PlanLine, line
 from etcdtui.core.tree import Path
-from etcdtui.core.types import KeyValue
+from etcdtui.core.types import KeyValue, Lease
 from etcdtui.core.value import Value
+from etcdtui.services.cluster.leases import parse_lease_id
 from etcdtui.services.tail.veil import Veil
 from etcdtui.services.values import fields, valuediff
 from etcdtui.services.values.kubernetes import edit_refusal
@@ -29,6 +30,7 @@ from etcdtui.services.writing.editing import Conflict, EditWrite, Gone
 from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.restore import plan_restore
 from etcdtui.services.writing.run import WriteRun
+from etcdtui.ui import limits
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.flows.outside import OutsideEditor
 from etcdtui.ui.flows.template import Flow
@@ -42,16 +44,28 @@ from etcdtui.ui.text import safe
 WHY_SHOWN, KEY_SHOWN = 200, 60
 MASKED = "masked by the profile: x on the key shows it, then e edits it"
 CANNOT_MERGE = "you and they changed the same place, so a merge is left to you"
+LEASE_DIGITS = 12
+"""A number of fewer digits is a time to live, any other one an ID: those of servers have 15 or 16 in hex."""
 FILE_LIMIT = 8 * 1024 * 1024
 
 
 class _Work(Value):
-    """One edit on its way: what was loaded and what it is now. ``lease`` 0 keeps the lease."""
+    """One edit on its way: what was loaded and what it is now. ``lease`` 0 keeps the lease, ``detach`` takes it off."""
 
     key: bytes
     base: KeyValue | None
     value: bytes
     lease: int = 0
+    detach: bool = False
+
+    @property
+    def final_lease(self) -> int:
+        """The lease that the key will have."""
+        return 0 if self.detach else self.lease or (self.base.lease if self.base else 0)
+
+    @property
+    def changes_lease(self) -> bool:
+        return self.final_lease != (self.base.lease if self.base else 0)
 
 
 class KeyWriting(Flow):
@@ -146,8 +160,9 @@ class KeyWriting(Flow):
             work.key,
             work.value,
             size_limit=limit,
-            original=original,
+            original=None if work.changes_lease else original,
             keep=lambda value: self._store(replace(work, value=value)),
+            lease=f"lease {work.final_lease:x}" if work.final_lease else "no lease",
         )
         answer: tuple[str, bytes] | None = await self.face.app.push_screen_wait(dialog)
         if answer is None:
@@ -158,6 +173,8 @@ class KeyWriting(Flow):
             return None
         kind, value = answer
         edited = replace(work, value=value)
+        if kind == "lease":
+            return await self._edit_inside(await self._with_lease(edited) or edited)
         if kind == "draft":
             return None if await self._keep(edited) else await self._edit_inside(edited)
         self._store(edited)
@@ -200,10 +217,16 @@ class KeyWriting(Flow):
     # --- review and write --------------------------------------------------------------------------------
 
     async def _plan(self, work: _Work) -> EditWrite:
-        lease = work.lease or (work.base.lease if work.base else 0)
-        ttl = await self.writes.lease_ttl(lease)
+        ttl = await self.writes.lease_ttl(work.final_lease)
         return editing.plan_edit(
-            self.writes.guard, work.key, work.base, work.value, lease=work.lease, ttl=ttl, drafts=self.drafts
+            self.writes.guard,
+            work.key,
+            work.base,
+            work.value,
+            lease=work.lease,
+            ttl=ttl,
+            drafts=self.drafts,
+            detach=work.detach,
         )
 
     def hiding(self, key: bytes) -> Hiding:
@@ -337,6 +360,54 @@ class KeyWriting(Flow):
         if await self.writes.get(key) is None:
             return ""
         return f"{escape_key(key)[:KEY_SHOWN]} exists already; nothing is overwritten, e edits it"
+
+    async def set_lease(self, key: bytes) -> None:
+        """Put a key on another lease, or take it off its lease; the value stays."""
+        try:
+            base = await self.writes.get(key)
+        except EtcdError as error:
+            self.failed(error)
+            return
+        if base is None:
+            self.flash("the key is gone", "warn")
+            return
+        if why := edit_refusal(key, base.value) or self.writes.guard.why_not(key):
+            self.flash(why, "warn")
+            return
+        work = await self._with_lease(_Work(key, base, base.value))
+        if work is None:
+            return
+        if not work.changes_lease:
+            self.flash("the key is on that lease already; nothing to write")
+            return
+        again = await self._review_and_write(work)
+        if again is not None:
+            await self._edit_loop(again)
+
+    async def _with_lease(self, work: _Work) -> _Work | None:
+        """The edit with the lease that a person chose; a TTL grants a new one first, after a review of its own."""
+        now = f"{work.final_lease:016x}" if work.final_lease else ""
+        told = "seconds: a new lease; an ID in hex: that lease; - takes it off: no lease"
+        typed = (await self.ask(Text.assemble("lease of ", safe(work.key, limit=limits.NAME)), told, value=now)).strip()
+        if not typed or typed == now:
+            return None
+        if typed == "-":
+            return replace(work, lease=0, detach=True)
+        if typed.isdecimal() and len(typed) < LEASE_DIGITS:
+            write = self.session.admin.grant(int(typed))
+            report = await self.run(write, "grant", lambda done: write.done, tries=False)
+            if report is None or not isinstance(report.answer, Lease):
+                return None
+            return replace(work, lease=report.answer.id, detach=False)
+        try:
+            lease = parse_lease_id(typed)[0]
+        except ValueError as error:
+            self.flash(str(error), "warn")
+            return None
+        if await self.writes.lease_ttl(lease) is None:
+            self.flash(Text.assemble("there is no lease ", safe(typed, limit=limits.NAME)), "warn")
+            return None
+        return replace(work, lease=lease, detach=False)
 
     async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
         """A put from the command line: the safe version of itself, on what the key is now.

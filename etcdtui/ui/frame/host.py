@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # only named here, and importing the client must wait for the
     from etcdtui.core.types import Role, TxnResult, User
     from etcdtui.services.cluster.access import AccessView
     from etcdtui.services.cluster.leases import LeaseBook, LeaseRow
+    from etcdtui.services.cluster.locks.recognise import Contender, Lock
     from etcdtui.services.cluster.runbooks.spec import Kind, Runbook
     from etcdtui.services.cluster.view import ClusterView, MemberRow
     from etcdtui.services.reads.search import Hit
@@ -69,6 +70,9 @@ class Writing(Protocol):
 
     async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> None:
         """Put a value that is known; ``lease`` 0 keeps the lease the key has."""
+
+    async def set_lease(self, key: bytes) -> None:
+        """Put a key on another lease, or take it off its lease; the value stays."""
 
     async def put_file(self, key: bytes, path: Path, *, lease: int = 0) -> None:
         """Put the content of a file."""
@@ -133,6 +137,15 @@ class Leases(Protocol):
 
     async def revoke(self, row: LeaseRow, book: LeaseBook) -> None:
         """End a lease with its keys, which are read now."""
+
+    async def revoke_many(self, rows: Sequence[LeaseRow], book: LeaseBook) -> None:
+        """End several leases with their keys, which are read now."""
+
+    async def hold(self, row: LeaseRow) -> None:
+        """Renew a lease for as long as the program runs."""
+
+    async def break_lock(self, lock: Lock, contender: Contender, book: LeaseBook) -> None:
+        """End the lease of one key of a lock's queue, with all that hangs on it."""
 
 
 class Members(Protocol):

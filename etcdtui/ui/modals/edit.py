@@ -31,7 +31,8 @@ COUNTED = 64 * 1024
 
 
 class EditDialog(Dialog[tuple[str, bytes]]):
-    """Dismisses with ``("review", value)`` or ``("draft", value)``; ``None`` when nothing was changed.
+    """Dismisses with ``("review", value)``, ``("draft", value)`` or ``("lease", value)`` to choose its lease; ``None``
+    when nothing was changed. ``lease`` tells in a few words the one that the key will have.
 
     Without ``drafts`` it says that esc leaves things as they were.
 
@@ -54,8 +55,10 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         original: bytes | None = None,
         keep: Callable[[bytes], object] = lambda value: None,
         drafts: bool = True,
+        lease: str = "",
     ) -> None:
         super().__init__()
+        self.lease = lease
         if not drafts:
             self.hint_line.show((*self.hints[:-1], ("esc", "leave it as it was")))
         self.kept = False
@@ -77,7 +80,9 @@ class EditDialog(Dialog[tuple[str, bytes]]):
 
     def title_text(self) -> Text:
         form = f" as {self.shown.name}" if self.shown.name else ""
-        return Text.assemble("edit", safe(form), "  ", safe(self.key, "bold", limit=limits.LINE), no_wrap=True)
+        key = safe(self.key, "bold", limit=limits.LINE)
+        told = f"   {self.lease} (ctrl+g)" if self.lease else ""
+        return Text.assemble("edit", safe(form), "  ", key, (told, "dim"), no_wrap=True)
 
     def compose_dialog(self) -> ComposeResult:
         yield self.area
@@ -153,6 +158,11 @@ class EditDialog(Dialog[tuple[str, bytes]]):
             self.notice.update(Text("nothing is changed"))
             return
         self._answer(("review", value))
+
+    def action_lease(self) -> None:
+        value = self.value()
+        if value is not None:
+            self._answer(("lease", value))
 
     # --- other forms -------------------------------------------------------------------------------------
 

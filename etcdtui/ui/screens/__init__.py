@@ -46,9 +46,10 @@ class Above(Value):
 MAIN: Mapping[int, Entry] = {
     1: Entry("keys", "Keys", "keys.screen", "KeysScreen"),
     2: Entry("watch", "Watch", "watch.screen", "WatchScreen"),
-    3: Entry("leases", "Leases", "leases", "LeasesScreen"),
+    3: Entry("leases", "Leases", "leases.screen", "LeasesScreen"),
     4: Entry("members", "Members", "members.screen", "MembersScreen"),
     5: Entry("auth", "Auth", "auth.screen", "AuthScreen"),
+    6: Entry("locks", "Locks", "locks.screen", "LocksScreen"),
     7: Entry("doctor", "Doctor", "doctor.screen", "DoctorScreen"),
     8: Entry("txn", "Txn", "txn", "TxnScreen"),
     9: Entry("activity", "Activity", "activity", "ActivityScreen"),

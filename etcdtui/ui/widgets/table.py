@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import ClassVar, Generic, Literal, TypeVar
 
 from rich.text import Text
@@ -136,6 +136,8 @@ class LineTable(Vertical, Generic[RowT]):
         self.sorted_by: str | None = None
         self.reverse = False
         self.wanted: Callable[[RowT], bool] | None = None
+        self.known: Callable[[RowT], bool] | None = None
+        """Whether a row can be sorted yet: others stand last in either order. None: all can."""
         self.lines = TableLines(self)
         self.header = TableHeader(self)
         self._wanted_widths = [column.least for column in self.columns]
@@ -164,6 +166,13 @@ class LineTable(Vertical, Generic[RowT]):
         self.all_rows = list(rows)
         self.marked &= {self.key_of(row) for row in self.all_rows}
         self._arrange()
+
+    def update_rows(self, rows: Mapping[Hashable, RowT]) -> None:
+        """Newer rows in the places of those that are shown; order and filter are applied with the next ``set_rows``."""
+        for key, row in rows.items():
+            if (at := self._positions.get(key)) is not None:
+                self.rows[at] = row
+                self.lines.row_changed(at)
 
     def set_filter(self, wanted: Callable[[RowT], bool] | None) -> None:
         """Show only rows that are ``wanted``; None shows all."""
@@ -195,7 +204,9 @@ class LineTable(Vertical, Generic[RowT]):
         rows = self.all_rows if self.wanted is None else [row for row in self.all_rows if self.wanted(row)]
         by = next((column for column in self.columns if column.name == self.sorted_by), None)
         if by is not None and by.sort is not None:
-            rows = sorted(rows, key=by.sort, reverse=self.reverse)
+            known = rows if self.known is None else [row for row in rows if self.known(row)]
+            others = [] if self.known is None else [row for row in rows if not self.known(row)]
+            rows = [*sorted(known, key=by.sort, reverse=self.reverse), *others]
         elif self.reverse:
             rows = rows[::-1]
         self.rows = list(rows)

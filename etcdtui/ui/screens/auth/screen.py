@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,27 +13,34 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from etcdtui.core import ranges
+from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError
 from etcdtui.core.quoting import shell_quote
 from etcdtui.core.search import Field, Record
 from etcdtui.core.typed_range import typed_range
-from etcdtui.core.types import Role, User
+from etcdtui.core.types import Permission, Role, User
 from etcdtui.core.units import counted
 from etcdtui.services.cluster import access
 from etcdtui.services.cluster.access import AccessView
+from etcdtui.services.cluster.endpoint_health import ClusterHealth, State
+from etcdtui.services.reads import roots
 from etcdtui.services.session.session import Session
 from etcdtui.ui import limits
 from etcdtui.ui.bindings import AUTH, Action
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.frame.host import Access, Host
 from etcdtui.ui.frame.listing import ListScreen
+from etcdtui.ui.modals.form import Filled, FormDialog, Line
 from etcdtui.ui.screens.auth.rows import AccessRow
 from etcdtui.ui.spawn import painted
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
-from etcdtui.ui.widgets.grants import range_text
+from etcdtui.ui.widgets.grants import effective_lines, permission_words, range_text
 from etcdtui.ui.widgets.table import Column, LineTable
 
+DECIDING = 4
+"""Grants and gaps shown for one answer."""
 STACKED = 60
 """Below this width the panes are stacked instead of side by side."""
 
@@ -64,6 +72,10 @@ class AuthScreen(ListScreen[AccessRow]):
         super().__init__(session, host)
         self.access = AccessView()
         self.answer: list[Text] = []
+        self.problem: EtcdError | None = None
+        self.seen = 0.0
+        self.keys: dict[tuple[bytes, bytes], int] = {}
+        self._was_without = False
         self._answered_for = ""
         self.table = LineTable(
             [
@@ -90,7 +102,8 @@ class AuthScreen(ListScreen[AccessRow]):
         return Text(row.kind, self.table.lines.tone("muted"))
 
     def _row_name(self, row: AccessRow) -> Text:
-        return safe(row.name, self.table.lines.tone("key" if row.user else "folder"), limit=limits.NAME)
+        tone = "muted" if self._old else "key" if row.user else "folder"
+        return safe(row.name, self.table.lines.tone(tone), limit=limits.NAME)
 
     def _has(self, row: AccessRow) -> Text:
         if row.user is not None:
@@ -104,8 +117,16 @@ class AuthScreen(ListScreen[AccessRow]):
     # --- reading -----------------------------------------------------------------------------------------
 
     async def read(self) -> None:
-        self.access = await self.session.cluster.access()
-        view = self.access
+        if self._leaderless:
+            self._cannot_be_read()
+            return
+        view = await self.session.cluster.access()
+        if view.problem is not None and self.access.users:  # what was seen before stays, and says of when it is
+            self.problem = view.problem
+            self.show_status()
+            self.table.lines.model_changed()
+            return
+        self.access, self.problem, self.seen = view, None, time.time()
         if view.problem is not None:
             self.table.set_empty(error_line(view.problem))
         elif not view.users and not view.roles:
@@ -116,19 +137,79 @@ class AuthScreen(ListScreen[AccessRow]):
         )
         self._show_detail()
         self.show_status()
+        await self._count()
+
+    @property
+    def _leaderless(self) -> bool:
+        return self.session.health.state is State.NO_LEADER
+
+    def _cannot_be_read(self) -> None:
+        """Users and roles come from the leader: without one nobody is asked, and what was seen stays."""
+        self.table.set_empty(Text("No leader: users and roles cannot be read now."))
+        self.table.lines.model_changed()
+        self.show_status()
+
+    def health_changed(self, health: ClusterHealth) -> None:
+        without = health.state is State.NO_LEADER
+        if without and not self._was_without:
+            self.workers.cancel_group(self, "read")
+            self._cannot_be_read()
+        elif self._was_without and not without:
+            self.read_again()
+        self._was_without = without
+
+    def _tick(self) -> None:
+        if not any(worker.group == "read" and not worker.is_finished for worker in self.workers):
+            super()._tick()
+
+    @property
+    def _old(self) -> bool:
+        """Whether what is shown is not of now."""
+        return bool(self.access.users or self.access.roles) and (self._leaderless or self.problem is not None)
+
+    async def _count(self) -> None:
+        """Keys under the grants of what is selected: a grant without any is dead."""
+        row = self.table.current
+        if row is None or self._leaderless:
+            return
+        roles = [row.role] if row.role else [self.access.role(name) for name in row.user.roles] if row.user else []
+        wanted = [(p.key or b"\0", p.range_end) for role in roles if role for p in role.permissions]
+        counted_ = await self.session.cluster.count_keys([one for one in wanted if not ranges.is_empty(*one)])
+        if counted_ != {one: self.keys[one] for one in counted_ if one in self.keys}:
+            self.keys.update(counted_)
+            self._show_detail()
 
     def show_status(self) -> None:
         view = self.access
         state = "not known" if view.enabled is None else "ENABLED" if view.enabled else "off"
         head = f"auth {state}" + (f", rev {view.revision}" if view.revision else "")
         parts = [Text(head), Text(f"users {len(view.users)}  roles {len(view.roles)}", "dim"), self.filter_text()]
+        warn = self.table.lines.tone("warn")
         if view.enabled is False:
-            parts.insert(0, Text("Auth is off. o explains what enabling does.", self.table.lines.tone("warn")))
+            parts.insert(0, Text("Auth is off. o explains what enabling does.", warn))
+        if self._old:
+            parts.insert(0, Text(f"as of {time.strftime('%H:%M:%S', time.localtime(self.seen))}", warn))
+        elif self._leaderless:
+            parts.insert(0, Text("NO LEADER: users and roles cannot be read", warn))
         if view.limited:
-            parts.append(safe(view.limited, self.table.lines.tone("warn"), limit=160))
-        if view.problem is not None:
-            parts.append(error_line(view.problem))
+            parts.append(safe(view.limited, warn, limit=160))
+        if (problem := self.problem or view.problem) is not None:
+            parts.append(error_line(problem))
+        row = self.table.current
+        if row is not None and row.user is not None:
+            parts.append(self._opens_on(row.user))
         self.set_status(*parts)
+
+    def _opens_on(self, user: User) -> Text:
+        """Where the Keys screen of that user would begin."""
+        if access.ROOT in user.roles:
+            return Text("its own etcdtui opens on everything", "dim")
+        found = [role for role in (self.access.role(name) for name in user.roles) if role]
+        start = roots.start_from([one for role in found for one in role.permissions])
+        if not start.roots:
+            return Text("its own etcdtui opens on " + ("everything" if not start.words else "nothing"), "dim")
+        names = "  ".join(root.label for root in start.roots if root.readable) or "nothing it may read"
+        return safe(f"its own etcdtui opens on {names}", "dim", limit=200)
 
     def record_of(self, row: AccessRow) -> Record:
         roles = " ".join(row.user.roles) if row.user else row.name
@@ -138,6 +219,8 @@ class AuthScreen(ListScreen[AccessRow]):
 
     def on_line_table_row_moved(self) -> None:
         self._show_detail()
+        self.show_status()
+        self.begin(self._count, "count")
 
     def _show_detail(self) -> None:
         row = self.table.current
@@ -171,23 +254,27 @@ class AuthScreen(ListScreen[AccessRow]):
         rows = access.effective(user, self.access)
         if not rows:
             lines.append(Text("  nothing", tone("warn")))
-        tight = self._tight
-        wide = max((range_text(right.key, right.range_end, tight=tight).cell_len for right in rows), default=0)
-        for right in rows:
-            key = range_text(right.key, right.range_end, tight=tight)
-            key.pad_right(max(0, wide - key.cell_len))
-            what = " ".join(word for word, has in (("read", right.read), ("write", right.write)) if has)
-            lines.append(
-                Text.assemble(
-                    "  ",
-                    key,
-                    "  ",
-                    (f"{what:<11}", tone("good")),
-                    (" from ", tone("muted")),
-                    safe(", ".join(right.roles), limit=80),
-                )
-            )
+        good = tone("muted" if self._old else "good")
+        lines += effective_lines(rows, tight=self._tight, good=good, muted=tone("muted"))
+        roles = [role for role in (self.access.role(name) for name in user.roles) if role]
+        lines += self._dead_lines([permission for role in roles for permission in role.permissions])
+        missing = [name for name in user.roles if name != access.ROOT and self.access.role(name) is None]
+        if missing and not self.access.limited:
+            lines.append(safe(f"  roles that do not exist: {', '.join(missing)}", tone("warn"), limit=200))
+        lines.append(safe(f" {self._opens_on(user).plain}", tone("muted"), limit=200))
         return [*lines, Text("")]
+
+    def _dead_lines(self, permissions: Sequence[Permission]) -> list[Text]:
+        """Grants under which no key lies now, and such as can hold none."""
+        tone = self.detail.tone
+        found = []
+        for one in permissions:
+            key = (one.key or b"\0", one.range_end)
+            if ranges.is_empty(*key):
+                found.append(Text.assemble("  empty grant: ", range_text(*key), " can hold no key", style=tone("warn")))
+            elif self.keys.get(key) == 0:
+                found.append(Text.assemble("  dead grant: ", range_text(*key), "  no such keys", style=tone("muted")))
+        return list({text.plain: text for text in found}.values())
 
     def _role_lines(self, role: Role) -> list[Text]:
         tone = self.detail.tone
@@ -208,6 +295,7 @@ class AuthScreen(ListScreen[AccessRow]):
                 Text(f"             {words}", tone("warn"))
                 for words in access.grant_warnings(permission.key, permission.range_end)
             ]
+        lines += self._dead_lines(role.permissions)
         pairs = access.overlaps(role)
         if pairs:
             lines += [Text(""), Text(" overlapping grants:", tone("warn"))]
@@ -274,29 +362,58 @@ class AuthScreen(ListScreen[AccessRow]):
         row = self.table.current
         if row is None or row.user is None:
             return
-        typed = await self.ask(f"may {row.name} …?", "a key, or a prefix ending in / or *")
-        if not typed:
-            return
-        try:
-            wanted = typed_range(typed)
-        except KeySyntaxError as error:
-            self.flash(str(error), "warn")
-            return
+        user = row.user
+
+        def answer(typed: str) -> list[Text]:
+            if not typed:
+                return [Text("a key; a prefix as /app/ or /app*; a range as a..m; * is everything", "dim")]
+            try:
+                return self._can_i_lines(user, typed_range(typed))
+            except KeySyntaxError as error:
+                return [safe(str(error), limit=160)]
+
+        def problem(filled: Filled) -> str:
+            try:
+                typed_range(filled["range"])
+            except KeySyntaxError as error:
+                return str(error)
+            return "" if filled["range"] else "a key is missing"
+
+        dialog = FormDialog(
+            Text.assemble("may ", safe(row.name, limit=limits.NAME), " …?"),
+            [Line("range", "key or range")],
+            problem=problem,
+            preview=lambda filled: answer(filled["range"]),
+        )
+        filled: Filled | None = await self.app.push_screen_wait(dialog)
+        if filled is not None:
+            self.answer, self._answered_for = self._can_i_lines(user, typed_range(filled["range"])), row.name
+            self._show_detail()
+
+    def _can_i_lines(self, user: User, wanted: tuple[bytes, bytes]) -> list[Text]:
+        """Read and write, each with the grants that decide and what they leave out."""
         tone = self.detail.tone
         lines = [
-            Text.assemble((" CAN I? ", tone("head")), safe(row.name, limit=limits.NAME), "  ", range_text(*wanted))
+            Text.assemble((" CAN I? ", tone("head")), safe(user.name, limit=limits.NAME), "  ", range_text(*wanted))
         ]
         for write in (False, True):
-            answer = access.can(row.user, self.access, wanted, write=write)
-            word = "write" if write else "read"
+            answer = access.can(user, self.access, wanted, write=write)
             verdict = ("YES", tone("good")) if answer.allowed else ("NO ", tone("bad"))
+            word = "write" if write else "read"
             because = safe(answer.because, limit=160)
             if self._tight:
                 lines += [Text.assemble(f"  {word:<6}", verdict), Text.assemble("    ", because)]
             else:
                 lines.append(Text.assemble(f"  {word:<6}", verdict, "  ", because))
-        self.answer, self._answered_for = lines, row.name
-        self._show_detail()
+            lines += [
+                Text.assemble("         ", safe(role, limit=30), "  ", permission_words(one))
+                for role, one in answer.covering[:DECIDING]
+            ]
+            lines += [
+                Text.assemble("         not covered: ", range_text(*gap), style=tone("warn"))
+                for gap in answer.missing[:DECIDING]
+            ]
+        return lines
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoom")

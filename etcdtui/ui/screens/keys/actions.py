@@ -270,6 +270,16 @@ class KeysActions:
         else:
             screen.start_write(partial(self._writing.edit_field, kv.key, path))
 
+    def action_set_lease(self) -> None:
+        """Put the key on a lease, or take it off."""
+        if (place := self._place()) is None:
+            return
+        path, folder = place
+        if folder:
+            self._screen.flash("this is a folder; leases are of keys", "warn")
+        else:
+            self._screen.start_write(partial(self._writing.set_lease, path))
+
     def action_new(self) -> None:
         """A new key where the cursor is, or the one that was named and does not exist."""
         row = self._screen.view.current

@@ -1,0 +1,1 @@
+"""Locks, elections and leader keys: recognised from keys and leases alone, followed, and broken."""
