@@ -470,6 +470,16 @@ _AUTH = (
     Action("new", "n", "new", "A new user or role.", (AUTH,), "write", "user add | role add", True, footer=20),
     Action("edit", "e", "edit", "Change grants or the password.", (AUTH,), "write", "user grant-role", True, footer=10),
     Action("delete", "d", "delete", "Delete the user or role.", (AUTH,), "write", "user delete", True, footer=30),
+    Action(
+        "auth.color_keys",
+        "v",
+        "colour Keys",
+        "Colour the tree in Keys by what this user may do, or no longer.",
+        (AUTH,),
+        "view",
+        footer=50,
+        slot="next_view",
+    ),
     Action("auth.can_i", "c", "can I", "Try whether a user may do something.", (AUTH,), "do", footer=40, slot="clone"),
     Action(
         "auth.switch",

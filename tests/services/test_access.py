@@ -85,6 +85,16 @@ def test_who_takes_the_last_root_away_or_the_own_user_is_warned() -> None:
     assert not access_plans.revoke_role("bob", "app", view, "me").lines
 
 
+def test_keys_are_coloured_by_what_a_user_may_do_with_all_of_them() -> None:
+    rights = access.rights_of(VIEW.users[0], VIEW)
+    words = [rights.word(wanted) for wanted in (
+        ranges.prefix_range(b"/app/x/"), (b"/one", b""), ranges.prefix_range(b"/"), (b"/two", b""),
+    )]  # fmt: skip
+    assert words == ["write", "read", "part", "none"]
+    inside = access.rights_of(VIEW.users[0], VIEW, b"/app/")
+    assert inside.word((b"x", b"")) == "write" and inside.word(ranges.ALL) == "write"
+
+
 key = st.binary(min_size=1, max_size=3)
 grant = st.builds(Permission, st.sampled_from(list(PermissionType)), key, st.one_of(st.just(b""), st.just(b"\0"), key))
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from etcdtui.client import Client, connect
 from etcdtui.core import ranges
 from etcdtui.core.errors import AuthManagement, EtcdError, NotSupported, PermissionDenied, Unauthenticated
 from etcdtui.core.types import Permission, PermissionType, Role, User
-from etcdtui.core.value import record
+from etcdtui.core.value import Value, record
 
 PARALLEL_READS = 8
 COUNTED = 60
@@ -153,6 +154,34 @@ class Answer:
     because: str
     covering: tuple[tuple[str, Permission], ...] = ()
     missing: tuple[Range, ...] = ()
+
+
+class Rights(Value):
+    """What one user may do anywhere, as merged ranges: for colouring keys by it."""
+
+    user: str
+    reads: tuple[Range, ...]
+    writes: tuple[Range, ...]
+
+    def word(self, wanted: Range) -> Literal["write", "read", "part", "none"]:
+        """``write`` and ``read`` are of all of it, ``part`` of some keys in it; writing without reading is ``part``."""
+        reads = any(ranges.contains(one, wanted) for one in self.reads)
+        if reads and any(ranges.contains(one, wanted) for one in self.writes):
+            return "write"
+        if reads:
+            return "read"
+        some = any(ranges.intersect(one, wanted) is not None for one in (*self.reads, *self.writes))
+        return "part" if some else "none"
+
+
+def rights_of(user: User, view: AccessView, namespace: bytes = b"") -> Rights:
+    """The rights of a user by the names that are shown inside of a namespace."""
+    roles = tuple(role for role in (view.role(name) or Role(name) for name in user.roles))
+
+    def inside(found: list[Range]) -> tuple[Range, ...]:
+        return tuple(part for part in (ranges.cut(namespace, *one) for one in found) if part is not None)
+
+    return Rights(user.name, inside(_merged(roles, write=False)), inside(_merged(roles, write=True)))
 
 
 def may_read(permission: Permission) -> bool:

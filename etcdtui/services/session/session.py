@@ -33,6 +33,7 @@ from etcdtui.services.writing.guard import Guard, policy_of
 from etcdtui.services.writing.writes import Writes
 
 if TYPE_CHECKING:  # one is made of a session, the other when it is first wanted
+    from etcdtui.services.cluster.access import Rights
     from etcdtui.services.cluster.admin import Admin
     from etcdtui.services.cluster.doctor.doctor import Doctor
     from etcdtui.services.cluster.held_leases import HeldLeases
@@ -160,6 +161,8 @@ class Session:
         """What the title says of a session that is no cluster."""
         self.without: tuple[str, ...] = ()
         """Names of main screens that have nothing to show here."""
+        self.rights: Rights | None = None
+        """Whose rights colour the tree of keys; ``None``: nobody's."""
         self._doctor: Doctor | None = None
         self.separators = tuple(s.encode() for s in profile.separators if s)
         self.reads = Reads(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import TYPE_CHECKING
 
+from rich.style import Style
 from rich.text import Text
 from textual.message import Message
 
+from etcdtui.core import ranges
 from etcdtui.core.keypath import SELF_LABEL
 from etcdtui.core.keytree import KeyTree, Level, Row, State
 from etcdtui.core.listing import LEAF
@@ -18,7 +20,8 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
 from etcdtui.ui.widgets.toned import Toned
 
-if TYPE_CHECKING:  # only named here: the filter is imported when it is first used
+if TYPE_CHECKING:  # only named here: imported when they are first used
+    from etcdtui.services.cluster.access import Rights
     from etcdtui.services.tree.filtering import Filtered
 
 FILTERED_FOUND = 5_000
@@ -37,6 +40,9 @@ CHILDREN_SHOWN = 5
 def column_widths(width: int) -> tuple[int, int]:
     """Cells of the size and of the version in rows of ``width`` cells."""
     return SIZE_WIDTH, VERSION_WIDTH - (1 if width < NARROW else 0)
+
+
+RIGHTS_TONES = {"write": "good", "read": "accent", "part": "warn", "none": "dim"}
 
 
 class KeyTreeView(LineView):
@@ -80,6 +86,8 @@ class KeyTreeView(LineView):
         self.details = details
         self.marks = marks
         self.masked = masked
+        self.rights: Rights | None = None
+        """Whose rights colour the names; ``None``: they have the colours of what they are."""
         self.filtered: Filtered | None = None
         self._lost: tuple[Hashable, int] | None = None
         self._here: Hashable | None = None
@@ -155,6 +163,12 @@ class KeyTreeView(LineView):
         rows = (self.row_at(index) for index in self.visible_rows())
         return [row.path for row in rows if row.index >= 0 and row.count == LEAF and row.path not in self.details]
 
+    def shown_leases(self) -> list[int]:
+        """The leases of the keys on the screen, as far as they are known, once for each key."""
+        rows = (self.row_at(index) for index in self.visible_rows())
+        found = (self.details.get(row.path) for row in rows if row.index >= 0 and not row.is_folder)
+        return [detail.lease for detail in found if detail is not None and detail.lease]
+
     # --- painting ----------------------------------------------------------------------------------------
 
     def render_row(self, index: int, width: int) -> Text:
@@ -180,7 +194,13 @@ class KeyTreeView(LineView):
             return safe(root.label, self.tone("key") if root.readable else self.tone("dim"), limit=limit + 8)
         if not row.name:
             return Text(SELF_LABEL, self.tone("dim"))
-        return safe(row.name, self.tone("key") if row.is_folder else "", limit=limit + 8)
+        return safe(row.name, self._name_tone(row), limit=limit + 8)
+
+    def _name_tone(self, row: Row) -> str | Style:
+        if self.rights is None:
+            return self.tone("key") if row.is_folder else ""
+        word = self.rights.word(ranges.prefix_range(row.path) if row.is_folder else (row.path, b""))
+        return self.tone(RIGHTS_TONES[word])
 
     def _markers(self, row: Row) -> Text:
         path = row.path

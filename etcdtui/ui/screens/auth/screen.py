@@ -351,9 +351,23 @@ class AuthScreen(ListScreen[AccessRow]):
         row = self.table.current
         if action_id in ("delete", "edit") and row is None:
             return "nothing is selected"
-        if action_id == "auth.can_i" and (row is None or row.user is None):
+        if action_id in ("auth.can_i", "auth.color_keys") and (row is None or row.user is None):
             return "select a user"
         return super().why_not(action_id)
+
+    def action_color_keys(self) -> None:
+        """The tree in Keys in the colours of what this user may do; again on the same user: as it was."""
+        row = self.table.current
+        if row is None or row.user is None:
+            return
+        known = self.session.rights
+        if known is not None and known.user == row.name:
+            self.session.rights = None
+            self.flash("Keys has its own colours again")
+        else:
+            namespace = self.session.profile.namespace.encode()
+            self.session.rights = access.rights_of(row.user, self.access, namespace)
+            self.flash(Text.assemble("Keys is coloured by the rights of ", safe(row.name, limit=limits.NAME)), "good")
 
     def action_can_i(self) -> None:
         self.begin(self._can_i, "ask")

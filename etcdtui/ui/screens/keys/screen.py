@@ -68,6 +68,10 @@ def is_readable(name: bytes) -> bool:
         return False
 
 
+LEASES_EVERY = 5.0
+"""Seconds between two looks at the leases of the keys on the screen."""
+
+
 class KeysScreen(ClusterScreen):
     """The screen that people open first."""
 
@@ -115,6 +119,7 @@ class KeysScreen(ClusterScreen):
         self.has_rows = asyncio.Event()
         self.start_words = ""
         self.last_read = 0.0
+        self.vanishing = 0
         self._started = False
         self._placed = False
         """Whether the cursor is where it starts, or a person has moved it."""
@@ -152,6 +157,7 @@ class KeysScreen(ClusterScreen):
     def on_mount(self) -> None:
         self.view.focus()
         every(self, TTL_EVERY, self._read_lease)
+        every(self, LEASES_EVERY, self._tick_leases)
         if self.session.profile.refresh > 0:
             every(self, self.session.profile.refresh, self._poll)
         self._fit(self.size.width)
@@ -288,8 +294,28 @@ class KeysScreen(ClusterScreen):
         spawn(self, partial(self.browser.written, prefix), "written")
 
     def came_on_show(self) -> None:
+        if self.view.rights != self.session.rights:
+            self.view.rights = self.session.rights
+            self.view.model_changed()
+            self.place_changed()
         if self.browser.has_written:
             spawn(self, self._take_in_writes, "written")
+
+    def _tick_leases(self) -> None:
+        if self.is_current and self.session.health.state is ClusterState.CONNECTED and not self.shown_revision:
+            ids = {lease for lease in self.view.shown_leases() if lease}
+            if ids or self.vanishing:
+                spawn(self, partial(self._look_at_leases, ids), "leases", exclusive=True)
+
+    async def _look_at_leases(self, ids: set[int]) -> None:
+        """How many of the keys on the screen vanish soon, as far as is seen of their leases."""
+        book = self.session.cluster.lease_book()
+        await book.read(ids)
+        soon = {row.id for row in book.vanishing() if row.id in ids}
+        count = sum(lease in soon for lease in self.view.shown_leases())
+        if count != self.vanishing:
+            self.vanishing = count
+            self.place_changed()
 
     async def _take_in_writes(self) -> None:
         await self.browser.take_in_writes()
@@ -560,13 +586,21 @@ class KeysScreen(ClusterScreen):
         row, model, tone = self.view.current, self.browser.tree, self.view.tone
         level = row.level if row is not None else model.root
         total = "1 key" if level.total == 1 else f"{format_count(level.total)} keys" if level.total >= 0 else ""
-        self.tree_head.show(safe(level.prefix or b"all keys", limit=300), safe(total))
+        right = safe(total)
+        if self.vanishing:
+            words = f"{self.vanishing} vanish{'es' if self.vanishing == 1 else ''} within 60 s  "
+            right = Text.assemble((words, tone("warn")), right)
+        self.tree_head.show(safe(level.prefix or b"all keys", limit=300), right)
         marks = self.browser.marks
         foot = [safe(f"{len(marks)} marked", tone("mark"))] if marks else []
         if model.revision:
             foot.append(safe(f"AS OF REV {model.revision}  (:rev live returns)", tone("bad")))
         if model.is_limited:
             foot.append(safe(self.start_words, tone("warn"), limit=400))
+        if (rights := self.view.rights) is not None:
+            foot.append(Text.assemble("rights of ", safe(rights.user, limit=40), ": "))
+            foot[-1].append("read write ", tone("good")).append("read ", tone("accent")).append("part ", tone("warn"))
+            foot[-1].append("none", tone("dim"))
         if self._came_from is not None:
             foot.append(safe("esc: back to the hits", tone("accent")))
         hidden = safe("rest hidden", tone("warn")) if model.is_limited else None
