@@ -198,6 +198,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
         ending.code = ending.code or app.return_code or 0
         ending.sure.begin()
         if app.session is not None:
+            ending.problems += app.session.last_words
             await app.session.aclose()
     return app.return_code or ending.code or 0
 

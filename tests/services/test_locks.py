@@ -141,6 +141,7 @@ def etcdctl(server: Server, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.matrix
 async def test_queues_of_etcdctl_are_read_as_etcdctl_serves_them_and_a_broken_lock_is_handed_over(
     etcd: Server, tmp_path: Path
 ) -> None:
@@ -187,6 +188,7 @@ async def test_queues_of_etcdctl_are_read_as_etcdctl_serves_them_and_a_broken_lo
             assert handover.before is not None and handover.before.key == lock.holder.key and handover.revision
 
 
+@pytest.mark.matrix
 async def test_fifty_of_ours_wait_beside_etcdctl_in_one_order(etcd: Server) -> None:
     process = etcdctl(etcd, "lock", "/locks/busy")
     options = ClientOptions(endpoints=(etcd.endpoint,))
@@ -214,6 +216,7 @@ async def test_fifty_of_ours_wait_beside_etcdctl_in_one_order(etcd: Server) -> N
         process.wait()
 
 
+@pytest.mark.matrix
 async def test_a_stray_key_blocks_etcdctl_as_we_say(etcd: Server) -> None:
     etcd.etcdctl("put", "/locks/b/deep/stray", "v")
     process = etcdctl(etcd, "lock", "/locks/b")

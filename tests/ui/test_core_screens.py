@@ -216,6 +216,12 @@ async def test_marked_leases_are_revoked_together_and_all_keys_of_one_are_watche
     app.type("left:<10m")
     app.keys("enter")
     app.wait_for("(1 of 1)")
+    app.keys("K")
+    app.wait_for("renewed for as long as this program runs")
+    app.keys("ctrl+s")
+    app.wait_for("1 held alive while this program runs")
+    app.keys("ctrl+q")
+    app.wait_for(f"no longer renewed, and ending in time with their keys: {leases[2]}")
 
 
 def test_leases_begin_with_what_ends_first_and_names_the_key_in_80_columns(etcd: Server, start: Start) -> None:

@@ -210,6 +210,15 @@ class Session:
         return made
 
     @property
+    def last_words(self) -> tuple[str, ...]:
+        """What ends with the session, in sentences: the leases that it keeps alive."""
+        ids = self.held.ids if "held" in self.__dict__ else ()
+        if not ids:
+            return ()
+        names = ", ".join(f"{lease & (2**64 - 1):016x}" for lease in ids)
+        return (f"etcdtui: no longer renewed, and ending in time with their keys: {names}",)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown: the password and the token of the connection."""
         options = self.client.options
