@@ -55,7 +55,10 @@ WRITING = "write"
 TYPING: tuple[Hint, ...] = (("enter", "done"), ("esc", "leave"))
 """Hints while a line of input has the focus."""
 STORING = frozenset(
-    {*((KEYS, name) for name in ("edit", "edit_external", "new", "clone", "move")), (LEASES, "leases.grant")}
+    {
+        *((KEYS, name) for name in ("edit", "edit_external", "new", "clone", "move", "keys.set_lease")),
+        *((LEASES, name) for name in ("leases.grant", "leases.attach")),
+    }
 )
 """Actions that a full database refuses."""
 
