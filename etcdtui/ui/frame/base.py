@@ -320,13 +320,8 @@ class ClusterScreen(Screen[None]):
         bound = {active.binding.id for active in self.active_bindings.values()}
         slots = {action.key_slot for action in own}
         others = [a for a in actions_for(VALUE, TABLE, LIST, APP) if a.key_slot in bound and a.key_slot not in slots]
-<<<<<<< HEAD
         named = [find(action.key_slot, self.screen_name) or action for action in others]
         return own + list({action.id: action for action in named}.values())  # a slot may have rows in several places
-=======
-        found = [find(action.key_slot, self.screen_name) or action for action in others]
-        return own + list({action.id: action for action in found}.values())
->>>>>>> 99932d9 (A key that does something is not told to do nothing; no hint stands twice)
 
     async def action_do(self, action_id: str) -> None:
         """Run the action of an id or a slot, or say why it is off."""
