@@ -79,10 +79,8 @@ FORMS: Mapping[tuple[str, str], Form] = {
     ("auth", "enable"): Form("auth enable", 0),
     ("auth", "disable"): Form("auth disable", 0),
     ("auth", "status"): Form("auth status", 0),
-    ("lock", ""): Form("lock NAME", 1, {"ttl": "int"}, instead="etcdctl lock NAME holds a lock while it runs"),
-    ("elect", ""): Form(
-        "elect NAME", 2, {"listen": "switch"}, instead="etcdctl elect NAME campaigns while it runs"
-    ),
+    ("lock", ""): Form("lock NAME", 1, {"ttl": "int"}),
+    ("elect", ""): Form("elect NAME", 2, {"listen": "switch"}),
 }  # fmt: skip
 GROUPS = tuple(dict.fromkeys(group for group, _ in FORMS))
 

@@ -45,6 +45,7 @@ KEY_OF = {("lease", "revoke"): "d revokes the lease", ("lease", "keep-alive"): "
           ("user", "grant-role"): "e changes the grants", ("user", "revoke-role"): "e changes the grants",
           ("role", "grant-permission"): "e changes the grants", ("role", "revoke-permission"): "e changes the grants",
           }  # fmt: skip
+LOCK_WORDS = ("lock", "elect")
 NO_SCREEN = "this build has no screen for it; etcdctl does it"
 
 
@@ -182,6 +183,10 @@ class Commander:
             return
         words = [word.decode("utf-8", "backslashreplace") for word in verb.words]
         what = next(((verb.name, w) for w in (*words[:1], "") if (verb.name, w) in {**START_OF, **KEY_OF}), None)
+        if verb.name in LOCK_WORDS and words:
+            screen.show_place(words[0].encode("utf-8", "surrogateescape"))
+            screen.flash(f"{verb.name}: this is who holds it and who waits; etcdctl takes a place in the queue")
+            return
         if len(words) > 1:
             screen.show_place(words[1].encode())
         if what in START_OF:
