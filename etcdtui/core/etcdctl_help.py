@@ -49,6 +49,8 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     "defrag": ("defrag etcd-1", "Defragment a member."),
     "move-leader": ("move-leader 8211f1d0f64f3269", "Make another member the leader."),
     "snapshot save": ("snapshot save backup.db", "Save a verified snapshot."),
+    "lock": ("lock /locks/nightly", "Show who holds a lock and who waits for it."),
+    "elect": ("elect /elections/main --listen", "Show who leads an election and who is a candidate."),
     "user add": ("user add bob", "Add a user; the password is asked for."),
     "user delete": ("user delete bob", "Delete a user."),
     "user get": ("user get bob", "Show a user."),

@@ -95,7 +95,7 @@ def test_what_stands_around_a_command_is_told(text: str, command: object, told: 
      ("kubectl get pods", "kubectl"), ("watch a -- sh -c x", "program"), ("put a b c", "quote"), ("gte a", "get"),
      ("lese grant 60", "lease"), ("defrag --cluster", "one after the other"), ("endpoint hashkv --rev 5", "--rev"),
      ("lease grnat 60", "mean grant?"), ("lease grant 60 61", "one word too many"), ("member add --bogus", "--bogus"),
-     ("snapshot restore x.db", "etcdutl"), ("lock a", "etcdctl lock")],
+     ("snapshot restore x.db", "etcdutl"), ("lock a b", "one word too many")],
 )  # fmt: skip
 def test_what_cannot_be_done_here_is_named(text: str, named: str) -> None:
     parsed = parse_line(text)
