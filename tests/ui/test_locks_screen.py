@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from etcdtui.ui.modals.review import DEAF_FOR
 from tests.support import Server, eventually
 from tests.ui.conftest import Start
 
@@ -34,6 +35,7 @@ async def test_who_holds_a_lock_takes_ten_keys_and_a_broken_one_is_handed_over(
         app.wait_for("queue, oldest first", first, "HOLDS", "waits, 2 before", gone=["ORPHAN"])
         app.keys("d")
         app.wait_for(f"next {names[1]}   holds it", "deleted with it")
+        app.read(2 * DEAF_FOR)
         app.keys("ctrl+s")
         app.wait_for(f"{first} -> {second}", "handover seen", gone=["waits, 2 before"])
         app.keys("t")
