@@ -487,8 +487,6 @@ class EtcdtuiApp(WiredApp):
 
     def on_key(self, event: events.Key) -> None:
         """A key that nothing wanted is told; one of another alphabet says that no key of ours can be typed now."""
-        if event.key in self.screen.active_bindings:
-            return  # it is done after this: Textual asks a class's own handler first
         char = event.character or ""
         if char > LATIN and char.isalpha():
             self.say(
