@@ -107,3 +107,22 @@ async def test_changes_below_a_prefix_since_a_revision(etcd: Server) -> None:
         assert result.complete
         part = await history.since(reads, b"/p/", before.revision, max_keys=1)
         assert not part.complete
+
+
+async def test_each_deletion_below_a_prefix_has_its_own_revision(etcd: Server) -> None:
+    for key in ("/p/a", "/p/b", "/p/stays"):
+        base = await etcd.put(key, "1")
+    await etcd.put("/p/a", "2")
+    gone = []
+    for key in ("/p/a", "/p/b"):
+        await etcd.delete(key)
+        gone.append(await etcd.put("/noise", "1") - 1)
+    async with reading(etcd.endpoint) as reads:
+        found = await history.since(reads, b"/p/", base)
+        told = await history.with_deletions(reads, found)
+        assert {one.key: (one.change, one.gone) for one in told.changes} == {
+            b"/p/a": (Change.DELETED, gone[0]),
+            b"/p/b": (Change.DELETED, gone[1]),
+        }
+        few = await history.with_deletions(reads, found, limit=1)
+        assert [one.gone for one in few.changes] == [gone[0], 0]

@@ -17,6 +17,7 @@ from etcdtui.core.types import Permission, PermissionType
 from etcdtui.services.reads.census import Census, Entry
 from etcdtui.services.reads.history import NEAR
 from etcdtui.services.session.session import Credentials
+from etcdtui.ui.frame.host import VisitCensus
 from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.picker import PickerDialog
 from etcdtui.ui.screens.census import CensusScreen
@@ -463,3 +464,29 @@ async def test_a_census_keeps_the_largest_in_sight_until_the_cursor_is_moved(etc
         census.table.lines.cursor = 1
         census._paint(counted(a=3, b=9, c=5, d=20), 0.3)
         assert census.table.current.name == b"c/"
+
+
+async def test_a_census_keeps_what_it_measured_and_asks_as_long_as_the_price_stands_there(etcd: Server) -> None:
+    await etcd.put("/a/b/small", "1")
+    await etcd.put("/a/b/big", "x" * 5_000)
+    await etcd.put("/c", "1")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.at(b"/a/")
+        hands.app.keys.visit(VisitCensus(b""))
+        await eventually(lambda: isinstance(hands.app.screen, CensusScreen))
+        census = hands.app.screen
+        assert isinstance(census, CensusScreen)
+        await eventually(lambda: census.result.done)
+        await hands.press("b")
+        await eventually(lambda: "b again reads all 3 values" in census.state.left.plain)
+        assert census.close_view() and not census.asked_bytes, "esc takes the question back"
+        await hands.press("b", "b")
+        await eventually(lambda: census.result.done and census.result.measured == 3)
+        assert census._largest(next(row for row in census.table.rows if row.name == b"/a/")).plain.endswith("b/big")
+        census.table.go_to(b"/a/")
+        await hands.press("enter")
+        await eventually(lambda: census.prefix == b"/a/" and census.result.done and census.result.measured == 2)
+        requests = census.reads.requests
+        assert census.close_view()
+        await eventually(lambda: census.prefix == b"" and census.result.measured == 3)
+        assert census.reads.requests == requests, "nothing is read for going up again"
