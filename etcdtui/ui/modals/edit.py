@@ -44,7 +44,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
     EditDialog > .dialog { width: 100%; height: 100%; }
     EditDialog TextArea, EditDialog TextArea:focus { height: 1fr; border: none; padding: 0; }
     """
-    hints = (("ctrl+s", "review"), ("ctrl+l", "format"), ("ctrl+t", "hex, base64 ..."), ("esc", "keep as draft"))
+    hints = (("ctrl+s", "review"), ("ctrl+l", "format"), ("ctrl+t", "hex ..."), ("esc", "keep as draft"))
 
     def __init__(
         self,

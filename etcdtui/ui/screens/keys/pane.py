@@ -193,7 +193,7 @@ class ValuePane(Vertical):
             several = len(decoded.views) > 1 or decoded.unparsed
             words += ["v parses it" if decoded.unparsed else "v next view"] if several else []
             words += ["/ finds"] if self.viewer.has_focus else ["tab, / finds"]
-            words += ["enter edits a field"] if self.viewer.show_cursor else []
+            words += ["enter edits"] if self.viewer.show_cursor else []
         if value.hidden or decoded.masked:
             words.append("x reveal")
         shown = safe("  ".join(words), self.facts.tone("dim"))
