@@ -115,3 +115,15 @@ def test_the_pager_gets_the_view_and_the_program_comes_back(etcd: Server, tmp_pa
         assert "********" in shown and "hunter2" not in shown and "\x1b" not in shown
         app.keys("enter")
         app.wait_for("conf", "? help", gone=("PAGING",))
+
+
+def test_a_key_that_does_something_is_not_told_to_do_nothing(etcd: Server, tmp_path: Path) -> None:
+    etcd.etcdctl("put", "a", "1")
+    etcd.etcdctl("put", "b", "2")
+    homes = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_STATE_HOME": str(tmp_path / "state")}
+    with PtyApp.start([PROGRAM, "--endpoints", etcd.endpoint], env=homes) as app:
+        app.wait_for("create", "? help")
+        app.keys("j")
+        app.wait_for("│b", gone=("does nothing here",))
+        app.keys("K")
+        app.wait_for("K does nothing here")
