@@ -66,7 +66,7 @@ def test_bad_hex_names_its_line() -> None:
         ("JSON", b'{"a": 1}', b"[NaN, 1]".replace(b"NaN", b"2"), b'{"a": NaN}', "strict JSON"),
         ("JSON lines", b'{"a": 1}\n{"a": 2}\n', b'{"a": 1}\n{"a": 3}\n', b'{"a": 1}\n{"a": \n', "Line 2"),
         ("YAML", b"a: 1\nb: 2\n", b"a: 1\nb: 3\n", b"a: 1\n b: [2\n", "YAML"),
-        ("YAML", b"a: 1\nb: 2\n", b"a: 1\n", b"just words", "neither"),
+        ("YAML", b"a: 1\nb: 2\n", b"a: 1\n", b"just words", "no longer a mapping"),
         ("TOML", b"[a]\nb = 1\n", b"[a]\nb = 2\n", b"[a]\nb = \n", "line 2"),
         ("XML", b"<a><b/></a>", b"<a/>", b"<a><b></a>", "mismatched tag"),
         ("integer", b"16", b"32", b"3x", "no longer a number"),

@@ -12,6 +12,7 @@ from etcdtui.services.reads.reading import Reads
 from etcdtui.services.reads.search import query_of
 from etcdtui.services.tail.veil import COVER, OPEN, Veil
 from etcdtui.services.values import valuediff
+from etcdtui.services.values.formats import Syntax, check_syntax
 from etcdtui.services.values.insight import Insights
 from etcdtui.services.values.valuediff import NOTHING, hiding
 from tests.core.decoding.test_kubernetes import POD, envelope, field
@@ -122,3 +123,10 @@ async def test_a_search_sees_the_names_of_fields_that_a_value_does_not_store(etc
             assert "json:" in str(problem)
         else:
             raise AssertionError("no sentence")
+
+
+def test_a_compressed_document_that_breaks_is_told_as_any_other() -> None:
+    before = gzip.compress(b'{"a": 1}')
+    assert check_syntax(before, gzip.compress(b'{"a": 2}')) == Syntax("gzip > JSON")
+    assert "Line 1" in check_syntax(before, gzip.compress(b'{"a": ')).problem
+    assert check_syntax(before, b'{"a": 2}') == Syntax("gzip > JSON", "It is not gzip any more, but JSON.")

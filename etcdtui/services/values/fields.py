@@ -19,6 +19,7 @@ from etcdtui.services.values.formats import PARSERS, kind_of
 JSON, YAML = "JSON", "YAML"
 MAX_BYTES = 256 * 1024
 """A larger value is edited as a whole: finding its fields would take a while."""
+MAX_YAML = 64 * 1024
 _HEADER = re.compile(r"[|>][^\n]*\n")
 
 
@@ -41,8 +42,11 @@ class NoSuchField(ValueError):
 
 
 def path_at(view: str, lines: Sequence[str], line: int) -> Path | None:
-    """The field on a line of a view named ``JSON`` or ``YAML``; ``None`` where no field begins, or it is too large."""
-    if sum(map(len, lines)) > MAX_BYTES:
+    """The field on a line of a view named ``JSON`` or ``YAML``; ``None`` where no field begins, or it is too large.
+
+    In a thread for a large value.
+    """
+    if sum(map(len, lines)) > (MAX_BYTES if view == JSON else MAX_YAML):
         return None
     text = "\n".join(lines)
     start = sum(len(one) + 1 for one in lines[:line])
@@ -100,7 +104,7 @@ def _document(value: bytes) -> tuple[str, str]:
     packed = packing.unpack(value)
     content = packed.content if packed is not None else value
     kind = kind_of(content) if len(content) <= MAX_BYTES else ""
-    if kind not in (JSON, YAML):
+    if kind not in (JSON, YAML) or (kind == YAML and len(content) > MAX_YAML):
         raise NoSuchField("Only fields of JSON and YAML can be edited by themselves; e edits the whole value.")
     return kind, content.decode()
 

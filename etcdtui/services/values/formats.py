@@ -95,6 +95,12 @@ class Syntax(Value):
 
 def check_syntax(before: bytes | None, after: bytes) -> Syntax:
     """Whether an edited value is still of the format the value was proven to have; a new one, of what it looks like."""
+    if before is not None and (old := packing.unpack(before)) is not None:
+        new = packing.unpack(after)
+        if new is None or new.format != old.format:
+            return Syntax(kind_of(before), f"It is not {old.format} any more, but {kind_of(after)}.")
+        inner = check_syntax(old.content, new.content)
+        return Syntax(f"{old.format} > {inner.kind}", inner.problem)
     kind = kind_of(after if before is None else before)
     if before is None and kind == "text" and after.lstrip()[:1] in (b"{", b"["):
         kind = "JSON"

@@ -26,7 +26,7 @@ KEEP_AFTER = 1.0
 """Seconds without typing after which the text is kept as a draft, so that no end of the program loses it."""
 
 
-COUNTED = 64 * 1024
+COUNTED = 16 * 1024
 """Characters of a text up to which it is read at each letter, to tell how long the value is."""
 
 

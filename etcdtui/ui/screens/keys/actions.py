@@ -255,20 +255,32 @@ class KeysActions:
             shown = value.revealed and value.key == path
             self._screen.start_write(partial(self._writing.edit, path, external=external, revealed=shown))
 
-    def edit_field(self, path: Path | None) -> None:
-        """Edit one field of the value under the cursor, or say why not."""
-        screen, value = self._screen, self._screen.browser.value
-        kv, decoded = screen.selected_key(), value.decoded
+    def edit_field(self, line: int) -> None:
+        """Edit the field on a line of the value's view, or say why not; what is typed meanwhile is for its dialog."""
+        screen, key = self._screen, self._screen.selected_key()
         if why := screen.why_not("edit"):
             screen.flash(why, "warn")
-        elif kv is None or decoded is None or value.hidden:
-            screen.flash("masked by the profile: x shows it" if value.hidden else "no key is selected", "warn")
-        elif path is None:
+        elif key is not None and not screen.browser.value.hidden:
+            hold = hold_keys(screen.app)
+
+            async def when_found() -> None:
+                try:
+                    path = await asyncio.to_thread(screen.pane.path_at, line)
+                    if screen.selected_key() is key:
+                        self._edit_field(key.key, path, line)
+                finally:
+                    hold.release()
+
+            spawn(screen, when_found, "with-value", exclusive=True)
+
+    def _edit_field(self, key: bytes, path: Path | None, line: int) -> None:
+        screen, value = self._screen, self._screen.browser.value
+        if path is None:
             screen.flash("no field begins on this line: e edits the whole value", "warn")
-        elif decoded.masked and not value.revealed and keys.asking.is_masked(screen, path):
+        elif value.decoded and value.decoded.masked and keys.asking.is_masked(screen, path, line):
             screen.flash("masked by the profile: x shows it first", "warn")
         else:
-            screen.start_write(partial(self._writing.edit_field, kv.key, path))
+            screen.start_write(partial(self._writing.edit_field, key, path))
 
     def action_set_lease(self) -> None:
         """Put the key on a lease, or take it off."""

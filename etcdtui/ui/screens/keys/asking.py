@@ -85,6 +85,9 @@ def info(screen: KeysScreen, row: Row) -> None:
         safe(f"bytes    {row.path.hex(' ')[:600]}"),
         safe(f"listed   at revision {row.level.known_at(row.name)}"),
     ]
+    if (named := screen.session.guard.families.recognise(row.path)) is not None:
+        lines.append(safe(f"name     {named.words}"))
+        lines += [safe(f"         {words}") for words in named.warnings[1:]]
     if row.is_folder:
         about = f"about {row.guess}, not counted yet" if row.guess else "not counted"
         lines.append(safe(f"keys     {row.count if row.count != UNKNOWN else about}"))
@@ -130,9 +133,8 @@ def _outward(screen: KeysScreen, row: Row, send: Callable[[Face, outward.Shown],
     screen.start_write(partial(send, screen, shown))
 
 
-def is_masked(screen: KeysScreen, path: Path) -> bool:
-    """Whether the profile masks a field, or it may hold such a one."""
-    pane, hidden = screen.pane, {name.lower() for name in screen.session.profile.mask.fields}
-    line = pane.viewer.lines()[pane.viewer.cursor_line]
-    named = any(isinstance(step, str) and step.lower() in hidden for step in path)
-    return named or line.rstrip().endswith(("{", "["))
+def is_masked(screen: KeysScreen, path: Path, line: int) -> bool:
+    """Whether the profile masks the field on a line of the view, or it may hold such a one."""
+    hidden = {name.lower() for name in screen.session.profile.mask.fields}
+    shown = screen.pane.viewer.lines()[line].rstrip()
+    return shown.endswith(("{", "[")) or any(isinstance(step, str) and step.lower() in hidden for step in path)

@@ -212,18 +212,22 @@ class ValuePane(Vertical):
 
     # --- one field of the value --------------------------------------------------------------------------
 
-    class FieldChosen(Message):
-        """Enter on a line of a view of fields: the one that begins there, ``None`` where none does."""
+    class LineChosen(Message):
+        """Enter on a line of a view of fields."""
 
-        def __init__(self, path: Path | None) -> None:
+        def __init__(self, line: int) -> None:
             super().__init__()
-            self.path = path
+            self.line = line
 
     def action_edit_field(self) -> None:
         """The field under the cursor of the view."""
-        line = self.viewer.cursor_line
-        if line >= 0:
-            self.post_message(self.FieldChosen(values.fields.path_at(self.viewer.view_name, self.viewer.lines(), line)))
+        if (line := self.viewer.cursor_line) >= 0:
+            self.post_message(self.LineChosen(line))
+
+    def path_at(self, line: int) -> Path | None:
+        """The field that begins on a line of the view, ``None`` where none does. In a thread."""
+        found: Path | None = values.fields.path_at(self.viewer.view_name, self.viewer.lines(), line)
+        return found
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         event.stop()

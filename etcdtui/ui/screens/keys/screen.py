@@ -537,9 +537,9 @@ class KeysScreen(ClusterScreen):
         self._remember(event.key)
         self.focus_value()
 
-    def on_value_pane_field_chosen(self, event: ValuePane.FieldChosen) -> None:
+    def on_value_pane_line_chosen(self, event: ValuePane.LineChosen) -> None:
         event.stop()
-        self.actions.edit_field(event.path)
+        self.actions.edit_field(event.line)
 
     def on_key_tree_view_end_wanted(self, event: KeyTreeView.EndWanted) -> None:
         event.stop()
