@@ -22,17 +22,14 @@ class PatternProblem(ValueError):
 
 
 class KeyPattern(Value):
-    """``lead`` is the text that every key of it begins with."""
+    """A compiled pattern."""
 
-    lead: str
     regex: re.Pattern[str]
     variables: tuple[str, ...]
     match: str
 
     def find(self, key: str) -> Mapping[str, str] | None:
         """The variables of a key that has this shape."""
-        if not key.startswith(self.lead):
-            return None
         found = self.regex.fullmatch(key)
         return found.groupdict() if found is not None else None
 
@@ -44,6 +41,16 @@ class KeyPattern(Value):
         return _VARIABLE.sub(lambda _: next(left), self.match)
 
 
+def find(match: str, key: str) -> Mapping[str, str] | None:
+    """The variables of a key of that shape; patterns of other keys are never compiled, which takes long for many."""
+    return pattern(match).find(key) if key.startswith(lead(match)) else None
+
+
+def lead(match: str) -> str:
+    """The text that every key of the shape begins with."""
+    return match.partition("{")[0]
+
+
 @cache
 def pattern(match: str) -> KeyPattern:
     """The compiled pattern, which ``check`` has nothing against."""
@@ -53,12 +60,7 @@ def pattern(match: str) -> KeyPattern:
         out += f"(?P<{variable[1]}>.+)" if variable[2] else f"(?P<{variable[1]}>[^/]+)"
         end = variable.end()
     regex = re.compile(out + re.escape(match[end:]), re.DOTALL)
-    return KeyPattern(_lead(match), regex, tuple(v[1] for v in _VARIABLE.finditer(match)), match)
-
-
-def _lead(match: str) -> str:
-    first = _VARIABLE.search(match)
-    return match[: first.start()] if first else match
+    return KeyPattern(regex, tuple(v[1] for v in _VARIABLE.finditer(match)), match)
 
 
 def check(match: str, name: str) -> None:
@@ -67,7 +69,7 @@ def check(match: str, name: str) -> None:
     names = [variable[1] for variable in variables]
     if len(set(names)) != len(names):
         raise PatternProblem(f"{match} has a variable twice")
-    if not _lead(match):
+    if not lead(match):
         raise PatternProblem(f"{match} must begin with text that tells its keys from others")
     if any(variable[2] and match[variable.end() :] not in ("", "/") for variable in variables):
         raise PatternProblem(f"{match} has text behind a variable that takes everything to the end")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from etcdtui.ui.modals.edit import EditDialog
+from etcdtui.ui.modals.find import FindDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from tests.support import Server, eventually
 from tests.ui.agreeing import agree
@@ -75,3 +76,20 @@ async def test_a_masked_field_and_a_line_without_one_are_not_edited(etcd: Server
             await hands.press("enter")
             await eventually(lambda words=words: words in line.render().plain)
             assert hands.screen.is_current
+
+
+async def test_a_key_of_a_known_program_is_named_beside_its_raw_name_and_found_by_it(etcd: Server) -> None:
+    await etcd.put(b"/skydns/org/example/web", b'{"host": "10.0.0.1"}')
+    await etcd.put(b"/zzz", b"1")
+    async with on_screen(profile_of(etcd)) as hands:
+        await hands.sees("/zzz")
+        facts = hands.screen.pane.facts
+        for typed, named in (("cn:web.example.org", "DNS:  web.example.org"), ("cn:example.org", "DNS: example.org")):
+            await hands.press("f")
+            await eventually(lambda: isinstance(hands.app.screen, FindDialog))
+            dialog = hands.app.screen
+            assert isinstance(dialog, FindDialog)
+            dialog.field.value = typed
+            await hands.press("enter")
+            await eventually(lambda: hands.screen.is_current)
+            await eventually(lambda named=named: named in facts.render().plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from etcdtui.core.keynames import in_words, pattern
+from etcdtui.core.keynames import find, in_words, pattern
 from etcdtui.core.value import Value
 
 MAX_KEY = 1_000
@@ -38,7 +38,7 @@ class Family(Value):
             return None
         text = key.decode("utf-8", "surrogateescape")
         for rule in self.rules:
-            if (found := pattern(rule.match).find(text)) is not None:
+            if (found := find(rule.match, text)) is not None:
                 return Named(self, in_words(rule.name, found), rule.effect)
         return None
 

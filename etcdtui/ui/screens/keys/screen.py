@@ -45,6 +45,7 @@ from etcdtui.ui.widgets.panehead import PaneHead
 
 if TYPE_CHECKING:  # only named here: no key waits for it
     from etcdtui.services.values.families.family import Named
+    from etcdtui.services.values.families.known import Families
 
 TTL_EVERY = 5.0
 FIRST_ROWS = 0.03
@@ -114,6 +115,8 @@ class KeysScreen(ClusterScreen):
         self.pane = ValuePane(browser.value, name_of=self._name_of, first_view=session.first_view, id="value-pane")
         self.filter = TreeFilter(browser, self.view, self._start_work, self._filter_changed)
         self.actions = KeysActions(self)
+        self._families: Families | None = None
+        self._families_wanted = False
         self.tree_head, self.tree_foot = PaneHead(), PaneHead()
         self.columns = TreeTitles(self.view)
         self.has_rows = asyncio.Event()
@@ -136,8 +139,21 @@ class KeysScreen(ClusterScreen):
         self._painted = float("-inf")
 
     def _name_of(self, path: bytes) -> Named | None:
-        """What a key or folder is in words; who knows that is imported with the first value."""
-        return self.session.guard.families.recognise(path)
+        """What a key or folder is in words; who knows that is imported in a thread when it is first asked for."""
+        if self._families is not None:
+            return self._families.recognise(path)
+        if not self._families_wanted:
+            self._families_wanted = True
+            spawn(self, self._import_families, "families")
+        return None
+
+    async def _import_families(self) -> None:
+        self._families = await asyncio.to_thread(lambda: self.session.guard.families)
+        row = self.view.current
+        if row is not None and row.is_folder and not self.absent_key():
+            self.pane.show_row(row)
+        else:
+            self.pane.show_facts()
 
     def _start_work(self, name: str, work: Callable[[], Awaitable[None]]) -> Worker[None]:
         return spawn(self, work, name, exclusive=True)
