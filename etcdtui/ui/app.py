@@ -486,13 +486,8 @@ class EtcdtuiApp(WiredApp):
         await self._typeahead.take(event)
 
     def on_key(self, event: events.Key) -> None:
-        """A key that nothing wants is told; one of another alphabet says that no key of ours can be typed now.
-
-        Textual looks for what a key is bound to after this.
-        """
+        """A key that nothing wanted is told; one of another alphabet says that no key of ours can be typed now."""
         char = event.character or ""
-        if event.key in self.screen.active_bindings:
-            return
         if char > LATIN and char.isalpha():
             self.say(
                 Text.assemble("the keys are Latin letters, and your keyboard sends ", safe(char), OTHER_LAYOUT), "warn"

@@ -59,6 +59,8 @@ def test_what_is_in_a_secret_is_never_in_a_difference_unless_revealed() -> None:
     assert "new-word" not in valuediff.preview(after, hidden) and "Secret" in valuediff.preview(after, hidden)
     assert Veil(Mask(keys=(), fields=())).cover(b"/elsewhere/db", after) == (COVER, True)
     assert OPEN.cover(b"/elsewhere/db", after) == (after, False)
+    packed = gzip.compress(b'{"password": "hunter2"}')
+    assert Veil(MASK).cover(b"/a", packed) == (COVER, True)
 
 
 def test_who_encrypted_a_value_is_a_field_of_it() -> None:

@@ -6,7 +6,7 @@ from etcdtui.config.schema import Mask
 from etcdtui.core.decoding.kubernetes import MAGIC
 from etcdtui.core.decoding.result import HIDDEN
 from etcdtui.core.search import KeyGlob
-from etcdtui.services.values import valuediff
+from etcdtui.services.values import packing, valuediff
 from etcdtui.services.values.valuediff import Hiding
 
 KEYS_KEPT = 20_000
@@ -41,7 +41,7 @@ class Veil:
         """The value as it may leave the program, and whether something of it is hidden."""
         if self.is_whole(key):
             return COVER, True
-        if value.startswith(MAGIC):
+        if value.startswith(MAGIC) or packing.unpack(value) is not None:
             return (COVER, True) if self._part.decode(value).masked else (value, False)
         if b":" not in value and b"=" not in value:  # no field without one of them
             return value, False
