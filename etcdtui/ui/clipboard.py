@@ -29,8 +29,8 @@ def tmux_doubts(setting: str) -> str:
     if setting == "on":
         return ""
     if setting in ("off", "external"):
-        return f"tmux keeps it to itself (set-clipboard is {setting}): {TMUX_ON} in ~/.tmux.conf passes it on"
-    return f"inside tmux it arrives only after: {TMUX_ON}"
+        return f"tmux keeps it (set-clipboard {setting}) until: {TMUX_ON}"
+    return f"tmux may keep it until: {TMUX_ON}"
 
 
 def terminal_doubts(env: Mapping[str, str]) -> str:

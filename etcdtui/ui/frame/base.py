@@ -202,7 +202,7 @@ class ClusterScreen(Screen[None]):
 
     async def _tell_doubts(self, words: str) -> None:
         if doubts := await clipboard.doubts(os.environ):
-            self.flash(f"{words}; {doubts}", "warn")
+            self.flash(f"{doubts}; {words}", "warn")
 
     def set_status(self, *parts: Text) -> None:
         """The status line from left to right: place, filter, freshness, latency."""

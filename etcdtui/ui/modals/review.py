@@ -252,7 +252,7 @@ class ReviewDialog(Dialog[Confirmed | str]):
 
     async def _tell_doubts(self, words: str) -> None:
         if doubts := await clipboard.doubts(os.environ):
-            self.notice.update(Text(f"{words}; {doubts}"))
+            self.notice.update(Text(f"{doubts}; {words}"))
 
     def action_other_view(self) -> None:
         self._look(replace(self.look, fields=not self.look.fields))
