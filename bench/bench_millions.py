@@ -202,7 +202,7 @@ async def stores() -> AsyncIterator[list[Store]]:
         for place, pid, more in places:
             client = await stack.enter_async_context(opened(place))
             far = await stack.enter_async_context(DelayProxy(place, FAR))
-            counted = await client.kv.get(b"/registry/", prefix=True, count_only=True, timeout=60)
+            counted = await client.kv.get(b"/registry/", prefix=True, count_only=True, timeout=300)
             rig = Rig(place, pid, binary.etcdctl, client)
             found.append(Store(rig, far.endpoint, counted.count, f"{counted.count:,} keys{more}"))
         yield found
