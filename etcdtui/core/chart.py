@@ -63,9 +63,9 @@ class Chart:
         names = sorted({*self.names[first:last], *(name for name, _ in met)})
         counted = [(name, keys) for name, keys in met if keys]
         found: list[Part] = []
-        for (name, keys), (behind, _) in zip(counted, [*counted[1:], (b"", 0.0)], strict=True):
+        for at, (name, keys) in enumerate(counted, 1):
             start = bisect_left(names, name)
-            stop = bisect_left(names, behind, start) if behind else len(names)
+            stop = bisect_left(names, counted[at][0], start) if at < len(counted) else len(names)
             found += [(one, keys / max(1, stop - start)) for one in names[start:stop]]
         total = sum(keys for _, keys in (*old[:first], *found, *old[last:]))
         self.counted = True

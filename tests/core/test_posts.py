@@ -187,6 +187,14 @@ def test_parts_where_keys_are_added_one_after_the_other_are_known_by_their_young
     assert not chart.grows(numbered(b"a", 10), numbered(b"a", 100))
 
 
+def test_a_part_that_was_counted_and_is_empty_has_no_names() -> None:
+    chart = charted([b"/a/1", b"/b/1", b"/b/2", b"/c/1"], 4_000)
+    chart.refine(b"/b/", b"/b0", [])
+    assert chart.names == [b"/a/1", b"/c/1"] and chart.parts(9) == [(b"/a/1", 1_000.0), (b"/c/1", 1_000.0)]
+    chart.refine(*ranges.ALL, [])
+    assert not chart.names and not chart.parts(9) and chart.below(b"/a/").names == []
+
+
 def test_folders_are_there_before_anything_was_asked(large: Written) -> None:
     keys, names = large
     survey = Survey(b"/registry/", (b"/",), chart=charted(names, len(keys)))
