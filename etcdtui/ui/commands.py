@@ -6,6 +6,7 @@ First what can be done here, then screens, what other screens and dialogs do, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -20,6 +21,7 @@ from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.tabs import Tab
 
 GO, DO, THERE, ABOVE, LINE, RUN, PROFILE = "go:", "do:", "there:", "above:", "line:", "run:", "profile:"
+MORE = "more:"
 """How a picked value begins. The rest is a screen's number; an action's id here; a screen and an action's id there;
 the name of a screen above Keys; what ``:`` begins with; a line that begins on its screen; a profile's name."""
 DIALOG_NAMES: Mapping[str, str] = {
@@ -28,12 +30,13 @@ DIALOG_NAMES: Mapping[str, str] = {
     bindings.FIND: "find, f on Keys",
 }
 """Dialogs whose own keys do more than move and close."""
-ABOVE_KEYS: Mapping[str, tuple[str, str]] = {
-    bindings.HISTORY: ("History", "history"),
-    bindings.CENSUS: ("Census", "census"),
-    bindings.SEARCH: ("Search", "find"),
+OPENED_FROM: Mapping[str, tuple[str, str, str]] = {
+    bindings.HISTORY: ("History", "history", bindings.KEYS),
+    bindings.CENSUS: ("Census", "census", bindings.KEYS),
+    bindings.SEARCH: ("Search", "find", bindings.KEYS),
+    bindings.PLAN: ("Plan", "members.maintain", bindings.MEMBERS),
 }
-"""Screens that are opened from Keys: the label, and the action there that opens them."""
+"""Screens above others: the label, the action that opens them, and the screen where that is."""
 SCREEN_OF_GROUP: Mapping[str, str] = {
     "lease": "leases", "member": "members", "endpoint": "members", "alarm": "members", "compact": "members",
     "compaction": "members", "defrag": "members", "move-leader": "members", "snapshot": "members", "user": "auth",
@@ -79,14 +82,17 @@ def palette_items(
     profiles: Sequence[Profile],
     keymap: Mapping[str, str],
     why_not: Callable[[str], str],
+    more: Sequence[Item] = (),
 ) -> list[Item]:
-    """Everything that can be picked on the screen of that name, the actions of the selection first."""
+    """Everything that can be picked on the screen of that name, the actions of the selection first; ``more`` is what
+    its menu has beside them."""
     here = [action for action in actions if action.group not in ("move", "screens")]
     also = {action.id: _also(action) for action in here}
     items = [
         Item(f"{DO}{item.value}", item.label, item.note, item.key, item.reason, item.group, also[item.value])
         for item in action_items(here, keymap, why_not, groups=GROUPS)
     ]
+    items += [replace(item, value=MORE + item.value, key=f"o {item.key}") for item in more]
     items += [
         Item(f"{GO}{tab.number}", Text(f"go to {tab.label}"), Text("screen"), key=str(tab.number)) for tab in tabs
     ]
@@ -130,8 +136,8 @@ def _elsewhere(tabs: Sequence[Tab], screen_name: str, known: set[str], keymap: M
 
 
 def _above(screen_name: str, keymap: Mapping[str, str]) -> Iterator[Item]:
-    for name, (label, opener) in ABOVE_KEYS.items():
-        opens = bindings.find(opener, bindings.KEYS)
+    for name, (label, opener, below) in OPENED_FROM.items():
+        opens = bindings.find(opener, below)
         if name == screen_name or opens is None:
             continue
         key = key_words(keys_of(opens, keymap)).partition(" ")[0]
@@ -141,7 +147,7 @@ def _above(screen_name: str, keymap: Mapping[str, str]) -> Iterator[Item]:
             yield Item(
                 f"{ABOVE}{name}:{action.id}",
                 Text(action.label),
-                Text(f"in {label}, {key} on Keys: {action.help}"),
+                Text(f"in {label}, {key} on {below.capitalize()}: {action.help}"),
                 key=f"{key} {key_words(keys_of(action, keymap)).partition(' ')[0]}",
                 also=_also(action),
             )

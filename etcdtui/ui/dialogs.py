@@ -24,10 +24,11 @@ from etcdtui.ui import flows, limits
 from etcdtui.ui.bindings import APP, KEYS, TABLE, find
 from etcdtui.ui.commands import (
     ABOVE,
-    ABOVE_KEYS,
     DO,
     GO,
     LINE,
+    MORE,
+    OPENED_FROM,
     PROFILE,
     RUN,
     THERE,
@@ -227,6 +228,7 @@ class Menus:
             self._launch().config.profiles,
             self._keymap,
             screen.why_not,
+            screen.more_items(),
         )
         self._app.push_screen(PickerDialog(Text("What do you want to do?"), items), self._picked)
 
@@ -237,6 +239,9 @@ class Menus:
             self._deck.action_go(int(value.removeprefix(GO)))
         elif value.startswith(DO):
             await self._do(value.removeprefix(DO))
+        elif value.startswith(MORE):
+            if self._deck.shown is not None:
+                self._deck.shown.more_chosen(value.removeprefix(MORE))
         elif value.startswith(THERE):
             await self._go_and_do(*value.removeprefix(THERE).split(":"))
         elif value.startswith(ABOVE):
@@ -261,10 +266,10 @@ class Menus:
         painted(screen, screen.flash, f"{first_key(action, self._keymap)}  {action.label}: {action.help}")
 
     async def _say_where(self, name: str, action_id: str) -> None:
-        """Show Keys, and tell how a screen above it is opened and what does the action there."""
-        label, opener = ABOVE_KEYS[name]
-        screen = await self._deck.show_main(KEYS)
-        action, opens = find(action_id, name), find(opener, KEYS)
+        """Show the screen below, and tell how the one above it is opened and what does the action there."""
+        label, opener, below = OPENED_FROM[name]
+        screen = await self._deck.show_main(below)
+        action, opens = find(action_id, name), find(opener, below)
         if screen is not None and action is not None and opens is not None:
             keys = [first_key(one, self._keymap) for one in (opens, action)]
             painted(screen, screen.flash, f"{keys[0]} opens {label}; there {keys[1]} is {action.label}: {action.help}")
