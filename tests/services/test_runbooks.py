@@ -67,6 +67,8 @@ async def test_nospace_is_cleared_step_by_step_and_writes_work_again(
         assert done.ended == "done" and set(states(done)) == {"done"}, report_lines(done)
         assert "sha256" in words(done)["snapshot"] and "steady" in words(done)["wait"]
         assert list(tmp_path.glob("here-*.db"))
+        again = builders.maintenance(context, await context.look()).steps[1]
+        assert not Path(again.args["path"]).exists()  # at the same revision too
         record = context.writes.audit.records[-1]
         assert record.action == "plan" and record.result.startswith("done, ") and len(record.facts) == len(book.steps)
         await runner.close()

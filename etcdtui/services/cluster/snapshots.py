@@ -14,6 +14,15 @@ from etcdtui.services.writing.writes import Writes
 CUT = "cut short, no file is left"
 
 
+def free_path(path: Path) -> Path:
+    """The path, or the first of its like with a number behind that no file has yet."""
+    found, number = path, 1
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
+
+
 async def save_snapshot(
     writes: Writes, path: Path, endpoint: str | None = None, on_progress: Callable[[int, int], None] | None = None
 ) -> SavedSnapshot:

@@ -13,7 +13,7 @@ from etcdtui.core.units import format_size
 from etcdtui.services.cluster import members
 from etcdtui.services.cluster.admin import AdminWrite
 from etcdtui.services.cluster.runbooks.spec import Kind, Runbook
-from etcdtui.services.cluster.snapshots import save_snapshot
+from etcdtui.services.cluster.snapshots import free_path, save_snapshot
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 from etcdtui.services.writing.files import typed_path
 from etcdtui.services.writing.run import Report
@@ -179,7 +179,8 @@ class MemberWriting(Flow):
         asked, the one that is furthest."""
         if row is not None and not row.up:
             row = max(self.view().rows, key=MemberRow.furthest)
-        name = name or f"{self.session.profile.name}-{self.session.health.revision}.db"
+        if not name:
+            name = str(free_path(Path(f"{self.session.profile.name}-{self.session.health.revision}.db")))
         of = f"the whole database of {row.name}" if row is not None and row.up else "the whole database"
         explain = f"{of} with all secrets; the file is readable by you only"
         typed = await self.ask("save a snapshot to", explain, value=name)

@@ -15,6 +15,7 @@ from etcdtui.services.cluster.doctor.inputs import Inputs, MemberLook
 from etcdtui.services.cluster.runbooks.context import Context, row_of
 from etcdtui.services.cluster.runbooks.spec import Kind, Runbook, StepSpec, fresh
 from etcdtui.services.cluster.runbooks.upkeep import rank_targets
+from etcdtui.services.cluster.snapshots import free_path
 from etcdtui.services.cluster.versions import version_order
 from etcdtui.services.cluster.view import ClusterView, MemberRow
 
@@ -42,7 +43,7 @@ def _snapshot(ctx: Context, view: ClusterView, row: MemberRow | None = None) -> 
     names = "".join(c if c.isalnum() or c in "._-" else "_" for c in ctx.profile) or "etcd"
     member = f"-{row.name}" if row is not None else ""
     safe_member = "".join(c if c.isalnum() or c in "._-" else "_" for c in member)
-    path = ctx.folder / f"{names}{safe_member}-{view.health.revision}.db"
+    path = free_path(ctx.folder / f"{names}{safe_member}-{view.health.revision}.db")
     of = f" of {row.name}" if row is not None else ""
     return StepSpec(
         f"snapshot{member}", "snapshot", f"save a snapshot{of} to {path}", row.member.id if row else 0,
