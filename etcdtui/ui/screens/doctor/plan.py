@@ -106,7 +106,7 @@ class PlanScreen(PlaceScreen, ListScreen[Row]):
                 "STEP",
                 lambda row: safe(row.step.title, limit=limits.LINE),
                 grow=True,
-                least=20,
+                least=34,
                 most=limits.LINE,
             ),
             Column(
