@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import time
@@ -19,15 +20,16 @@ from typing import TYPE_CHECKING
 from etcdtui import __version__, demo, shell, ui
 from etcdtui import config as configuration
 from etcdtui.config.choose import Choice, ChoiceRefused, choose
+from etcdtui.config.clusters import ClusterMemory
 from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
-from etcdtui.config.folders import config_path
+from etcdtui.config.folders import config_path, state_folder
 from etcdtui.config.launch import Launch
 from etcdtui.config.load import load
 from etcdtui.config.profile import LOCAL
 from etcdtui.config.schema import Config, Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.config.terminal import terminal_problem
-from etcdtui.core.errors import ConfigError, EtcdError
+from etcdtui.core.errors import ConfigError, EtcdError, Unauthenticated
 from etcdtui.core.safe_text import safe_text
 from etcdtui.services import session as sessions
 from etcdtui.services import tail
@@ -36,6 +38,7 @@ from etcdtui.ui.screens import NAMES as SCREENS
 
 if TYPE_CHECKING:  # only named here: a start must not wait for it
     from etcdtui.services.cluster.doctor.report import Report
+    from etcdtui.services.session.checkup import Checked, Step
     from etcdtui.services.session.session import Session
     from etcdtui.services.tail.headless import Printed
 
@@ -125,7 +128,7 @@ def _start(words: Sequence[str]) -> int:
         return _fail(str(error), USAGE)
     launch = _launch(args, config, choice, flags)
     if args.check:
-        return _check(launch)
+        return _check(launch, thorough=args.verbose, as_json=args.write_out == "json")
     if args.doctor:
         return _doctor(launch, as_json=args.write_out == "json")
     if args.watch is not None:
@@ -215,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     tools.add_argument(
         "--verify", default="", metavar="FILE.db", help="prove a snapshot and print what etcdutl snapshot status prints"
     )
+    parser.add_argument("-v", "--verbose", action="store_true", help="--check tells every step of every connection")
     parser.add_argument("--replay", default="", metavar="FILE", help="open a recording of Watch, without a cluster")
     parser.add_argument("--fail-on-gap", action="store_true", help="--watch ends with 1 where something is missing")
     parser.add_argument("-w", "--write-out", choices=("text", "json"), default="text", help="form of what is printed")
@@ -293,35 +297,100 @@ def _look(launch: Launch, args: argparse.Namespace) -> Launch:
     )
 
 
-def _check(launch: Launch) -> int:
+def _check(launch: Launch, *, thorough: bool, as_json: bool) -> int:
     """Say what a start would do, connect once, and leave nothing behind."""
     looks = configuration.themes
     themes = looks.load_themes(looks.packaged_folder(), config_path(os.environ).parent / "themes")
     if problems := ui.bindings.keymap_problems(launch.config.keymap) or looks.unknown_theme(launch.theme, themes):
         return _fail("\n".join(problems), BAD_CONFIG)
-    _say("config", launch.config.file or "none")
-    for notice in (*launch.notices, *(launch.profile.notices if launch.profile else ())):
-        _say("note", notice)
+    said = [("config", launch.config.file or "none")]
+    said += [("note", notice) for notice in (*launch.notices, *(launch.profile.notices if launch.profile else ()))]
     profile = launch.profile
     if profile is None:
         names = ", ".join(p.name for p in (*launch.config.profiles, *launch.config.found))
-        _say("profile", f"you would pick one of: {names}; name one with -p to check its connection")
+        said.append(("profile", f"you would pick one of: {names}; name one with -p to check its connection"))
+    else:
+        said += _about(profile, launch)
+    if as_json:
+        return _check_as_json(launch, said)
+    for word, text in said:
+        _say(word, text)
+    if profile is None:
         return OK
-    sources = dict(launch.provenance)
-    begins = f"starts {configuration.describe.mode(profile)}{_modes(launch)}"
-    _say("profile", f"{profile.name}, environment {profile.environment or 'none'}, {begins}")
-    if profile.namespace:
-        _say("namespace", f"{profile.namespace} before every key; nothing outside of it is reached")
-    _say("endpoints", ", ".join(profile.endpoints) or f"DNS SRV of {profile.discovery_srv}")
-    _say("transport", _transport(profile))
-    _say("login", configuration.describe.login_words(profile.auth))
-    for setting, source in sources.items():
-        _say("from", f"{setting}: {source}")
     try:
-        _say("connect", asyncio.run(_connect(profile, launch)))
+        checked = asyncio.run(_checked(profile, launch, thorough=thorough, tell=_say_step))
     except EtcdError as error:
-        return _fail(safe_text(str(error), limit=1000).text, FAILED)
+        return _fail(safe_text(str(error), limit=2000).text, _code_of(error))
+    if checked.code:
+        return _fail(safe_text(checked.words, limit=4000).text, checked.code)
+    _say("connect", checked.words)
     return OK
+
+
+def _about(profile: Profile, launch: Launch) -> list[tuple[str, str]]:
+    """What a start with the profile would mean, line by line."""
+    begins = f"starts {configuration.describe.mode(profile)}{_modes(launch)}"
+    said = [("profile", f"{profile.name}, environment {profile.environment or 'none'}, {begins}")]
+    if profile.namespace:
+        said.append(("namespace", f"{profile.namespace} before every key; nothing outside of it is reached"))
+    where = ", ".join(profile.endpoints)
+    if profile.kubernetes.is_given:
+        where = f"pods {profile.kubernetes.pod or profile.kubernetes.selector} by kubectl port-forward"
+    elif profile.discovery_srv:
+        where = f"DNS SRV of {profile.discovery_srv}{f', else {where}' if where else ''}"
+    said.append(("endpoints", where + (f" through ssh {profile.ssh[-1]}" if profile.ssh else "")))
+    said.append(("transport", _transport(profile)))
+    said.append(("login", configuration.describe.login_words(profile.auth)))
+    return said + [("from", f"{setting}: {source}") for setting, source in launch.provenance]
+
+
+def _check_as_json(launch: Launch, said: Sequence[tuple[str, str]]) -> int:
+    """The same as one object, for scripts: what is used, each step, whether it is ok, the exit status."""
+    told: dict[str, object] = {"notes": [text for word, text in said if word in ("note", "from")]}
+    told |= {word: text for word, text in said if word not in ("note", "from")}
+    code, words, steps = OK, "", []
+    if launch.profile is not None:
+        try:
+            checked = asyncio.run(_checked(launch.profile, launch, thorough=True))
+            code, words, steps = checked.code, checked.words, [_as_data(step) for step in checked.steps]
+        except EtcdError as error:
+            code, words = _code_of(error), str(error)
+    told |= {"ok": code == OK, "code": code, "words": safe_text(words, limit=4000).text, "steps": steps}
+    print(json.dumps(told, indent=1))
+    return code
+
+
+def _as_data(step: Step) -> dict[str, object]:
+    return {
+        "area": step.area,
+        "endpoint": step.endpoint,
+        "verdict": step.verdict.name.lower(),
+        "words": safe_text(step.words, limit=2000).text,
+        "todo": step.todo,
+        "seconds": round(step.seconds, 4),
+    }
+
+
+def _say_step(step: Step) -> None:
+    took = f" {step.seconds * 1000:.1f} ms" if step.seconds else ""
+    where = f" {step.endpoint}" if step.endpoint else ""
+    todo = f" {step.todo}" if step.todo and step.verdict.name in ("FAIL", "WARN") else ""
+    _say(step.area, f"{step.verdict.value}{where}: {step.words}{took}{todo}")
+
+
+def _code_of(error: EtcdError) -> int:
+    """What the profile says wrong is told apart from what a cluster does."""
+    return BAD_CONFIG if isinstance(error, ConfigError) else FAILED
+
+
+async def _checked(
+    profile: Profile, launch: Launch, *, thorough: bool, tell: Callable[[Step], object] = lambda _: None
+) -> Checked:
+    memory = ClusterMemory(state_folder(), learns=False)
+    password = _asked_password(profile)
+    overrides = sessions.session.Overrides(read_only=True, dry_run=launch.dry_run, password=password, clusters=memory)
+    checked: Checked = await sessions.checkup.run_check(profile, overrides, thorough=thorough, tell=tell)
+    return checked
 
 
 def _modes(launch: Launch) -> str:
@@ -332,7 +401,7 @@ def _modes(launch: Launch) -> str:
 
 
 def _transport(profile: Profile) -> str:
-    if not profile.endpoints:
+    if not profile.endpoints and not profile.kubernetes.is_given:
         return "as DNS says"
     if not profile.is_tls:
         return "PLAINTEXT"
@@ -453,22 +522,10 @@ def _asked_password(profile: Profile) -> Secret | None:
     if not profile.auth.asks:
         return None
     if not sys.stdin.isatty():
-        raise ConfigError("the password has to be asked for, and standard input is not a terminal")
+        raise Unauthenticated("the password has to be asked for, and standard input is not a terminal")
     import getpass
 
     return Secret(getpass.getpass(f"password of {safe_text(profile.auth.user, limit=60).text}: "))
-
-
-async def _connect(profile: Profile, launch: Launch) -> str:
-    password = _asked_password(profile)
-    overrides = sessions.session.Overrides(read_only=True, dry_run=launch.dry_run, password=password)
-    session: Session = await sessions.session.Session.open(profile, overrides)
-    try:
-        health = session.health
-        leader = safe_text(health.leader_name or "unknown", limit=60).text
-        return f"ok: {health.members_up}/{health.members_total} up, leader {leader}, rev {health.revision}"
-    finally:
-        await session.aclose()
 
 
 def _fail(text: str, code: int) -> int:

@@ -10,6 +10,8 @@ from etcdtui.client._self.autosync import AutoSync
 from etcdtui.client._self.version_check import check_versions
 from etcdtui.client._transport.call import Caller
 from etcdtui.client._transport.calls import Calls, Sender
+from etcdtui.client._transport.token import Fresh as Fresh
+from etcdtui.client._transport.token import Renew
 from etcdtui.client._wire.convert import KeyLike, to_bytes
 from etcdtui.client.auth import Auth
 from etcdtui.client.cluster import Cluster
@@ -36,12 +38,13 @@ class Client:
         options: ClientOptions,
         write_gate: WriteGate | None = None,
         observer: Observer | None = None,
+        renew: Renew | None = None,
         *,
         sender: Sender | None = None,
     ) -> None:
         """``sender`` answers instead of a cluster: a file, as ``offline`` opens it."""
         self.options = options
-        own: Sender = Caller(options, write_gate, observer) if sender is None else sender
+        own: Sender = Caller(options, write_gate, observer, renew) if sender is None else sender
         self._sender = own
         calls: Calls = NamespacedCalls(own, options.namespace) if options.namespace else own
         self._calls = calls
@@ -66,12 +69,14 @@ class Client:
         *,
         write_gate: WriteGate | None = None,
         observer: Observer | None = None,
+        renew: Renew | None = None,
     ) -> Client:
         """Checks the options and logs in if there are credentials; without them nothing is sent yet.
 
-        ``write_gate`` is asked before every write, ``observer`` is told of every request that was sent.
+        ``write_gate`` is asked before every write, ``observer`` is told of every request that was sent. ``renew`` reads
+        password or token again when etcd refuses them.
         """
-        client = cls(options or ClientOptions(), write_gate, observer)
+        client = cls(options or ClientOptions(), write_gate, observer, renew)
         try:
             await client._sender.login(client.options.dial_timeout)
             if client.options.reject_old_cluster:
@@ -99,6 +104,25 @@ class Client:
     def revision(self) -> int:
         """The newest revision that any answer told so far, 0 before the first; events of watches do not count."""
         return self._sender.revision
+
+    @property
+    def cluster_id(self) -> int:
+        """The cluster that answered first, whose client this is; 0 before any answer."""
+        return self._sender.pool.cluster_id if isinstance(self._sender, Caller) else 0
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What was sent, or would be, to log in; renewed ones and those of the options."""
+        return self._sender.tokens.secrets
+
+    @property
+    def has_token(self) -> bool:
+        """Whether requests carry a token: not before a login, and not where authentication is off."""
+        return self._sender.tokens.current is not None
+
+    def leads_to(self, endpoint: str) -> int:
+        """The ID of the cluster that answered last at one of the endpoints; 0 when none did."""
+        return self._sender.pool.leads_to(endpoint) if isinstance(self._sender, Caller) else 0
 
     def set_endpoints(self, *endpoints: str | Iterable[str]) -> None:
         """Replaces the endpoints, seeds of the synchronisation included; calls in flight on those left out finish."""

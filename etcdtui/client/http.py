@@ -18,7 +18,7 @@ from etcdtui.client import _certificates, _http
 from etcdtui.client._transport.tls import TlsMaterial, file_signature, load_material
 from etcdtui.client._transport.tls_pin import fetch_pin
 from etcdtui.client._transport.tls_probe import client_context, explain_plain, explain_tls, open_tls
-from etcdtui.client._wire.endpoints import Endpoint, parse_endpoint
+from etcdtui.client._wire.endpoints import Endpoint
 from etcdtui.client.options import ClientOptions
 from etcdtui.core.errors import ClosedError, EtcdError, TlsError, Unavailable
 from etcdtui.core.value import Value
@@ -70,7 +70,7 @@ class HttpSide:
 
         ``timeout`` in seconds counts for all of it. Raises ``Unavailable``, ``TlsError`` or ``ConfigError``.
         """
-        endpoint = parse_endpoint(where)
+        endpoint = self._options.endpoint(where)
         await asyncio.to_thread(getattr, _http, "FAILURES")  # the first time this imports the library
         try:
             async with asyncio.timeout(timeout):
@@ -84,7 +84,7 @@ class HttpSide:
 
     async def certificate(self, where: str, *, timeout: float) -> Certificate | None:
         """The certificate that the server at ``where`` shows, not judged; ``None`` in plaintext."""
-        endpoint = parse_endpoint(where)
+        endpoint = self._options.endpoint(where)
         if not endpoint.uses_tls(self._options.tls is not None):
             return None
         context = client_context(load_material(self._options.tls), verify=False)
@@ -126,7 +126,7 @@ class HttpSide:
             extensions["sni_hostname"] = name
         headers = [("Host", host), ("User-Agent", AGENT), ("Accept-Encoding", "gzip"), ("Accept", "*/*")]
         began = time.time()
-        url = f"{'https' if secure else 'http'}://{host}{path}"
+        url = f"{'https' if secure else 'http'}://{endpoint.via or host}{path}"
         async with pool.stream("GET", url, headers=headers, extensions=extensions) as response:
             told = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in response.headers}
             unpack = zlib.decompressobj(31) if told.get("content-encoding", "").lower() == "gzip" else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from etcdtui.client import _sources
-from etcdtui.client._wire.endpoints import parse_endpoint, parse_endpoints
+from etcdtui.client._wire.endpoints import Endpoint, parse_endpoint, parse_endpoints
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.value import record
 
@@ -22,7 +22,7 @@ class TlsOptions:
     """How to trust a server and who we are. Each of CA, certificate and key comes as a file or as PEM bytes.
 
     Without a CA the system's roots are used. ``insecure_skip_verify`` accepts whatever certificate the member shows at
-    the first connection and pins it from then on: gRPC has no way to skip verification. An expired one stays refused.
+    the first connection, and only that one from then on. ``passphrase`` opens an encrypted key.
     """
 
     ca_file: str | Path | None = None
@@ -31,6 +31,7 @@ class TlsOptions:
     ca: bytes | None = None
     cert: bytes | None = None
     key: bytes | None = field(default=None, repr=False)
+    passphrase: bytes | None = field(default=None, repr=False)
     server_name: str | None = None
     insecure_skip_verify: bool = False
 
@@ -57,7 +58,9 @@ class ClientOptions:
     ``backoff_wait_between``, double to at most a second, are drawn between nothing and that (full jitter), and vary by
     ``backoff_jitter_fraction`` on top. ``retry_writes`` repeats writes whose fate is unknown.
     ``namespace`` is put before every key sent and taken off every key received; nothing outside of it is reached.
-    ``endpoint_map`` says under which address an advertised client URL is reached from here.
+    ``endpoint_map`` says under which address an advertised client URL is reached from here. ``through`` says for a
+    ``host:port`` which ``host:port`` is dialled instead, the end of a tunnel: names and certificates stay those of the
+    endpoint.
     """
 
     endpoints: tuple[str, ...] = ("127.0.0.1:2379",)
@@ -80,6 +83,7 @@ class ClientOptions:
     retry_writes: bool = False
     namespace: bytes = b""
     endpoint_map: Mapping[str, str] = field(default_factory=dict)
+    through: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         given: object = self.endpoints
@@ -132,6 +136,12 @@ class ClientOptions:
             raise ConfigError("a user name is given without a password (an empty one must be given as such)")
         if self.token and not all(33 <= ord(c) < 127 for c in self.token):
             raise ConfigError("the token has characters that cannot be sent (blanks, line ends or non-ASCII)")
+
+    def endpoint(self, text: str) -> Endpoint:
+        """An endpoint parsed, with the end of the tunnel that leads to it; raises ``ConfigError``."""
+        parsed = parse_endpoint(text)
+        via = self.through.get(parsed.address, "")
+        return replace(parsed, via=via) if via else parsed
 
     def reached(self, url: str) -> str:
         """Where an advertised client URL is reached from here: elsewhere, or right there."""

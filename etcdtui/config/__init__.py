@@ -10,6 +10,7 @@ __getattr__ = late(
         "describe": "describe",
         "keymap": "keymap",
         "loader": "loader",
+        "saving": "saving",
         "themes": "themes",
         "yaml_parser": "yaml_parser",
     },

@@ -88,7 +88,7 @@ def _with_flags(config: Config, profile: Profile, flags: Mapping[str, str], noti
     if changed.endpoints != profile.endpoints or changed.discovery_srv != profile.discovery_srv:
         notices.append(f"profile {shown(profile.name)} is used with other endpoints: those of the command line")
         settled = settle(changed, config.environments, stated=None)
-        changed = replace(settled, read_only=profile.read_only or settled.read_only)
+        changed = replace(settled, read_only=profile.read_only or settled.read_only, where="")
     source = profile.where or f"preset {profile.preset}"
     provenance = [("profile", source), *((setting, f"--{setting}") for setting in flags)]
     return Choice(changed, tuple(provenance), tuple(notices))

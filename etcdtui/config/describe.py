@@ -38,6 +38,8 @@ def profile_lines(config: Config) -> list[str]:
 
 def short_endpoints(profile: Profile) -> str:
     """The first endpoint and how many more."""
+    if not profile.endpoints and profile.kubernetes.is_given:
+        return f"pods:{profile.kubernetes.pod or profile.kubernetes.selector}"
     if not profile.endpoints:
         return f"srv:{profile.discovery_srv}"
     more = f" +{len(profile.endpoints) - 1}" if len(profile.endpoints) > 1 else ""
@@ -50,7 +52,7 @@ def login_words(auth: Auth) -> str:
         return "a JWT" + (f" from {auth.jwt_token_file}" if auth.jwt_token_file else "")
     if not auth.user:
         return "nobody (no user named)"
-    for name in ("password_env", "password_file", "password_command"):
+    for name in ("password_env", "password_file", "password_command", "keyring"):
         if getattr(auth, name):
             return f"{auth.user}, password from {name}"
     return f"{auth.user}, password {'given' if auth.password is not None else 'asked for when connecting'}"

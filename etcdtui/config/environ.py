@@ -77,7 +77,7 @@ def _bool(text: str) -> bool:
 def _discovery(profile: Profile, text: str) -> Profile:
     if not text or not text.isprintable() or " " in text:
         raise ValueError("a domain name is wanted")
-    return replace(profile, discovery_srv=text, endpoints=())
+    return replace(profile, discovery_srv=text)
 
 
 SETTINGS: Mapping[str, Apply] = {
@@ -112,6 +112,8 @@ def apply_settings(profile: Profile, given: Mapping[str, str], *, prefix: str = 
         except ValueError as error:
             shown = f"--{name}" if prefix == "--" else variable(name)
             raise SettingRefused(f"{shown}: {error}") from None
+    if "discovery-srv" in given and "endpoints" not in given:
+        profile = replace(profile, endpoints=())
     return replace(profile, auth=_login(profile.auth, given))
 
 

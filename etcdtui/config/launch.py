@@ -17,6 +17,7 @@ class Launch(Value):
     prefix to open on, ``rev`` 0 = now, ``replay`` a recording and ``snapshot`` a database file to open instead of a
     cluster (``profile`` lends its looks, and is what the file is compared with), ``screen`` the name of one, ``theme``
     a theme name or ``auto``, ``log_file`` empty = the state folder's.
+    ``remembers`` says whether the cluster is one to be met again.
     """
 
     config: Config = field(default_factory=Config)
@@ -35,6 +36,7 @@ class Launch(Value):
     hex: bool = False
     dry_run: bool = False
     debug: bool = False
+    remembers: bool = True
     log_file: str = ""
     provenance: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()

@@ -12,18 +12,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from etcdtui.config.files import FileRefused, chmod_hint, read_owned, readable_by_others
-from etcdtui.config.schema import Auth
-from etcdtui.config.secrets import Secret
+from etcdtui.config.schema import Auth, Login, Tls
+from etcdtui.config.secrets import Secret, child_environment
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.value import record
 
 MAX_OUTPUT = 64 * 1024
 MAX_STDERR_SHOWN = 200
+PASSPHRASE_TIMEOUT = 30.0
 
 
 def password_of(
-    auth: Auth, *, ask: Callable[[str], Secret | None], environ: Mapping[str, str] = os.environ
+    auth: Login, *, ask: Callable[[str], Secret | None], environ: Mapping[str, str] = os.environ
 ) -> Secret | None:
     """The password of ``auth.user``; ``None`` when no user is named or the question was refused.
 
@@ -40,9 +41,28 @@ def password_of(
         return Secret(value)
     if auth.password_file:
         return secret_in_file(auth.password_file, environ, "password_file")
+    if auth.keyring:
+        return from_keyring(auth.keyring, auth.user)
     if auth.password_command:
         return run_password_command(auth.password_command, timeout=auth.password_timeout)
     return ask(auth.user)
+
+
+def from_keyring(service: str, user: str) -> Secret:
+    """What ``keyring set SERVICE USER`` has put into the system's keyring. Raises ``ConfigError``."""
+    try:
+        import keyring  # an extra that few have
+    except ImportError:
+        raise ConfigError("keyring: it is not installed; run: pip install 'etcdtui[keyring]'") from None
+    try:
+        found = keyring.get_password(service, user)
+    except Exception as error:  # noqa: BLE001 - backends raise what they like, and none of it may end the program
+        said = safe_text(f"{type(error).__name__}: {error}", limit=MAX_STDERR_SHOWN).text
+        raise ConfigError(f"keyring: it cannot be asked: {said}") from None
+    if not found:
+        named = safe_text(f"{service} {user}", limit=80).text
+        raise ConfigError(f"keyring: it holds no password for it; run: keyring set {named}")
+    return Secret(found)
 
 
 def token_of(auth: Auth, *, environ: Mapping[str, str] = os.environ) -> Secret | None:
@@ -50,6 +70,15 @@ def token_of(auth: Auth, *, environ: Mapping[str, str] = os.environ) -> Secret |
     if auth.jwt_token is not None:
         return auth.jwt_token
     return secret_in_file(auth.jwt_token_file, environ, "jwt_token_file") if auth.jwt_token_file else None
+
+
+def passphrase_of(tls: Tls, *, environ: Mapping[str, str] = os.environ) -> Secret | None:
+    """What opens an encrypted key, ``None`` when nothing says it. Raises ``ConfigError``."""
+    if tls.passphrase is not None:
+        return tls.passphrase
+    if tls.passphrase_command:
+        return run_password_command(tls.passphrase_command, timeout=PASSPHRASE_TIMEOUT, what="passphrase_command")
+    return secret_in_file(tls.passphrase_file, environ, "passphrase_file") if tls.passphrase_file else None
 
 
 def secret_in_file(name: str, environ: Mapping[str, str], what: str) -> Secret:
@@ -78,16 +107,17 @@ def _first_line(data: bytes, what: str) -> Secret:
         raise ConfigError(f"{what}: the first line is not UTF-8") from None
 
 
-def run_password_command(argv: tuple[str, ...], *, timeout: float) -> Secret:
+def run_password_command(argv: tuple[str, ...], *, timeout: float, what: str = "password_command") -> Secret:
     """The first line of the command's output. No shell; it and its children are killed when time or output runs out."""
     program = safe_text(argv[0], limit=80).text
     try:
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            env=child_environment(),
+        )  # fmt: skip
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it cannot be run"
-        raise ConfigError(f"password_command: {program}: {reason}") from None
+        raise ConfigError(f"{what}: {program}: {reason}") from None
     with process:
         try:
             output = _collect(process, timeout)
@@ -95,15 +125,13 @@ def run_password_command(argv: tuple[str, ...], *, timeout: float) -> Secret:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
     if output.ended == "time":
-        raise ConfigError(f"password_command: {program} did not end within {timeout:g} seconds")
+        raise ConfigError(f"{what}: {program} did not end within {timeout:g} seconds")
     if output.ended == "size":
-        raise ConfigError(f"password_command: {program} wrote more than {MAX_OUTPUT // 1024} KiB")
+        raise ConfigError(f"{what}: {program} wrote more than {MAX_OUTPUT // 1024} KiB")
     if process.returncode:
         said = safe_text(output.stderr.strip(), limit=MAX_STDERR_SHOWN).text
-        raise ConfigError(
-            f"password_command: {program} failed ({_status(process.returncode)}){': ' + said if said else ''}"
-        )
-    return _first_line(output.stdout, "password_command")
+        raise ConfigError(f"{what}: {program} failed ({_status(process.returncode)}){': ' + said if said else ''}")
+    return _first_line(output.stdout, what)
 
 
 def _status(code: int) -> str:

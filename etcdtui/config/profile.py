@@ -12,6 +12,7 @@ from etcdtui.config.nodes import Node, Scalar, Section
 from etcdtui.config.presets import apply_preset
 from etcdtui.config.report import Report
 from etcdtui.config.schema import DEFAULT_ENDPOINT, Common, Defaults, Environment, Profile
+from etcdtui.config.secrets import hide_from_children
 from etcdtui.core import keynames
 
 LOCAL = "local"
@@ -57,8 +58,9 @@ def finish(profile: Profile, node: Node, environments: Mapping[str, Environment]
         report.unknown(at("environment"), "environment", profile.environment, environments)
     stated_endpoints = entries.get("endpoints")
     said_nothing = stated_endpoints is None or (isinstance(stated_endpoints, Scalar) and stated_endpoints.is_null)
-    if not profile.endpoints and not profile.discovery_srv and said_nothing:  # what is wrong in a list is told already
-        report.add(at("endpoints"), "the profile names no endpoints (or preset, or discovery_srv)")
+    other_way = profile.discovery_srv or profile.kubernetes.is_given
+    if not profile.endpoints and not other_way and said_nothing:  # what is wrong in a list is told already
+        report.add(at("endpoints"), "the profile names no endpoints (or preset, discovery_srv, kubernetes)")
     stated = profile.read_only if "read_only" in entries else None
     settled = settle(profile, environments, stated=stated)
     if stated is False and settled.environment and settled.env.read_only and not settled.override_environment:
@@ -71,6 +73,12 @@ def finish(profile: Profile, node: Node, environments: Mapping[str, Environment]
         settled = replace(settled, read_only=True)
     if settled.allow_kubernetes_writes and "protect" not in entries:
         settled = replace(settled, protect=tuple(p for p in settled.protect if p != "/registry/**"))
+    if settled.ssh and (settled.ssh[-1].startswith("-") or not settled.ssh[-1]):
+        report.add(at("ssh"), "ssh: the last word must be the host")
+    if settled.kubernetes.is_given and (settled.endpoints or settled.ssh or settled.discovery_srv):
+        report.add(at("kubernetes"), "kubernetes: takes the place of endpoints, discovery_srv and ssh")
+    if any(word.startswith("-") for word in (settled.kubernetes.pod, settled.kubernetes.selector)):
+        report.add(at("kubernetes"), "kubernetes: a pod or selector does not begin with -")
     _check_auth(settled, report, at("auth"))
     _check_tls(settled, report, at("tls"))
     _check_lists(settled, report, at)
@@ -79,21 +87,20 @@ def finish(profile: Profile, node: Node, environments: Mapping[str, Environment]
 
 def _check_auth(profile: Profile, report: Report, line: int) -> None:
     auth = profile.auth
-    sources = {
-        "password_env": bool(auth.password_env),
-        "password_file": bool(auth.password_file),
-        "password_command": bool(auth.password_command),
-        "prompt": auth.prompt,
-        "password": auth.password is not None,
-    }
-    given = [name for name, present in sources.items() if present]
-    if len(given) > 1:
-        report.add(line, f"auth: only one of {', '.join(given)} can be used")
-    if auth.password_env and not VARIABLE_NAME.match(auth.password_env):
-        report.add(line, "auth: password_env must be the name of a variable")
-    if given and not auth.user:
-        report.add(line, f"auth: {given[0]} is given without user")
-    if auth.jwt_token_file and (auth.user or given):
+    for login in (auth, *auth.users):
+        given = login.sources
+        if len(given) > 1:
+            report.add(line, f"auth: only one of {', '.join(given)} can be used")
+        if login.password_env and not VARIABLE_NAME.match(login.password_env):
+            report.add(line, "auth: password_env must be the name of a variable")
+        if given and not login.user:
+            report.add(line, f"auth: {given[0]} is given without user")
+        if login.password_env:
+            hide_from_children(login.password_env)
+    names = [login.user for login in auth.all_users]
+    if "" in names or len(set(names)) < len(names):
+        report.add(line, "auth: users: each needs a user of its own")
+    if auth.jwt_token_file and (auth.user or auth.sources):
         report.add(line, "auth: jwt_token_file takes the place of user and password; give one or the other")
 
 

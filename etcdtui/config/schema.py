@@ -79,32 +79,65 @@ class Tls(Value):
     key: str = opt(Kind.PATH, "", "Private key of the client certificate; refused if others can read it.")
     server_name: str = opt(Kind.TEXT, "", "Name expected in the server's certificate, for tunnels.")
     insecure_skip_verify: bool = opt(Kind.BOOL, False, "Do not check the server's certificate.")
+    passphrase_file: str = opt(Kind.PATH, "", "File whose first line opens an encrypted key; else it is asked for.")
+    passphrase_command: tuple[str, ...] = opt(Kind.COMMAND, (), "Command whose first line of output opens the key.")
     allow_loose_key: bool = opt(Kind.BOOL, False, "Accept a private key that group or others can read.")
+
+    passphrase: Secret | None = None
+    """What a person typed."""
 
     @property
     def has_files(self) -> bool:
         return bool(self.cacert or self.cert or self.key)
 
 
-class Auth(Value):
-    """Who logs in; at most one source of the password is given."""
+class Login(Value):
+    """One user and where its password comes from; at most one source is given."""
 
     user: str = opt(Kind.TEXT, "", "etcd user name.")
     password_env: str = opt(Kind.TEXT, "", "Name of the environment variable that holds the password.")
     password_file: str = opt(Kind.PATH, "", "File whose first line is the password; refused if others can read it.")
     password_command: tuple[str, ...] = opt(Kind.COMMAND, (), "Command whose first line of output is the password.")
     password_timeout: float = opt(Kind.DURATION, 30.0, "How long password_command may run.")
+    keyring: str = opt(Kind.TEXT, "", "Service of the system's keyring that holds it (pip install etcdtui[keyring]).")
     prompt: bool = opt(Kind.BOOL, False, "Ask for the password when connecting.")
     password: Secret | None = opt(Kind.SECRET, None, "The password itself; allowed, warns on load.")
-    jwt_token_file: str = opt(Kind.PATH, "", "File that holds a JWT to send instead of logging in.")
-    jwt_token: Secret | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the keys that say where the password comes from, as far as they are given."""
+        names = ("password_env", "password_file", "password_command", "keyring", "prompt")
+        given = [name for name in names if getattr(self, name)]
+        return (*given, *(["password"] if self.password is not None else []))
 
     @property
     def asks(self) -> bool:
         """True when a user is named and no source of a password is: the password is asked for at connect."""
-        return bool(self.user) and not (
-            self.password is not None or self.password_env or self.password_file or self.password_command
-        )
+        return bool(self.user) and not set(self.sources) - {"prompt"}
+
+
+class Auth(Login):
+    """Who logs in; ``users`` are others that may, by key ``L``."""
+
+    jwt_token_file: str = opt(Kind.PATH, "", "File with a JWT to send instead of logging in; read again when refused.")
+    users: tuple[Login, ...] = opt(Kind.SECTIONS, (), "Other users of this cluster, for key L.", section=Login)
+    jwt_token: Secret | None = None
+
+    def as_user(self, name: str) -> Auth:
+        """The same with another user: one of ``users`` with its source, or one whose password is asked for.
+
+        An empty name is nobody; all names stay known.
+        """
+        known = self.all_users
+        found = next((login for login in known if login.user == name), Login(user=name, prompt=True))
+        own = {f: getattr(found, f) for f in Login.__dataclass_fields__} if name else {}
+        return Auth(**own, users=tuple(login for login in known if login.user != name))
+
+    @property
+    def all_users(self) -> tuple[Login, ...]:
+        """The user of the profile, when it names one, and the others."""
+        own = Login(**{f: getattr(self, f) for f in Login.__dataclass_fields__})
+        return (*([own] if self.user else []), *self.users)
 
 
 class Limits(Value):
@@ -122,6 +155,20 @@ class Metrics(Value):
         Kind.AUTO_TEXTS, None, "auto = on each endpoint, then http on port 2381 of its host; or URLs, one a member."
     )
     every: float = opt(Kind.DURATION, 15.0, "How often they are read while Members or Doctor is shown; 0 = never.")
+
+
+class Kubernetes(Value):
+    """Pods that run etcd, each reached by a ``kubectl port-forward`` of its own."""
+
+    context: str = opt(Kind.TEXT, "", "Context of kubectl; empty = the current one.")
+    namespace: str = opt(Kind.TEXT, "", "Namespace of the pods; empty = that of the context.")
+    selector: str = opt(Kind.TEXT, "", "Label selector of the pods: app=etcd.")
+    pod: str = opt(Kind.TEXT, "", "One pod by its name, instead of a selector.")
+    port: int = opt(Kind.COUNT, 2379, "Port of etcd's clients in the pods.")
+
+    @property
+    def is_given(self) -> bool:
+        return bool(self.selector or self.pod)
 
 
 class DecoderRule(Value):
@@ -214,7 +261,10 @@ class Defaults(Common):
 
 
 class Profile(Common):
-    """One cluster and how to behave on it; ``read_only`` is whether it starts locked."""
+    """One cluster and how to behave on it; ``read_only`` is whether it starts locked.
+
+    ``through`` are the ends of its tunnel while that stands: ``host:port`` of an endpoint and what is dialled for it.
+    """
 
     name: str = ""
     preset: str = opt(Kind.CHOICE, "", "Start from the paths and rules of a known installation.", choices=PRESETS)
@@ -224,6 +274,14 @@ class Profile(Common):
     endpoint_map: Mapping[str, str] = opt(Kind.MAP, NO_MAP, "Advertised client URL: how it is reached from here.")
     discover: str = opt(Kind.CHOICE, "false", "Also use advertised client URLs when they answer.",
                         choices=("false", "reachable"))  # fmt: skip
+    ssh: tuple[str, ...] = opt(
+        Kind.TEXTS,
+        (),
+        "Jump host, as ssh takes it: user@host or a Host of its config; or a list that ends with it.",
+    )
+    kubernetes: Kubernetes = opt(
+        Kind.SECTION, Kubernetes(), "Members that kubectl port-forward reaches.", section=Kubernetes
+    )
     discovery_srv: str = opt(Kind.TEXT, "", "Domain whose DNS SRV records list the endpoints.")
     discovery_srv_name: str = opt(Kind.TEXT, "", "Service name suffix of those records.")
     insecure_discovery: bool = opt(Kind.BOOL, True, "Accept discovered plaintext endpoints.")
@@ -252,12 +310,15 @@ class Profile(Common):
                                            section=FamilyRule)  # fmt: skip
     env: Environment = field(default_factory=Environment)
     where: str = ""
+    through: Mapping[str, str] = field(default_factory=lambda: NO_MAP)
     notices: tuple[str, ...] = ()
 
     @property
     def is_tls(self) -> bool:
         """True when at least one endpoint is spoken to in TLS."""
         bare_tls = self.tls.has_files or not self.insecure_transport
+        if self.kubernetes.is_given and not self.endpoints:
+            return self.tls.has_files or self.tls.insecure_skip_verify
         return any(e.startswith(("https://", "unixs:")) or ("://" not in e and bare_tls) for e in self.endpoints)
 
     @property

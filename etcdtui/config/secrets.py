@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import NoReturn
+
+_HIDDEN = {"ETCDCTL_USER", "ETCDCTL_PASSWORD", "ETCDCTL_AUTH_JWT_TOKEN"}
+
+
+def hide_from_children(variable: str) -> None:
+    """A variable that holds a password: no program that is started from here inherits it."""
+    _HIDDEN.add(variable)
+
+
+def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment for editors, commands and tunnels: without the variables that hold passwords or tokens."""
+    return {name: value for name, value in environ.items() if name not in _HIDDEN}
 
 
 class Secret:

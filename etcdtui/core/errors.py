@@ -34,6 +34,9 @@
     ├── ClusterMismatch             endpoints lead to different clusters
     ├── Unavailable
     │   ├── TlsError
+    │   │   └── TlsFileError        a certificate or key file is no good; also a ``ConfigError``
+    │   │       └── PassphraseWanted
+    │   ├── NotEtcd                 something else answers there, or another port of etcd's
     │   └── LeaderChanged  NotCapable
     ├── DeadlineExceeded
     ├── MessageTooLarge
@@ -290,6 +293,19 @@ class Unavailable(EtcdError):
 
 class TlsError(Unavailable):
     title = "TLS failed"
+    default_retryable = False
+
+
+class TlsFileError(TlsError, ConfigError):
+    title = "a certificate or key file cannot be used"
+
+
+class PassphraseWanted(TlsFileError):
+    title = "the private key is encrypted"
+
+
+class NotEtcd(Unavailable):
+    title = "no etcd for clients answers there"
     default_retryable = False
 
 

@@ -89,7 +89,8 @@ def run(launch: Launch, load_ui: Callable[[], OpenUi], members: int = DEFAULT_ME
         profile = profile_of(cluster, launch.config.defaults)
         others = (p for p in launch.config.profiles if p.name != PROFILE)
         config = replace(launch.config, profiles=(*others, profile))
-        return open_ui(replace(launch, config=config, profile=profile, prefix=launch.prefix or FIRST_PLACE, tip=TIP))
+        start = replace(launch, config=config, profile=profile, prefix=launch.prefix or FIRST_PLACE, tip=TIP)
+        return open_ui(replace(start, remembers=False))
     except ClusterError as failure:
         return _say(str(failure), 1)
     except KeyboardInterrupt:

@@ -65,7 +65,7 @@ QUIT_SECONDS = 2.0
 """How soon the second q, or ctrl+c, must follow the first."""
 APP_ACTIONS = frozenset(
     """
-    help palette menu command profiles unlock theme back close quit suspend next_pane previous_pane last_view
+    help palette menu command profiles log_in unlock theme back close quit suspend next_pane previous_pane last_view
     go_1 go_2 go_3 go_4 go_5 go_6 go_7 go_8 go_9
     """.split()  # noqa: SIM905 - a list literal of that many words is no easier to read
 )
@@ -122,6 +122,8 @@ class EtcdtuiApp(WiredApp):
         self.animation_level = "none"
         self._generation = 0
         self._last_number = 0
+        self._login_asked = False
+        self._stranger_asked = False
         self._asked_to_quit = float("-inf")
         self._interrupted = float("-inf")
         self._last_key = float("-inf")
@@ -225,7 +227,7 @@ class EtcdtuiApp(WiredApp):
         self.refresh(layout=True)
 
     async def on_session_opened(self, event: SessionOpened) -> None:
-        await self.adopt(event.session)
+        await self.adopt(event.session, event.number, event.place)
 
     def on_config_reloaded(self, event: ConfigReloaded) -> None:
         self.launch = replace(self.launch, config=event.config)
@@ -235,8 +237,10 @@ class EtcdtuiApp(WiredApp):
         name = "" if self.session is not None else "keys" if self.launch.rev else self.launch.screen
         return next((n for n, entry in self.screen_types.items() if entry.screen_name == name), min(self.screen_types))
 
-    async def adopt(self, session: Session) -> None:
+    async def adopt(self, session: Session, number: int = 0, place: bytes = b"") -> None:
         """Show the screens of a new session, drop those of the old one, close the old one.
+
+        ``number`` and ``place`` are where to go on, when not where a session starts.
 
         While the program ends, which takes all screens away by itself, none is added or dropped.
         """
@@ -246,9 +250,10 @@ class EtcdtuiApp(WiredApp):
         old_session, old_modes = self.session, [self.current_mode, *self._modes_of(self._generation)]
         if session.without != (old_session.without if old_session is not None else ()):
             self.screen_types = {n: one for n, one in MAIN.items() if one.screen_name not in session.without}
-        first = self.first_number()
+        first = number or self.first_number()
         self._generation += 1
         self.session = session
+        self._login_asked = self._stranger_asked = False
         self.deck = {}
         for number in self.screen_types:
             self.add_mode(self._mode(number), partial(self._make_screen, number, session))
@@ -258,6 +263,8 @@ class EtcdtuiApp(WiredApp):
             if self.is_running:
                 spawn(self, partial(self._follow_health, session), "health", exclusive=True)
                 self._say_first_words(session, first_session=old_session is None)
+                if place and isinstance(self.screen, ClusterScreen):
+                    painted(self.screen, self.screen.show_place, place)
             for mode in dict.fromkeys(old_modes):
                 if self.is_running:
                     await self.remove_mode(mode)
@@ -307,14 +314,39 @@ class EtcdtuiApp(WiredApp):
             polls += 1
             if polls == DOCTOR_AFTER:
                 await session.load_doctor()
+                spawn(self, partial(self._tell_ending, session), "certificates", exclusive=True)
+
+    async def _tell_ending(self, session: Session) -> None:
+        """Certificates that end soon are worth a line."""
+        words = await session.ending_certificates()
+        if words and session is self.session:
+            later(self, self.say, safe("; ".join(words)), "warn")
 
     def _show_health(self, session: Session, health: ClusterHealth) -> None:
         if session is not self.session:
             return
         session.judge()
+        self._ask_once(session, health)
         above = [screen for screen in self.screen_stack if isinstance(screen, ClusterScreen)]
         for screen in (*self.deck.values(), *above):
             screen.health = health
+
+    def _ask_once(self, session: Session, health: ClusterHealth) -> None:
+        """Ask about another cluster, or for a login, once, as soon as no dialog and no typing is in the way."""
+        wants_login = health.state in (State.LOGIN, State.DENIED)
+        if not wants_login:
+            self._login_asked = False
+        if session.stranger is None:
+            self._stranger_asked = False
+        screen = self.shown
+        if screen is None or self.screen is not screen or self._typeahead.is_busy:
+            return
+        if session.stranger is not None and not self._stranger_asked:
+            self._stranger_asked = True
+            spawn(self, partial(self._profiles.ask_about_stranger, screen), "stranger", exclusive=True)
+        elif wants_login and not self._login_asked:
+            self._login_asked = True
+            self.action_log_in(because=health.words)
 
     # --- going around ------------------------------------------------------------------------------------
 
@@ -468,6 +500,11 @@ class EtcdtuiApp(WiredApp):
 
     def action_profiles(self) -> None:
         self._profiles.show()
+
+    def action_log_in(self, because: str = "") -> None:
+        screen = self.shown
+        if screen is not None and self.screen is screen:
+            spawn(self, partial(self._profiles.log_in, screen, because), "login", exclusive=True)
 
     def action_unlock(self) -> None:
         if (screen := self.shown) is not None:

@@ -32,6 +32,7 @@ FORM, EDITOR, TEXT, FIND, COMMAND, HELP, LINE = (
     "line of text",
 )
 AREA = "lines of text"
+CHECKUP = "checkup"
 """Dialogs. Their keys are fixed, as their hints name them."""
 APP = "app"
 LIST = "list"
@@ -111,6 +112,7 @@ _EVERYWHERE = (
     Action("menu", "o", "menu", "Every action here, and why one is off.", (APP,), "global", footer=90),
     Action("command", ":", "command", "Type a command; etcdctl's grammar works.", (APP,), "global"),
     Action("profiles", "P", "profiles", "Choose another cluster.", (APP,), "global", footer=95),
+    Action("log_in", "L", "log in", "Log in, or go on as another user.", (APP,), "global"),
     Action("unlock", "!", "unlock", "Unlock or lock writes.", (APP,), "global"),
     Action("theme", "T", "theme", "Choose the colours.", (APP,), "global"),
     Action("back", "escape", "back", "Close, clear the filter, or go back.", (APP,), "global"),
@@ -580,11 +582,21 @@ _PROFILES = (
         "profile.test",
         "t",
         "test",
-        "Connect, say how it went, and disconnect.",
+        "Take the connection apart: each step, its time, and what mends it.",
         (PROFILES,),
         "do",
         footer=40,
         slot="ttl",
+    ),
+    Action(
+        "profile.save",
+        "n",
+        "save",
+        "Save a session that was started by flags as a profile.",
+        (PROFILES,),
+        "do",
+        footer=50,
+        slot="new",
     ),
 )
 
@@ -639,6 +651,8 @@ _DIALOGS = (
     _fixed(COMMAND, "older", "up", "older", "The line before in the history.", priority=True),
     _fixed(COMMAND, "newer", "down", "newer", "The line after in the history.", priority=True),
     _fixed(COMMAND, "take", "tab", "complete", "Take the completion.", priority=True),
+    _fixed(CHECKUP, "refresh", "r", "again", "Look again."),
+    _fixed(CHECKUP, "cancel", "escape,q,enter", "close", "Close."),
     _fixed(LINE, "undo", "ctrl+z,super+z", "undo", "Take back the last change of the line."),
     _fixed(LINE, "redo", "ctrl+y,super+y", "redo", "Make it again."),
     _fixed(AREA, "text_start", "ctrl+home", "start", "To the start of the text."),

@@ -7,6 +7,7 @@ locks and unlocks writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +21,7 @@ from etcdtui.config.launch import Launch
 from etcdtui.core.etcdctl_help import EXAMPLES
 from etcdtui.services import session as sessions
 from etcdtui.services.cluster.endpoint_health import State
-from etcdtui.ui import flows, limits
+from etcdtui.ui import flows, limits, modals
 from etcdtui.ui.bindings import APP, KEYS, TABLE, find
 from etcdtui.ui.commands import (
     ABOVE,
@@ -45,7 +46,7 @@ from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens import NAMES
-from etcdtui.ui.screens.profiles.opening import Opener, log_in
+from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, ask_login, log_in
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
 from etcdtui.ui.spawn import later, painted, spawn
 from etcdtui.ui.text import safe
@@ -55,6 +56,11 @@ if TYPE_CHECKING:  # only named here
     from etcdtui.config.themes import ThemeSpec
     from etcdtui.services.session.session import Session
     from etcdtui.ui.flows.command import Commander
+    from etcdtui.ui.modals.stranger import StrangerDialog
+
+
+OTHER = "\0"
+"""Picked instead of a user of the profile; no name holds NUL."""
 
 ASKING = frozenset({"new", "maintenance", "saved_watches", "upkeep"})
 """Slots of actions that ask what is wanted before they do anything, so that the palette may begin them."""
@@ -91,7 +97,7 @@ class Profiles:
     def screen(self) -> ProfilesScreen:
         """The list, built."""
         session = self._session()
-        return ProfilesScreen(self._launch().config, self._opener, session.profile.name if session else "")
+        return ProfilesScreen(self._launch().config, self._opener, session.profile if session else None)
 
     def show(self) -> None:
         if not any(isinstance(screen, ProfilesScreen) for screen in self._app.screen_stack):
@@ -162,6 +168,67 @@ class Profiles:
         return await self._app.push_screen_wait(
             PromptDialog(Text("Compare with a snapshot, or with another profile"), placeholder="FILE.db or PROFILE")
         )
+
+    async def log_in(self, screen: ClusterScreen, because: str = "") -> None:
+        """Go on as another user, where the person is; ``because`` is why it is asked. Call it in a worker."""
+        session = screen.session
+        profile, now = session.profile, session.profile.auth.user
+        user: str | None = None
+        known = [login for login in profile.auth.all_users if login.user != now or because]
+        if profile.auth.users:
+            user = await self._pick_user(profile, now)
+            if user is None:
+                return
+            wanted = replace(profile, auth=profile.auth.as_user(user))
+            user = None if user == OTHER else user
+            if user is not None and not wanted.auth.asks:
+                opened = await log_in(screen, wanted, self._opener, shown=True)
+                if opened is not None:
+                    self._go_on(screen, opened)
+                return
+        elif because and known:
+            user = now
+        notice = safe(because, limit=limits.WORDS) if because else None
+        result = await ask_login(screen, profile, self._opener, shown=True, user=user, notice=notice)
+        if result is None:
+            return
+        if result.error is not None:
+            raise result.error
+        if result.got is not None:
+            self._go_on(screen, result.got)
+
+    async def ask_about_stranger(self, screen: ClusterScreen) -> None:
+        """Name the known cluster and the other one; accepting it may open the session again. Call it in a worker."""
+        session = screen.session
+        if session.stranger is None:
+            return
+        name = session.profile.name
+        dialog: StrangerDialog = modals.stranger.StrangerDialog(name, session.stranger)
+        if await self._app.push_screen_wait(dialog) is None:
+            return
+        if session.accept_cluster():
+            opened = await log_in(screen, session.profile, self._opener, shown=True)
+            if opened is not None:
+                self._go_on(screen, opened)
+        else:
+            screen.flash(f"{session.guard.state_word}: the cluster is the known one of {name} from now on", "good")
+            screen.refresh_chrome()
+
+    async def _pick_user(self, profile: Profile, now: str) -> str | None:
+        """One of the users of the profile, ``OTHER``, or an empty name for nobody; ``None`` after esc."""
+        items = [
+            Item(login.user, safe(login.user, limit=limits.WORDS), Text("in use" if login.user == now else ""))
+            for login in profile.auth.all_users
+        ]
+        items.append(Item(OTHER, Text("another user")))
+        if now:
+            items.append(Item("", Text("nobody"), Text("log out")))
+        picked: str | None = await self._app.push_screen_wait(PickerDialog(Text("Go on as"), items, current=now))
+        return picked
+
+    def _go_on(self, screen: ClusterScreen, session: Session) -> None:
+        number = self._deck.shown.number if self._deck.shown is not None else screen.number
+        self._app.post_message(SessionOpened(session, number, screen.place_now()))
 
 
 def _file(name: str) -> Path | None:
@@ -355,8 +422,8 @@ class Unlocking:
             screen.refresh_chrome()
             return
         wanted = guard.unlock_requirement()
-        if wanted.reason:
-            screen.flash(f"writes stay locked: {wanted.reason}", "warn")
+        if why := wanted.reason or screen.session.health.why_no_writes:
+            screen.flash(f"writes stay locked: {why}", "warn")
         elif wanted.word:
             self._show(UnlockDialog(wanted.word, guard.policy.relock_after), partial(self._answered, screen))
         else:

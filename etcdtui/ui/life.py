@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import re
+import resource
 import signal
 import stat
 import sys
@@ -28,6 +30,12 @@ CRASH_FILES = 10
 PRIVATE = 0o600
 DROPPED_VARIABLES = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_PRESS", "TEXTUAL_SCREENSHOT", "TEXTUAL_SCREENSHOT_LOCATION")
 """They would record typed keys, press keys by themselves, or write pictures of the screen."""
+
+
+def leave_no_dump() -> None:
+    """A crash of native code leaves no core file: passwords would be in it."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def clean_environment() -> None:
@@ -74,14 +82,15 @@ def _make_private(log: int) -> None:
         os.ftruncate(log, 0)
 
 
-def log_requests(log: int) -> None:
-    """Write every request to the log: its name, who was asked, how long it took, how it failed; no key, no value."""
+def log_requests(log: int, *, every: bool) -> None:
+    """Write to the log why connections fail, and with ``every`` each request: its name, who was asked, how long it
+    took, how it failed; no key, no value."""
     handler = logging.StreamHandler(open(log, "w", encoding="utf-8", errors="backslashreplace", closefd=False))  # noqa: SIM115
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("etcdtui")
     logger.addHandler(handler)
     logger.propagate = False
-    logger.setLevel(logging.DEBUG)
+    logger.setLevel(logging.DEBUG if every else logging.WARNING)
 
 
 @contextmanager

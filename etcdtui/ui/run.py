@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from etcdtui import ui
+from etcdtui.config.clusters import ClusterMemory
 from etcdtui.config.folders import config_path, state_folder
 from etcdtui.config.launch import Launch
 from etcdtui.config.schema import Profile
@@ -34,6 +35,7 @@ from etcdtui.ui.life import (
     SureEnd,
     clean_environment,
     is_harmless,
+    leave_no_dump,
     log_requests,
     open_log,
     say_at_the_end,
@@ -72,6 +74,7 @@ def run_app(launch: Launch) -> int:
         print(f"etcdtui: {problem}", file=sys.stderr)
         return NO_TERMINAL
     clean_environment()
+    leave_no_dump()
     calm_collector()
     if launch.no_color:
         os.environ["NO_COLOR"] = "1"
@@ -83,8 +86,7 @@ def run_app(launch: Launch) -> int:
     except OSError as error:
         print(f"etcdtui: the log file {launch.log_file} cannot be written: {error.strerror}", file=sys.stderr)
         return FAILED
-    if launch.debug:
-        log_requests(log)
+    log_requests(log, every=launch.debug)
     crash = CrashReporter(folder)
     rescue = Rescue()
     rescue.stand_by(STDIN)
@@ -158,7 +160,12 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
             return tails.replay.opened(launch.replay)
         used[:] = [one for one in (password, profile.auth.password, profile.auth.jwt_token) if one is not None]
         overrides = sessions.session.Overrides(  # gRPC and the client: after the first paint
-            launch.read_only, launch.dry_run, password, _audit_file(profile, folder), launch.hex
+            launch.read_only,
+            launch.dry_run,
+            password,
+            _audit_file(profile, folder),
+            launch.hex,
+            ClusterMemory(folder) if launch.remembers else None,
         )
         first = app.screen_types[app.first_number()]
         look = shown and first.screen_name == ui.bindings.KEYS

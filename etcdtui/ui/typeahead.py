@@ -235,6 +235,11 @@ class Typeahead:
         self._steps = 0
         self._seen: _State | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether keys wait, or one is being handled: a dialog that came now would get what was meant for others."""
+        return bool(self._waiting or self._holds or self._under_way)
+
     async def take(self, event: Event) -> None:
         """Handle the event now or when its turn comes."""
         if isinstance(event, events.Key) and event.key in AT_ONCE:

@@ -65,7 +65,8 @@ def test_logins(run: Run) -> None:
             token = json.loads(answer.read())["token"]
         assert run(*base, "--auth-jwt-token", token) == 0, run.err
         assert "a JWT" in run.out
-        assert run(*base, "--auth-jwt-token", "nonsense.1") in (0, 1)  # Status asks nobody before 3.5.28
+        assert run(*base, "--auth-jwt-token", "nonsense.1") == 1 and "token" in run.err
+        assert run(*base) == 1 and "LOGIN WANTED" in run.err
 
 
 def test_the_dial_timeout_ends_a_connection_that_goes_nowhere(run: Run) -> None:

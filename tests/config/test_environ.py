@@ -53,9 +53,10 @@ def test_a_token_wins_over_a_user() -> None:
     assert "hunter2" not in repr(auth)
 
 
-def test_discovery_replaces_endpoints_and_none_means_the_usual_port() -> None:
+def test_discovery_stands_beside_endpoints_and_none_means_the_usual_port() -> None:
     found = _env(ENDPOINTS="a:1", DISCOVERY_SRV="example.org", DISCOVERY_SRV_NAME="x")
-    assert (found.endpoints, found.discovery_srv, found.discovery_srv_name) == ((), "example.org", "x")
+    assert (found.endpoints, found.discovery_srv, found.discovery_srv_name) == (("a:1",), "example.org", "x")
+    assert _env(DISCOVERY_SRV="example.org").endpoints == ()
     assert _env(DIAL_TIMEOUT="1s").endpoints == ("127.0.0.1:2379",)
 
 

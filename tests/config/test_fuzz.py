@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etcdtui.config.schema import Auth, Config, Defaults, Environment, Limits, Mask, Profile, Tls
+from etcdtui.config.schema import Auth, Config, Defaults, Environment, Kubernetes, Limits, Mask, Profile, Tls
 from tests.config.conftest import Loads
 
+SECTIONS = (Auth, Config, Defaults, Environment, Kubernetes, Limits, Mask, Profile, Tls)
 NAMES = sorted(
-    {item.name for cls in (Auth, Config, Defaults, Environment, Limits, Mask, Profile, Tls) for item in fields(cls)}
+    {
+        item.name
+        for cls in (Auth, Config, Defaults, Environment, Kubernetes, Limits, Mask, Profile, Tls)
+        for item in fields(cls)
+    }
     | {"a", "prod", "profiles", "environments"}
 )
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = int(os.environ.get("ETCDTUI_FUZZ", "150"))
+QUIET = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SCALARS = st.one_of(
     st.sampled_from(
         ["true", "false", "auto", "kubeadm", "env", "127.0.0.1:1", "5s", "${X}", "~", "prod", "", "\x1b[2J"]
@@ -36,7 +43,7 @@ def _sound(config: Config) -> None:
         assert problem.line >= 0 and str(problem).isprintable()
     names = {profile.name for profile in config.profiles}
     assert not names & {broken.name for broken in config.broken}
-    assert all(profile.endpoints or profile.discovery_srv for profile in config.profiles)
+    assert all(one.endpoints or one.discovery_srv or one.kubernetes.is_given for one in config.profiles)
 
 
 @QUIET

@@ -21,7 +21,9 @@ from etcdtui.config.schema import (
     DecoderRule,
     Defaults,
     Environment,
+    Kubernetes,
     Limits,
+    Login,
     Mask,
     Metrics,
     Profile,
@@ -48,7 +50,9 @@ RECEIVERS: dict[type, frozenset[str]] = {
     Defaults: frozenset({"defaults", "launch"}),
     Mask: frozenset({"mask"}),
     Tls: frozenset({"tls"}),
+    Login: frozenset({"auth", "login"}),
     Auth: frozenset({"auth"}),
+    Kubernetes: frozenset({"kubernetes", "one", "wanted"}),
     Limits: frozenset({"limits"}),
     Metrics: frozenset({"metrics"}),
     DecoderRule: frozenset({"rule"}),
@@ -62,6 +66,8 @@ ELSEWHERE = {
     "Config.version": "any other than 1 is refused",
     "Config.include": "is followed while the file is read",
     "Launch.provenance": "printed by --check",
+    "Login.prompt": "is a source of the password like the others: Login.sources, Login.asks",
+    "Auth.prompt": "likewise",
 }
 """Where the effect is inside of the reading itself."""
 

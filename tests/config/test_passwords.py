@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etcdtui.config.passwords import password_of, run_password_command, token_of
 from etcdtui.config.schema import Auth
-from etcdtui.config.secrets import Secret
+from etcdtui.config.secrets import Secret, child_environment, hide_from_children
 from etcdtui.core.errors import ConfigError
 from tests.support.timing import Stopwatch
 
@@ -131,3 +133,30 @@ def test_a_secret_hides_itself() -> None:
     secret = Secret("hunter2")
     assert "hunter2" not in f"{secret} {secret!r} {secret:>20} {[secret]} {Auth(user='u', password=secret)}"
     assert secret == Secret("hunter2") and secret != Secret("x") and secret.reveal() == "hunter2"
+
+
+def test_the_keyring_holds_the_password_of_a_service_and_user() -> None:
+    library: Any = importlib.import_module("keyring")
+    backend: Any = importlib.import_module("keyring.backend")
+    held = {("etcd-prod", "bob"): "hunter2"}
+    methods = {
+        "priority": 1,
+        "get_password": lambda _, service, user: held.get((service, user)),
+        "set_password": lambda *_: None,
+    }
+    ring = type("Ring", (backend.KeyringBackend,), methods)()
+    before = library.get_keyring()
+    library.set_keyring(ring)
+    try:
+        got = password_of(Auth(user="bob", keyring="etcd-prod"), ask=lambda _: None)
+        assert got is not None and got.reveal() == "hunter2"
+        with pytest.raises(ConfigError, match="keyring set etcd-prod eve"):
+            password_of(Auth(user="eve", keyring="etcd-prod"), ask=lambda _: None)
+    finally:
+        library.set_keyring(before)
+
+
+def test_no_program_that_is_started_inherits_a_password() -> None:
+    environ = {"ETCDCTL_PASSWORD": "p", "ETCDCTL_USER": "u:p", "MY_SECRET_OF_PROD": "p", "PATH": "/bin"}
+    hide_from_children("MY_SECRET_OF_PROD")
+    assert child_environment(environ) == {"PATH": "/bin"}

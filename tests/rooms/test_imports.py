@@ -20,6 +20,7 @@ FOREIGN_LATE = {
     "client/http.py": {"cryptography", "httpcore"},
     "client/option_sources.py": {"yaml"},
     "cli.py": {"getpass"},
+    "config/passwords.py": {"keyring"},
     "config/secrets.py": {"hmac"},
     "services/cluster/metrics.py": {"prometheus_client"},
     "services/values/yaml_spans.py": {"yaml"},

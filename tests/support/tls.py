@@ -28,23 +28,24 @@ class CertFiles:
 class Authority:
     """A certificate authority of one's own that writes into ``folder``."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, parent: Authority | None = None) -> None:
         self._folder = folder
         self._name = name
         self._key = ec.generate_private_key(ec.SECP256R1())
+        signer = parent or self
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} CA")])
         now = datetime.datetime.now(datetime.UTC)
-        self._cert = (
+        self._cert: x509.Certificate = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(subject)
+            .issuer_name(subject if parent is None else parent._cert.subject)
             .public_key(self._key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 30 * DAY)
             .not_valid_after(now + 30 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .sign(signer._key, hashes.SHA256())
         )
         self.cert = folder / f"{name}-ca.crt"
         self.cert.write_bytes(self._cert.public_bytes(serialization.Encoding.PEM))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from rich.text import Text
@@ -16,9 +16,12 @@ from textual.screen import ModalScreen, Screen
 
 import etcdtui.ui
 from etcdtui.client import Client
+from etcdtui.config.clusters import KnownCluster
 from etcdtui.core.etcdctl_grammar import Get
 from etcdtui.core.types import KeyValue
 from etcdtui.services.cluster.runbooks.spec import Kind
+from etcdtui.services.session.checkup import Step
+from etcdtui.services.session.session import Stranger
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.frame.host import (
     Side,
@@ -31,10 +34,12 @@ from etcdtui.ui.frame.host import (
     VisitSearch,
 )
 from etcdtui.ui.modals.ask import AskDialog
+from etcdtui.ui.modals.checkup import CheckupDialog
 from etcdtui.ui.modals.command import TextDialog
 from etcdtui.ui.modals.conflict import ConflictDialog
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.prompt import PasswordDialog
+from etcdtui.ui.modals.stranger import StrangerDialog
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.screens import MAIN
 from etcdtui.ui.screens.keys.screen import KeysScreen
@@ -75,6 +80,13 @@ def push(made: Callable[[], ModalScreen[Any]]) -> Opening:
     return go
 
 
+async def nothing() -> AsyncIterator[Step]:
+    """A connection of which nothing is to be told."""
+    none: tuple[Step, ...] = ()
+    for step in none:
+        yield step
+
+
 def _version(value: bytes, revision: int) -> KeyValue:
     return KeyValue(b"k", value, 2, revision, revision - 1, 0)
 
@@ -97,6 +109,9 @@ OPENINGS: dict[str, Opening] = {
     "UnlockDialog": push(lambda: UnlockDialog("prod", 60)),
     "MessageDialog": push(lambda: MessageDialog(Text("said"), Text("once"))),
     "PasswordDialog": push(lambda: PasswordDialog(Text("password"))),
+    "LoginDialog": keys("L"),
+    "StrangerDialog": push(lambda: StrangerDialog("p", Stranger(KnownCluster(1), 2, (), ()))),
+    "CheckupDialog": push(lambda: CheckupDialog("p", nothing)),
     "TextDialog": push(lambda: TextDialog(Text("transaction"), "put a b")),
     "AskDialog": push(lambda: AskDialog(Text("which"), (), [("r", "resume")])),
     "ConflictDialog": push(lambda: ConflictDialog(_version(b"a", 2), _version(b"b", 3), b"c", None)),

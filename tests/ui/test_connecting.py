@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
+from etcdtui.config.clusters import ClusterMemory
 from etcdtui.config.launch import Launch
+from etcdtui.config.load import load
 from etcdtui.config.schema import ENVIRONMENTS, Auth, Config, Profile, Tls
 from etcdtui.config.secrets import Secret
 from etcdtui.config.themes import load_themes, packaged_folder
@@ -21,12 +24,17 @@ from etcdtui.demo.cluster import ServerTls
 from etcdtui.services.session.session import Overrides, Session
 from etcdtui.ui.app import EtcdtuiApp
 from etcdtui.ui.life import CrashReporter
-from etcdtui.ui.modals.prompt import PasswordDialog
+from etcdtui.ui.modals.checkup import CheckupDialog
+from etcdtui.ui.modals.login import LoginDialog
+from etcdtui.ui.modals.prompt import PromptDialog
+from etcdtui.ui.modals.stranger import StrangerDialog
 from etcdtui.ui.screens.keys.screen import KeysScreen
 from etcdtui.ui.screens.profiles import connect
 from etcdtui.ui.screens.profiles.connect import ConnectScreen
 from etcdtui.ui.screens.profiles.opening import Opener
 from etcdtui.ui.screens.profiles.screen import ProfilesScreen
+from etcdtui.ui.widgets.statusline import StatusLine
+from etcdtui.ui.widgets.title import TitleLine
 from tests.conftest import ServerFactory
 from tests.support import Server, eventually
 from tests.support.timing import Stopwatch
@@ -160,7 +168,7 @@ def _auth_on(server: Server) -> None:
 
 
 async def _type_password(app: EtcdtuiApp, pilot: Pilot[int], password: str) -> None:
-    await eventually(lambda: isinstance(app.screen, PasswordDialog) and app.focused is not None)
+    await eventually(lambda: isinstance(app.screen, LoginDialog) and app.focused is not None)
     await pilot.press(*password, "enter")
 
 
@@ -169,8 +177,7 @@ async def test_a_wrong_password_is_told_and_asked_for_again(etcd_server: ServerF
     _auth_on(server)
     async with started(profile_of(*server.endpoints, auth=Auth(user="ann", prompt=True)), tmp_path) as (app, pilot):
         await _type_password(app, pilot, "wrong")
-        await says(app, "wrong user name or password")
-        await pilot.press("enter")
+        await eventually(lambda: "wrong user name or password" in _notice(app))
         await _type_password(app, pilot, "right")
         await connected(app, pilot)
         await eventually(lambda: "/app/" in rows(app))
@@ -227,8 +234,7 @@ async def test_a_wrong_password_of_another_profile_is_asked_for_again_and_esc_ch
         app.launch = replace(app.launch, config=Config(profiles=(here, there)))
         await pilot.press("P", "j", "enter")
         await _type_password(app, pilot, "wrong")
-        await eventually(lambda: isinstance(app.screen, PasswordDialog) and _asked(app) == "")
-        assert "wrong user name or password" in _notice(app)
+        await eventually(lambda: "wrong user name or password" in _notice(app))
         await pilot.press("escape")
         await eventually(lambda: isinstance(app.screen, ProfilesScreen))
         assert app.session is first
@@ -240,14 +246,9 @@ async def test_a_wrong_password_of_another_profile_is_asked_for_again_and_esc_ch
         assert (app.session.profile.name, app.session.identity) == ("there", "ann")
 
 
-def _asked(app: EtcdtuiApp) -> str:
-    dialog = app.screen
-    return dialog.field.value if isinstance(dialog, PasswordDialog) else ""
-
-
 def _notice(app: EtcdtuiApp) -> str:
     dialog = app.screen
-    return str(dialog.notice.render()) if isinstance(dialog, PasswordDialog) else ""
+    return str(dialog.notice.render()) if isinstance(dialog, LoginDialog) else ""
 
 
 async def test_each_endpoint_tells_its_reason_long_before_the_login_gives_up(tmp_path: Path, tcp_hole: str) -> None:
@@ -284,3 +285,80 @@ async def test_what_was_told_stays_while_it_tries_again(tmp_path: Path, monkeypa
         assert reason(app)
         full = [text for text in shown if text.count("connection refused") == 2]
         assert full and set(shown[shown.index(full[0]) :]) == {full[0]}
+
+
+async def test_another_cluster_asks_over_the_whole_screen_and_writes_on_is_not_shown(
+    etcd: Server, tmp_path: Path
+) -> None:
+    memory = ClusterMemory(tmp_path / "state")
+    profile = profile_of(*etcd.endpoints)
+    memory.remember(profile, 0xABC123, ("old-1", "old-2"))
+
+    async def remembering(wanted: Profile, password: Secret | None, *, shown: bool = True) -> Session:
+        return await Session.open(wanted, Overrides(clusters=memory))
+
+    async with started(profile, tmp_path, remembering) as (app, pilot):
+        await eventually(lambda: isinstance(app.screen, StrangerDialog), timeout=10)
+        await pilot.pause()
+        dialog = app.screen
+        said = "\n".join(str(one.render()) for one in dialog.query(Static))
+        session = app.session
+        assert session is not None
+        assert "abc123" in said and "old-1, old-2" in said and f"{session.client.cluster_id:x}" in said
+        await pilot.press("escape")
+        await eventually(lambda: isinstance(app.screen, KeysScreen))
+        title = app.screen.query_one(TitleLine)
+        assert "READ-ONLY" in title.render().plain
+        await pilot.press("exclamation_mark")
+        await pilot.pause()
+        assert "WRITES ON" not in title.render().plain + app.screen.query_one(StatusLine).render().plain
+        assert memory.known(profile) is not None and not session.guard.writable
+
+
+async def test_all_profiles_are_pinged_the_file_is_watched_and_a_session_of_flags_is_saved(
+    etcd: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.touch(0o600)
+    text = f"profiles:\n  up: {{endpoints: ['{etcd.endpoint}']}}\n  down: {{endpoints: ['127.0.0.1:{free_port()}']}}\n"
+    file.write_text(text + "  broken: {endpoints: ['a b']}\n")
+    monkeypatch.setenv("ETCDTUI_CONFIG", str(file))
+    flags = replace(profile_of(*etcd.endpoints, auth=Auth()), name="local")
+    async with started(flags, tmp_path) as (app, pilot):
+        await connected(app, pilot)
+        app.launch = replace(app.launch, config=load(environ={"ETCDTUI_CONFIG": str(file)}))
+        await pilot.press("P")
+        await eventually(lambda: isinstance(app.screen, ProfilesScreen))
+        screen = app.screen
+        assert isinstance(screen, ProfilesScreen)
+        await eventually(lambda: {"local", "up", "down"} <= screen.pings.keys(), 10)
+        assert screen.pings["up"].words == "1/1 up" and screen.pings["up"].version
+        assert screen.pings["down"].words == "connection refused"
+        assert "broken: endpoints" in screen.status_line.render().plain
+        file.write_text(text + "  fresh: {endpoints: ['127.0.0.1:1']}\n")
+        await eventually(lambda: screen.config.profile("fresh") is not None, 5)
+        assert not screen.config.broken
+        screen.table.go_to((False, "local"))
+        await pilot.press("n")
+        await eventually(lambda: isinstance(app.screen, PromptDialog) and app.focused is not None)
+        await pilot.press(*"kept", "enter")
+        await eventually(lambda: screen.config.profile("kept") is not None, 5)
+        assert load(environ={"ETCDTUI_CONFIG": str(file)}).profile("kept") is not None
+        await pilot.press("t")
+        await eventually(lambda: isinstance(app.screen, CheckupDialog))
+        dialog = app.screen
+        assert isinstance(dialog, CheckupDialog)
+        await eventually(lambda: "connect" in {step.area for step in dialog.told}, 10)
+        await pilot.press("escape")
+
+
+async def test_why_it_does_not_connect_is_shown_step_by_step(tmp_path: Path) -> None:
+    async with started(profile_of(f"127.0.0.1:{free_port()}"), tmp_path) as (app, pilot):
+        await says(app, "refused")
+        await pilot.press("o")
+        await eventually(lambda: isinstance(app.screen, CheckupDialog))
+        dialog = app.screen
+        assert isinstance(dialog, CheckupDialog)
+        await eventually(lambda: "Nothing listens there" in str(dialog.body.render()))
+        await pilot.press("escape")
+        await eventually(lambda: isinstance(app.screen, ConnectScreen))

@@ -33,10 +33,10 @@ class Telling(EtcdtuiApp):
         self.wanted, self.reached = number, asyncio.Event()
         return self.reached
 
-    async def adopt(self, session: Session) -> None:
+    async def adopt(self, session: Session, number: int = 0, place: bytes = b"") -> None:
         if self.wanted == 0:
             self.reached.set()
-        await super().adopt(session)
+        await super().adopt(session, number, place)
 
     def remove_mode(self, mode: str) -> AwaitComplete:
         self.went += 1

@@ -17,7 +17,7 @@ from etcdtui.client._transport.failures import failure_of
 from etcdtui.client._transport.pool import Pool
 from etcdtui.client._transport.retry import Action, decide
 from etcdtui.client._transport.streams import Stream
-from etcdtui.client._transport.token import TokenSource
+from etcdtui.client._transport.token import Renew, TokenSource
 from etcdtui.client._wire import methods
 from etcdtui.client._wire.grpc_errors import Failure
 from etcdtui.client._wire.methods import Effect, Kind, Method
@@ -50,11 +50,17 @@ class _Failed(Exception):
 class Caller:
     """Sends requests. Every failure comes out as a class of ``core.errors``; times are seconds, 0 means no limit."""
 
-    def __init__(self, options: ClientOptions, gate: WriteGate | None = None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        options: ClientOptions,
+        gate: WriteGate | None = None,
+        observer: Observer | None = None,
+        renew: Renew | None = None,
+    ) -> None:
         self.options = options
         self._observer = observer
         self.revision = 0
-        self.tokens = TokenSource(options.username, options.password, options.token, self._authenticate)
+        self.tokens = TokenSource(options.username, options.password, options.token, self._authenticate, renew=renew)
         self.pool = Pool(options, self._probe_metadata)
         self._border = Border(gate)
         self._closed = False

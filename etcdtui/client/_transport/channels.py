@@ -13,8 +13,12 @@ from etcdtui.client.options import MAX_MESSAGE, ClientOptions
 
 __all__ = ["channel_options", "insecure_channel", "secure_channel"]
 
-CONNECT_TIMEOUT_MS = 3000
-"""A peer that accepts and stays silent is given up after this (gRPC's default is 20 s)."""
+CONNECT_LEAST = 3.0
+"""Seconds after which a peer that accepts and stays silent is given up, at least (gRPC's default is 20 s).
+
+A dial timeout above that counts instead: connecting takes three round trips and more, which may be seconds each.
+"""
+CONNECT_MOST = 60.0
 RECONNECT_FIRST_MS, RECONNECT_MAX_MS = 300, 2000
 
 OptionList = list[tuple[str, int | str]]
@@ -29,7 +33,7 @@ def channel_options(options: ClientOptions) -> OptionList:
         ("grpc.enable_http_proxy", 0),
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.initial_reconnect_backoff_ms", RECONNECT_FIRST_MS),
-        ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_MS),
+        ("grpc.min_reconnect_backoff_ms", int(min(max(options.dial_timeout, CONNECT_LEAST), CONNECT_MOST) * 1000)),
         ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
         ("grpc.service_config_disable_resolution", 1),
     ]
@@ -45,8 +49,12 @@ def channel_options(options: ClientOptions) -> OptionList:
     return chosen
 
 
-def insecure_channel(endpoint: Endpoint, options: ClientOptions) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(endpoint.target, options=channel_options(options))
+def insecure_channel(endpoint: Endpoint, options: ClientOptions, *, relay: str = "") -> grpc.aio.Channel:
+    """``relay`` is the path of a socket that is dialled instead."""
+    arguments = channel_options(options)
+    if relay or endpoint.via:
+        arguments.append(("grpc.default_authority", endpoint.address))
+    return grpc.aio.insecure_channel(f"unix:{relay}" if relay else endpoint.target, options=arguments)
 
 
 def secure_channel(

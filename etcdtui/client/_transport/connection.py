@@ -9,9 +9,11 @@ import grpc
 import grpc.aio
 
 from etcdtui.client._transport.channels import insecure_channel, secure_channel
+from etcdtui.client._transport.relay import Relay
 from etcdtui.client._transport.shelter import Shelter
 from etcdtui.client._transport.tls import TlsMaterial, file_signature, load_material
-from etcdtui.client._transport.tls_pin import fetch_pin
+from etcdtui.client._transport.tls_pin import Pin, fetch_pin
+from etcdtui.client._transport.tls_probe import client_context
 from etcdtui.client._wire.endpoints import Endpoint
 from etcdtui.client._wire.methods import TXN, Kind, Method
 from etcdtui.client._wire.txn_writes import is_read_only
@@ -41,7 +43,8 @@ class Connection:
     """``pending`` holds unary calls in flight and whether each may be repeated; ``evicted`` those that were cancelled
     to be tried elsewhere; ``answers`` counts messages received; ``greeted`` is true once a probe was answered,
     ``fragile`` once one told a version that must not have read-only transactions broken off, ``hasty`` one that tells
-    the progress of watches too early."""
+    the progress of watches too early. ``rtt`` is the last round trip measured in seconds, 0 before; ``pin`` what an
+    unchecked member showed first."""
 
     def __init__(self, endpoint: Endpoint, options: ClientOptions, material: TlsMaterial | None) -> None:
         self.endpoint = endpoint
@@ -55,6 +58,9 @@ class Connection:
         self.greeted = False
         self.fragile = False
         self.hasty = False
+        self.rtt = 0.0
+        self.pin: Pin | None = None
+        self._relay: Relay | None = None
         self.shelter = Shelter()
         self._options = options
         self._channel: grpc.aio.Channel | None = None
@@ -81,26 +87,45 @@ class Connection:
             return
         material, roots, override = self.material, self.material.ca, self.material.server_name
         if material.pin:
-            pin = await fetch_pin(self.endpoint, material, timeout)
+            pin = self.pin or await fetch_pin(self.endpoint, material, timeout)
             if self._closed:
                 raise ClosedError()
+            self.pin = pin
             roots, override = pin.root, pin.name
-        elif not override and self.endpoint.path:
+            if pin.is_odd and self._channel is None:
+                await self._open_relay(material, pin)
+                return
+        elif not override and (self.endpoint.path or self.endpoint.via):
             override = self.endpoint.server_name
         if self._channel is None:
             self._channel = secure_channel(
                 self.endpoint, self._options, roots=roots, cert=material.cert, key=material.key, name_override=override
             )
 
+    async def _open_relay(self, material: TlsMaterial, pin: Pin) -> None:
+        context = client_context(material, verify=False)
+        relay = self._relay = Relay(
+            self.endpoint, context, material.server_name or self.endpoint.server_name, pin.digest
+        )
+        path = await relay.start()
+        if self._closed:
+            await relay.aclose()
+            raise ClosedError()
+        if self._channel is None:
+            self._channel = insecure_channel(self.endpoint, self._options, relay=path)
+
     async def reload_if_changed(self) -> bool:
-        """After a TLS failure: takes new certificate files, if they changed, with a new channel.
+        """After a failure: takes new certificate files, if they changed, with a new channel.
 
         A pin is never renewed: a member that shows another certificate stays refused by this client.
         """
         tls = self._options.tls
-        if self.material is None or self.material.pin or file_signature(tls) == self.material.signature:
+        if self.material is None or file_signature(tls) == self.material.signature:
             return False
         self.material = load_material(tls)
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.aclose()
         channel, self._channel = self._channel, None
         self._calls.clear()
         if channel is not None:
@@ -165,6 +190,9 @@ class Connection:
         self._closed = True
         channel, self._channel = self._channel, None
         self._calls.clear()
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.aclose()
         if channel is None:
             return
         try:

@@ -7,6 +7,7 @@ cluster, whether it is a learner and whether it knows a leader.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Container
 
 from etcdtui.client._transport.balancer import Balancer, Slot, Tier
@@ -14,23 +15,30 @@ from etcdtui.client._transport.connection import Cancellable, Connection, Metada
 from etcdtui.client._transport.failures import failure_of
 from etcdtui.client._transport.shelter import breaks_off_badly
 from etcdtui.client._transport.tls import TlsMaterial, load_material
-from etcdtui.client._transport.tls_probe import explain_plain, explain_tls
+from etcdtui.client._transport.tls_probe import explain_plain, explain_protocol, explain_tls
 from etcdtui.client._wire import methods
-from etcdtui.client._wire.endpoints import Endpoint, parse_endpoint, parse_endpoints
+from etcdtui.client._wire.endpoints import Endpoint, parse_endpoints
 from etcdtui.client._wire.versions import tells_progress_early
 from etcdtui.client.options import ClientOptions
 from etcdtui.core import errors as e
+from etcdtui.core.safe_text import safe_text
 from etcdtui.core.tasks import background
 from etcdtui.pb import rpc_pb2
 
 __all__ = ["Pool"]
+
+LOG = logging.getLogger("etcdtui.client")
 
 TICK = 0.25
 """Seconds between looks at reads in flight; a member silent for a whole tick is probed."""
 SILENT_PROBE = 0.5
 """Seconds a connected member has to answer a probe before its reads are moved elsewhere."""
 CONNECT_PROBE = 3.0
-"""Seconds a probe may take to connect."""
+"""Seconds a probe may take to connect, at least; a dial timeout above that counts instead."""
+SLOWER = 3.0
+"""Round trips that a probe of a connected member may take, where that is more."""
+EXPLAIN_AGAIN = 1.0
+"""Seconds for which a reason that was found is told again without another handshake."""
 GREETING_GRACE = 0.25
 """Seconds the first call waits for the other endpoints, so that a wrong cluster is found before anything is written."""
 MAX_EXTRA = 64
@@ -53,8 +61,11 @@ class Pool:
         self._draining: dict[Connection, asyncio.Task[None]] = {}
         self._faults: dict[str, e.EtcdError] = {}
         self._foreign: dict[str, str] = {}
+        self._leads_to: dict[str, int] = {}
+        """The cluster that answered last at each endpoint."""
         self._timer: asyncio.TimerHandle | None = None
         self._seen: dict[Connection, tuple[int, frozenset[Cancellable]]] = {}
+        self._explained: dict[str, tuple[float, e.EtcdError | None]] = {}
         self._greeted = False
         self.closed = False
         self._loop = asyncio.get_running_loop()
@@ -66,7 +77,7 @@ class Pool:
 
     def set_endpoints(self, texts: tuple[str, ...]) -> None:
         """Takes ``texts`` into use at once; those left out finish their calls and are closed."""
-        parsed = parse_endpoints(texts)
+        parsed = [self.options.endpoint(one.text) for one in parse_endpoints(texts)]
         old = {slot.name: slot for slot in self.balancer.slots}
         slots = tuple(old.pop(p.text) if p.text in old else Slot(p.text, self._connect(p)) for p in parsed)
         self.balancer.replace(slots)
@@ -129,7 +140,7 @@ class Pool:
         for slot in self.balancer.slots:
             if slot.name == endpoint:
                 return slot.item
-        parsed = parse_endpoint(endpoint)
+        parsed = self.options.endpoint(endpoint)
         for slot in self.balancer.slots:
             if slot.item.endpoint.address == parsed.address and slot.name.split("://")[0] == endpoint.split("://")[0]:
                 return slot.item
@@ -146,14 +157,23 @@ class Pool:
         """The endpoint at which a probe met the member; empty when none did."""
         return next((s.name for s in self.balancer.slots if s.item.member_id == member_id), "")
 
+    def leads_to(self, endpoint: str) -> int:
+        """The ID of the cluster that answered last at the endpoint, 0 when none did."""
+        return self._leads_to.get(endpoint, 0)
+
     def check_cluster(self, cluster_id: int, endpoint: str) -> None:
         """The first cluster seen is the client's; another one is an error."""
-        if cluster_id == self.cluster_id or cluster_id == 0:
+        if cluster_id == 0:
+            return
+        self._leads_to[endpoint] = cluster_id
+        if cluster_id == self.cluster_id:
             return
         if self.cluster_id == 0:
             self.cluster_id = cluster_id
             return
-        text = f"it belongs to cluster {cluster_id:x}, the others to {self.cluster_id:x}"
+        others = [name for name in self.endpoints if self._leads_to.get(name) == self.cluster_id]
+        where = ", ".join(others) or "before"
+        text = f"it leads to cluster {cluster_id:x}, {where} to cluster {self.cluster_id:x}"
         if endpoint in self.endpoints:
             self._foreign[endpoint] = text
         raise e.ClusterMismatch(text, endpoint=endpoint)
@@ -165,23 +185,46 @@ class Pool:
 
     async def explain(self, connection: Connection, error: e.EtcdError, until: float | None = None) -> e.EtcdError:
         """A better reason for a failed connection, where one plain TLS handshake finds it; ``until`` is loop time."""
-        if not isinstance(error, e.Unavailable) or isinstance(error, e.TlsError) or connection.greeted:
+        if _names_no_host(error):  # gRPC's own words for a certificate without alternative names
+            error = e.Unavailable(error.message, endpoint=connection.name, code=error.code, applied="no")
+        elif not isinstance(error, e.Unavailable) or isinstance(error, e.TlsError) or connection.ready():
             return error
+        now = self._loop.time()
+        told_at, told = self._explained.get(connection.name, (float("-inf"), None))
+        if now - told_at < EXPLAIN_AGAIN and told is not None:
+            return told
+        try:
+            await connection.reload_if_changed()
+        except e.EtcdError as broken:
+            return broken
+        reason = await self._reason(connection, error, until)
+        self._explained[connection.name] = (now, reason)
+        is_news = reason is not None and (told is None or told.message != reason.message)
+        if reason is not None and is_news and LOG.hasHandlers():  # without one Python would write to the terminal
+            LOG.warning("%s: %s", connection.name, safe_text(reason.message, limit=2000).text)
+        return reason or error
+
+    async def _reason(
+        self, connection: Connection, error: e.EtcdError, until: float | None
+    ) -> e.TlsError | e.NotEtcd | None:
         timeout = min(self.options.dial_timeout or CONNECT_PROBE, CONNECT_PROBE)
         if until is not None:
             timeout = min(timeout, until - self._loop.time())
-        if timeout <= 0:
-            return error
+        if timeout <= 0 or "connection refused" in error.message.lower():
+            return None
+        endpoint, material = connection.endpoint, connection.material
         try:
-            if connection.material is not None:
-                reason = await explain_tls(connection.endpoint, connection.material, timeout)
-            elif "refused" in error.message.lower():
-                reason = None
+            if material is not None:
+                pinned = connection.pin.digest if connection.pin is not None else None
+                words = await explain_tls(endpoint, material, timeout, pinned=pinned)
             else:
-                reason = await explain_plain(connection.endpoint, timeout)
+                words = await explain_plain(endpoint, timeout)
+            if words is not None:
+                return e.TlsError(words, endpoint=connection.name, code=error.code)
+            words = await explain_protocol(endpoint, material, timeout)
         except (OSError, ValueError, TimeoutError):
-            return error
-        return error if reason is None else e.TlsError(reason, endpoint=connection.name, code=error.code)
+            return None
+        return None if words is None else e.NotEtcd(words, endpoint=connection.name, code=error.code)
 
     async def aclose(self) -> None:
         self.closed = True
@@ -213,14 +256,14 @@ class Pool:
         faults = [self._faults[name] for name in self.endpoints if name in self._faults]
         if not faults:
             return e.Unavailable("no endpoint answers", applied="no")
-        if all(isinstance(f, (e.TlsError, e.ConfigError)) for f in faults):
+        if all(isinstance(f, (e.TlsError, e.ConfigError, e.NotEtcd)) for f in faults):
             return faults[0]
         lines = list(dict.fromkeys(f"{f.endpoint}: {f.message}" for f in faults))
         return e.Unavailable("no endpoint can be reached; " + "; ".join(lines[:5]), applied="no", code=faults[0].code)
 
     def _probe_due(self) -> None:
         for slot in self.balancer.due(self._loop.time()):
-            self._probe(slot, CONNECT_PROBE)
+            self._probe(slot, max(CONNECT_PROBE, self.options.dial_timeout))
 
     def _probe(self, slot: Slot[Connection], timeout: float) -> None:
         if slot in self._probes or self.closed:
@@ -237,11 +280,6 @@ class Pool:
             self.balancer.failed(slot, self._loop.time())
         except e.EtcdError as error:
             reason = await self.explain(connection, error)
-            if isinstance(reason, e.TlsError):
-                try:
-                    await connection.reload_if_changed()
-                except e.EtcdError as broken:
-                    reason = broken
             self._faults[slot.name] = reason
             self.balancer.failed(slot, self._loop.time())
             if connection.greeted and self.balancer.pick() is not None:
@@ -255,6 +293,7 @@ class Pool:
 
     async def _status_tier(self, connection: Connection, timeout: float) -> Tier:
         await connection.open(timeout)
+        stood, began = connection.ready(), self._loop.time()
         call = connection.call_for(methods.STATUS)(rpc_pb2.StatusRequest(), timeout=timeout, metadata=self._metadata())
         try:
             status = await call
@@ -265,6 +304,8 @@ class Pool:
             connection.answers += 1
             connection.greeted = True
             return Tier.LEARNER if isinstance(failure.error, e.LearnerRefused) else Tier.GOOD
+        if stood:
+            connection.rtt = self._loop.time() - began
         connection.answers += 1
         connection.greeted = True
         connection.member_id = status.header.member_id
@@ -287,7 +328,12 @@ class Pool:
             busy = True
             answers, calls = self._seen.get(connection, (-1, frozenset()))
             if answers == connection.answers and not calls.isdisjoint(connection.pending) and len(slots) > 1:
-                self._probe(slot, SILENT_PROBE)
+                self._probe(slot, max(SILENT_PROBE, SLOWER * connection.rtt))
             self._seen[connection] = (connection.answers, frozenset(connection.pending))
         if busy:
             self.watch_silence()
+
+
+def _names_no_host(error: e.EtcdError) -> bool:
+    """gRPC finds out with each call, not with the handshake, that a certificate has no alternative name."""
+    return "does not match ssl server name" in error.message.lower()

@@ -32,7 +32,7 @@ def decide(failure: Failure, effect: Effect, *, can_login: bool, logins: int, re
     error = failure.error
     if isinstance(error, e.Unauthenticated):
         return Action.LOGIN if can_login and logins < MAX_LOGINS else Action.RAISE
-    if isinstance(error, (e.TlsError, e.NoElectionLeader)) or not isinstance(error, _PASSING):
+    if isinstance(error, (e.TlsError, e.NotEtcd, e.NoElectionLeader)) or not isinstance(error, _PASSING):
         return Action.RAISE
     if effect is Effect.READ or failure.unsent or isinstance(error, _UNAPPLIED_PASSING):
         return Action.ROTATE

@@ -39,7 +39,7 @@ def load_material(options: TlsOptions | None) -> TlsMaterial:
     if ca is not None:
         _certificates.check_certificates(ca, "CA", options.ca_file)
     if cert is not None and key is not None:
-        _certificates.check_pair(cert, key, options.cert_file, options.key_file)
+        key = _certificates.check_pair(cert, key, options.cert_file, options.key_file, options.passphrase)
     roots = b"" if options.insecure_skip_verify else ca if ca is not None else system_roots()
     return TlsMaterial(roots, cert, key, options.server_name or "", options.insecure_skip_verify, signature)
 

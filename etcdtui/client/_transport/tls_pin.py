@@ -6,6 +6,7 @@ The certificate is fetched in one handshake and enforced in the next, so a peer 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 
 from etcdtui.client import _certificates
@@ -17,10 +18,15 @@ from etcdtui.core.value import Value
 
 
 class Pin(Value):
-    """``root`` is the member's own certificate as PEM, ``name`` one it is valid for."""
+    """``root`` is the member's own certificate as PEM, ``name`` one it is valid for, ``digest`` its SHA-256.
+
+    ``is_odd`` when gRPC would not accept it even so: it is not valid now, or names nobody.
+    """
 
     root: bytes
     name: str
+    digest: bytes = b""
+    is_odd: bool = False
 
 
 async def fetch_pin(endpoint: Endpoint, material: TlsMaterial, timeout: float) -> Pin:
@@ -41,7 +47,10 @@ async def fetch_pin(endpoint: Endpoint, material: TlsMaterial, timeout: float) -
         del reader
     if not der:
         raise TlsError("the member shows no certificate", endpoint=endpoint.text)
+    facts = _certificates.facts_of(der)
     return Pin(
         ssl.DER_cert_to_PEM_cert(der).encode(),
         material.server_name or _certificates.certificate_name(der, endpoint.server_name),
+        hashlib.sha256(der).digest(),
+        not (facts.is_valid_now and facts.names),
     )

@@ -32,11 +32,21 @@ class Endpoint(Value):
     host: str = ""
     port: int = 0
     path: str = ""
+    via: str = ""
+    """``host:port`` that is dialled instead: the end of a tunnel."""
 
     @property
     def target(self) -> str:
         """What gRPC dials."""
-        return f"unix:{self.path}" if self.path else self.address
+        return f"unix:{self.path}" if self.path else self.via or self.address
+
+    @property
+    def dialled(self) -> tuple[str, int]:
+        """Host and port that are dialled; not for sockets."""
+        if not self.via:
+            return self.host, self.port
+        host, _, port = self.via.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def address(self) -> str:

@@ -194,6 +194,9 @@ def classify(code: str, details: str, endpoint: str = "") -> Failure:
     lowered = bare.lower()
     if code == "DEADLINE_EXCEEDED" and lowered in _OUR_DEADLINE:
         bare = "the member was silent until the deadline"
+    if "does not match ssl server name" in lowered:  # gRPC's own, before anything is sent
+        words = f"the server's certificate names no host: {bare}"
+        return Failure(_make(e.TlsError, words, code, endpoint, _NO), unsent=True)
     if code == "RESOURCE_EXHAUSTED":
         return Failure(_resource(bare, lowered, code, endpoint))
     if code == "UNAVAILABLE" and any(mark in lowered for mark in _NEVER_SENT):

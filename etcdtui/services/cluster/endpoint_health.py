@@ -111,9 +111,13 @@ class ClusterHealth(Value):
     @property
     def why_no_writes(self) -> str:
         """Why no write could succeed now, as a sentence; empty when one may. A full database still takes deletes."""
+        if self.mismatch:
+            return "another cluster answers at one of the endpoints: nothing is written"
         if self.state is State.NO_LEADER:
             return "NO LEADER: nothing can be written until a majority of the members is back"
-        if self.state is State.LOST:
+        if self.state is State.LOGIN or (self.state is State.DENIED and self.answering):
+            return "etcd wants a login, L logs in: nothing can be written before"
+        if self.state in (State.LOST, State.TLS, State.DENIED):
             return "nobody answers: nothing can be written now"
         if self.state is State.STILL:
             return "a snapshot stands still: nothing can be written into it"

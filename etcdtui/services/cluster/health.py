@@ -18,11 +18,14 @@ from etcdtui.core.errors import (
     AuthFailed,
     ClusterMismatch,
     EtcdError,
+    NotEtcd,
     NotSupported,
     PermissionDenied,
     TlsError,
     Unauthenticated,
+    Unavailable,
 )
+from etcdtui.core.tasks import awaited
 from etcdtui.core.types import EndpointStatus, Member, Members
 from etcdtui.services.cluster.endpoint_health import WARN_QUOTA, ClusterHealth, EndpointHealth, State
 from etcdtui.services.cluster.samples import Samples
@@ -31,7 +34,11 @@ from etcdtui.services.cluster.versions import version_order
 __all__ = ["WARN_QUOTA", "ClusterHealth", "EndpointHealth", "HealthMonitor", "State", "alarm_words", "leader_of"]
 
 STATUS_DEADLINE = 1.0
-"""Seconds one member has to answer."""
+"""Seconds one member has to answer, at least: a slow line gives it ``SLOWER`` of its round trips."""
+SLOWER = 6.0
+"""Round trips until a member counts as silent: connecting anew takes up to four of them."""
+STATUS_MOST = 15.0
+"""Seconds one member has at most once a round trip is known."""
 POLL_WELL = 1.5
 POLL_UNWELL = 1.0
 MEMBERS_EVERY = 10.0
@@ -82,16 +89,15 @@ class HealthMonitor:
         self._proxy = ""
         self._flips: dict[str, int] = {}
         self._busy: dict[int, str] = {}
-        self._login_wanted = False
+        self._login_wanted: EtcdError | None = None
         self._login_at = float("-inf")
         self._lost_at = 0.0
+        self._rtts: dict[str, float] = {}
         self._wake = asyncio.Event()
 
     async def poll(self) -> ClusterHealth:
         """Ask everybody once; never raises for what the cluster answers or fails to answer."""
-        answers, _ = await asyncio.gather(
-            asyncio.gather(*(self._ask(endpoint) for endpoint in self._client.endpoints)), self._ask_beyond()
-        )
+        answers, _ = await asyncio.gather(self._ask_all(), self._ask_beyond())
         self._see_proxy(answers)
         self._seen = {answer.endpoint: answer for answer in answers}
         if any(answer.up for answer in answers):
@@ -137,19 +143,71 @@ class HealthMonitor:
         if revision > self.health.revision:
             self.health = replace(self.health, revision=revision)
 
+    @property
+    def _slowest(self) -> float:
+        """The longest round trip that was measured lately; 0 before any."""
+        return max(self._rtts.values(), default=0.0)
+
+    def _deadline(self, endpoint: str = "") -> float:
+        """Seconds that an answer may take: after the round trip that was measured there, or to the others.
+
+        Before any was measured the line may be as slow as the profile lets connecting take.
+        """
+        rtt = self._rtts.get(endpoint) or self._slowest
+        if not rtt:
+            return max(STATUS_DEADLINE, self._client.options.dial_timeout)
+        return min(max(STATUS_DEADLINE, SLOWER * rtt), STATUS_MOST)
+
+    async def _ask_all(self) -> list[EndpointHealth]:
+        """Every endpoint at once. As soon as one has answered, the others have what their round trips allow."""
+        began = time.perf_counter()
+        asked = [awaited(self._ask(endpoint), f"status of {endpoint}") for endpoint in self._client.endpoints]
+        try:
+            waiting = set(asked)
+            while waiting:
+                limit = None
+                if any(task.done() and not task.cancelled() and task.result().up for task in asked):
+                    limit = max(0.0, self._deadline() - (time.perf_counter() - began))
+                done, waiting = await asyncio.wait(waiting, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    break
+            for task in waiting:
+                task.cancel()
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            for task in asked:
+                task.cancel()
+        spent = time.perf_counter() - began
+        told = []
+        for endpoint, answer in zip(self._client.endpoints, answers, strict=False):
+            if isinstance(answer, EndpointHealth):
+                told.append(answer)
+            elif isinstance(answer, asyncio.CancelledError):
+                told.append(self._silent(endpoint, spent))
+            else:
+                raise answer
+        return told
+
+    def _silent(self, endpoint: str, seconds: float) -> EndpointHealth:
+        known = self._seen.get(endpoint, EndpointHealth(endpoint))
+        error = Unavailable(f"no answer within {seconds:.1f} s", endpoint=endpoint)
+        since = self._now() if known.up or not known.since else known.since
+        return EndpointHealth(endpoint, False, None, error, 0.0, since, known.member_id)
+
     async def _ask(self, endpoint: str, known: EndpointHealth | None = None) -> EndpointHealth:
         known = known or self._seen.get(endpoint, EndpointHealth(endpoint))
         started = time.perf_counter()
         error: EtcdError
+        limit = self._deadline(endpoint)
         try:
-            async with asyncio.timeout(STATUS_DEADLINE):
-                status = await self._client.maintenance.status(endpoint, timeout=STATUS_DEADLINE)
+            async with asyncio.timeout(limit):
+                status = await self._client.maintenance.status(endpoint, timeout=limit)
         except TimeoutError:
-            error = EtcdError(f"no answer within {STATUS_DEADLINE:g} s", endpoint=endpoint)
+            error = Unavailable(f"no answer within {limit:g} s", endpoint=endpoint)
         except EtcdError as problem:
             error = problem
         else:
-            rtt = time.perf_counter() - started
+            rtt = self._rtts[endpoint] = time.perf_counter() - started
             return EndpointHealth(endpoint, True, status, None, rtt, self._now(), status.member_id)
         up = isinstance(error, (PermissionDenied, Unauthenticated, NotSupported))
         since = self._now() if up or known.up or not known.since else known.since
@@ -206,7 +264,7 @@ class HealthMonitor:
         self._members_at = self._now()
         linearizable = leader_of(statuses) != 0
         try:
-            async with asyncio.timeout(STATUS_DEADLINE):
+            async with asyncio.timeout(self._deadline()):
                 try:
                     members = await self._client.cluster.members(linearizable=linearizable)
                 except EtcdError:
@@ -224,16 +282,17 @@ class HealthMonitor:
             self._members_error = error
 
     async def _see_login(self) -> None:
-        """Whether a session without a user needs one by now: old servers tell their status to anybody, keys not."""
-        options = self._client.options
-        if options.username or options.token or self._now() - self._login_at < LOGIN_EVERY:
+        """Whether a user, or another password, is wanted by now: old servers tell their status to anybody, keys not."""
+        if self._now() - self._login_at < LOGIN_EVERY:
             return
         self._login_at = self._now()
         try:
-            await self._client.kv.get(b"\0", serializable=True, count_only=True, timeout=STATUS_DEADLINE)
-            self._login_wanted = False
-        except Unauthenticated:
-            self._login_wanted = True
+            await self._client.kv.get(b"\0", serializable=True, count_only=True, timeout=self._deadline())
+            self._login_wanted = None
+        except (Unauthenticated, AuthFailed) as error:
+            self._login_wanted = error
+        except PermissionDenied:
+            self._login_wanted = None
         except EtcdError:
             pass
 
@@ -314,7 +373,12 @@ class HealthMonitor:
         if not any(answer.up for answer in answers):
             self._lost_at = self._lost_at or self.health.as_of or self._now()
             clock = time.strftime("%H:%M:%S", time.localtime(self._lost_at))
-            for kind, state in ((ClusterMismatch, State.LOST), (TlsError, State.TLS), (AuthFailed, State.DENIED)):
+            for kind, state in (
+                (ClusterMismatch, State.LOST),
+                (TlsError, State.TLS),
+                (NotEtcd, State.LOST),
+                (AuthFailed, State.DENIED),
+            ):
                 for error in errors:
                     if isinstance(error, kind):
                         return state, f"{error.title}: {error.message}"
@@ -323,15 +387,29 @@ class HealthMonitor:
         if not statuses:
             error = errors[0]
             if isinstance(error, Unauthenticated):
-                return State.LOGIN, f"{error.title}: {error.message}"
+                return self._login_words(error)
             return State.RESTRICTED, self._down_words(answers)
-        if self._login_wanted:
-            return State.LOGIN, "LOGIN WANTED: authentication is on and this session has no user"
+        if self._login_wanted is not None:
+            return self._login_words(self._login_wanted)
         if not leader:
             return State.NO_LEADER, "NO LEADER: reads may be STALE, no writes"
         return State.CONNECTED, self._down_words(answers)
 
+    def _login_words(self, error: EtcdError) -> tuple[State, str]:
+        """Who is not let in, why, and the key that mends it."""
+        options = self._client.options
+        if isinstance(error, AuthFailed):
+            return State.DENIED, f"DENIED: etcd does not accept the password of {options.username}; L logs in"
+        if options.token:
+            return State.LOGIN, f"LOGIN WANTED: etcd does not accept the token ({error.message}); L logs in"
+        if options.username:
+            return State.LOGIN, f"LOGIN WANTED: etcd does not accept the login of {options.username}; L logs in"
+        return State.LOGIN, "LOGIN WANTED: authentication is on and this session has no user; L logs in"
+
     def _down_words(self, answers: list[EndpointHealth]) -> str:
+        foreign = [answer for answer in answers if isinstance(answer.error, ClusterMismatch)]
+        if foreign and foreign[0].error is not None:
+            return f"OTHER CLUSTER: {foreign[0].endpoint}: {foreign[0].error.message}"
         silent = [a for a in answers if not a.up]
         down = [self._name(a.member_id) or a.endpoint for a in silent]
         if not down:

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from etcdtui.client import Client
-from etcdtui.config.schema import Profile
-from etcdtui.core.errors import EtcdError, NotSupported, PermissionDenied, TlsError, Unauthenticated, Unavailable
+from etcdtui.config.schema import Auth, Profile
+from etcdtui.core.errors import (
+    EtcdError,
+    NotEtcd,
+    NotSupported,
+    PermissionDenied,
+    TlsError,
+    Unauthenticated,
+    Unavailable,
+)
 from etcdtui.core.tasks import awaited
-from etcdtui.services.session.session import Credentials, options_of
+from etcdtui.services.session.session import Credentials, options_of, read_credentials
 
 DEFAULT_TIMEOUT = 2.0
 _PLAIN = (
@@ -31,7 +40,7 @@ _PLAIN = (
 
 def plain_words(error: EtcdError) -> str:
     """The reason in a few words: ``connection refused``, ``name not found``, ``TLS failed: ...``; the server's else."""
-    if isinstance(error, TlsError):
+    if isinstance(error, (TlsError, NotEtcd)):
         return f"{error.title}: {error.message}"
     said = error.message.lower()
     return next((words for part, words in _PLAIN if part in said), error.message or error.title)
@@ -42,7 +51,8 @@ async def ask_endpoints(profile: Profile) -> AsyncGenerator[tuple[str, EtcdError
 
     Nobody logs in for it. Raises ``ConfigError`` for endpoints or files that cannot be used at all.
     """
-    client = await Client.open(options_of(profile, Credentials()))
+    passphrase = (await read_credentials(replace(profile, auth=Auth()))).passphrase
+    client = await Client.open(options_of(profile, Credentials(passphrase=passphrase)))
     limit = profile.dial_timeout or DEFAULT_TIMEOUT
 
     async def one(endpoint: str) -> tuple[str, EtcdError | None]:
@@ -50,7 +60,7 @@ async def ask_endpoints(profile: Profile) -> AsyncGenerator[tuple[str, EtcdError
             async with asyncio.timeout(limit):
                 await client.maintenance.status(endpoint, timeout=limit)
         except TimeoutError:
-            return endpoint, Unavailable(f"no answer within {limit:g} s", endpoint=endpoint)
+            return endpoint, Unavailable(f"no answer yet ({limit:g} s)", endpoint=endpoint)
         except (PermissionDenied, Unauthenticated, NotSupported):
             return endpoint, None
         except EtcdError as error:

@@ -51,6 +51,8 @@ async def discovered(profile: Profile, resolver: Resolver | None = None) -> Prof
             plain = len(records)
             continue
         found += [f"{scheme}://{record.target.to_text(omit_final_dot=True)}:{record.port}" for record in records]
+    if not found and profile.endpoints:
+        return replace(profile, discovery_srv="")  # as etcdctl does: what is given counts where DNS names none
     if not found:
         if plain:
             raise ConfigError(f"DNS names only plaintext endpoints ({plain}), and insecure_discovery is false")

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etcdtui.client import Client, ClientOptions, TlsOptions
+from etcdtui.client.client import Fresh
+from etcdtui.config.clusters import ClusterMemory, KnownCluster
 from etcdtui.config.folders import state_folder
-from etcdtui.config.passwords import password_of, token_of
+from etcdtui.config.passwords import passphrase_of, password_of, token_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
 from etcdtui.core import ranges
-from etcdtui.core.errors import EtcdError, Unavailable
+from etcdtui.core.errors import EtcdError, NotEtcd, Unavailable
 from etcdtui.core.search import globs_below
 from etcdtui.core.types import Event
 from etcdtui.core.value import Value
@@ -29,7 +31,7 @@ from etcdtui.services.cluster.view import ClusterView, view_of
 from etcdtui.services.reads import kept
 from etcdtui.services.reads.reading import Follower, Reads
 from etcdtui.services.writing.audit import Audit
-from etcdtui.services.writing.guard import Guard, policy_of
+from etcdtui.services.writing.guard import OTHER_CLUSTER, Guard, policy_of
 from etcdtui.services.writing.writes import Writes
 
 if TYPE_CHECKING:  # one is made of a session, the other when it is first wanted
@@ -40,10 +42,19 @@ if TYPE_CHECKING:  # one is made of a session, the other when it is first wanted
     from etcdtui.services.cluster.reads import ClusterReads
     from etcdtui.services.cluster.runbooks.context import Context
     from etcdtui.services.session.first_look import FirstLook
+    from etcdtui.services.session.through import Tunnel
 
+PATIENCE = 4.0
+"""Dial timeouts until nobody answers: connecting takes three round trips and more, a login one, the first look one."""
 OPEN_MARGIN = 3.0
 """Seconds on top of the profile's dial timeout that opening may take, logins included."""
 
+TUNNEL_MARGIN = 10.0
+"""Seconds on top for a tunnel to come up."""
+DIAL_TIMEOUT = 2.0
+"""Seconds, for a profile that sets no limit."""
+RENEW_COMMAND = 30.0
+"""Seconds until a command, or the keyring, is asked again for a password that etcd does not accept."""
 DISCOVER_EVERY = 30.0
 DISCOVER_FOR = 2.0
 """Seconds between two looks at the member list where other members are taken up, and for the first of them."""
@@ -52,7 +63,7 @@ DISCOVER_FOR = 2.0
 class Overrides(Value):
     """What the start of the program or the person adds to a profile; ``password`` answers a profile that asks.
 
-    ``hex`` shows values as hexadecimal at first.
+    ``hex`` shows values as hexadecimal at first. ``clusters`` remembers which cluster is behind a profile.
     """
 
     read_only: bool = False
@@ -60,9 +71,24 @@ class Overrides(Value):
     password: Secret | None = None
     audit_file: Path | None = None
     hex: bool = False
+    clusters: ClusterMemory | None = None
 
 
 AS_IT_IS = Overrides()
+
+
+class Stranger(Value):
+    """Another cluster than the one that was ``known``: it answers at some or all of the endpoints.
+
+    ``leads`` pairs every endpoint that answered with its cluster. When ``whole``, nothing of the known one answers, and
+    a person may accept the other; else the endpoints of the profile are mixed up.
+    """
+
+    known: KnownCluster
+    cluster_id: int
+    members: tuple[str, ...]
+    leads: tuple[tuple[str, int], ...]
+    whole: bool = True
 
 
 class Credentials(Value):
@@ -71,6 +97,7 @@ class Credentials(Value):
     user: str = ""
     password: Secret | None = None
     token: Secret | None = None
+    passphrase: Secret | None = None
 
 
 def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
@@ -87,6 +114,7 @@ def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
             key_file=tls.key or None,
             server_name=tls.server_name or None,
             insecure_skip_verify=tls.insecure_skip_verify,
+            passphrase=credentials.passphrase.reveal().encode() if credentials.passphrase is not None else None,
         )
         if profile.is_tls
         else None,
@@ -98,6 +126,7 @@ def options_of(profile: Profile, credentials: Credentials) -> ClientOptions:
         max_recv_bytes=profile.max_recv_bytes,
         namespace=profile.namespace.encode(),
         endpoint_map=profile.endpoint_map,
+        through=profile.through,
         auto_sync_interval=DISCOVER_EVERY if profile.discover == "reachable" else 0.0,
     )
 
@@ -107,15 +136,16 @@ async def read_credentials(profile: Profile, asked: Secret | None = None) -> Cre
 
     Raises ``ConfigError``. A slow password command runs in a thread that does not hold up the end of the program.
     """
-    auth = profile.auth
+    auth, tls = profile.auth, profile.tls
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Credentials] = loop.create_future()
 
     def read() -> Credentials:
+        passphrase = passphrase_of(tls) if tls.key else None
         token = token_of(auth)
         if token is not None:
-            return Credentials(token=token)
-        return Credentials(auth.user, password_of(auth, ask=lambda _: asked))
+            return Credentials(token=token, passphrase=passphrase)
+        return Credentials(auth.user, password_of(auth, ask=lambda _: asked), None, passphrase)
 
     def finish(result: Credentials | None, error: Exception | None) -> None:
         if done.done():
@@ -134,10 +164,39 @@ async def read_credentials(profile: Profile, asked: Secret | None = None) -> Cre
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(finish, result, failure)
 
-    if not auth.password_command:
+    if not (auth.password_command or auth.keyring or tls.passphrase_command):
         return read()
     threading.Thread(target=work, daemon=True, name="password").start()
     return await done
+
+
+class Renewal:
+    """Reads the login of a profile again, from the source that it names, when etcd does not accept it any more."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._next = 0.0
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is a source that may hold something newer."""
+        auth = self._profile.auth
+        return bool(auth.jwt_token_file or auth.password_file or auth.password_command or auth.keyring)
+
+    async def __call__(self) -> Fresh | None:
+        auth = self._profile.auth
+        if auth.password_command or auth.keyring:
+            now = asyncio.get_running_loop().time()
+            if now < self._next:
+                return None
+            self._next = now + RENEW_COMMAND
+        try:
+            found = await read_credentials(self._profile)
+        except EtcdError:
+            return None  # what etcd said about the old one is told
+        if found.token is not None:
+            return Fresh(token=found.token.reveal())
+        return Fresh(found.user, found.password.reveal() if found.password is not None else None)
 
 
 class Session:
@@ -157,6 +216,11 @@ class Session:
         self.seen: list[Callable[[Sequence[Event]], object]] = []
         """Who wants to know of changes that anything of the session sees."""
         self._first_look: FirstLook | None = None
+        self.stranger: Stranger | None = None
+        """Another cluster than was known here, until it is accepted or gone."""
+        self._clusters: ClusterMemory | None = None
+        self._tunnel: Tunnel | None = None
+        self._is_met = False
         self.note = ""
         """What the title says of a session that is no cluster."""
         self.without: tuple[str, ...] = ()
@@ -221,8 +285,8 @@ class Session:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown: the password and the token of the connection."""
-        options = self.client.options
-        return tuple(text for text in (options.password, options.token) if text)
+        passphrase = self.profile.tls.passphrase
+        return (*self.client.secrets, *([passphrase.reveal()] if passphrase else []))
 
     @property
     def health(self) -> ClusterHealth:
@@ -299,8 +363,9 @@ class Session:
         Raises ``ConfigError``, ``AuthFailed``, ``TlsError``, ``Unavailable`` and their like.
         """
         profile = _patterns_inside(profile)
+        tunnel: Tunnel | None = None
         guard = Guard(policy_of(profile, forced_read_only=overrides.read_only, dry_run=overrides.dry_run))
-        limit = (profile.dial_timeout or 2.0) + OPEN_MARGIN
+        limit = patience(profile) + OPEN_MARGIN + (TUNNEL_MARGIN if profile.ssh or profile.kubernetes.is_given else 0.0)
         client: Client | None = None
         if credentials is None:
             credentials = await read_credentials(profile, overrides.password)
@@ -308,24 +373,31 @@ class Session:
             async with asyncio.timeout(limit):
                 if profile.discovery_srv:
                     profile = await _from_dns(profile)
-                client = await Client.open(options_of(profile, credentials), write_gate=guard.gate)
+                if profile.ssh or profile.kubernetes.is_given:
+                    profile, tunnel = await own.through.lead(profile)
+                renewal = Renewal(profile)
+                renew = renewal if renewal.is_possible else None
+                options = replace(options_of(profile, credentials), dial_timeout=patience(profile))
+                client = await Client.open(options, write_gate=guard.gate, renew=renew)
                 identity = credentials.user or ("token" if credentials.token else "cert" if profile.tls.cert else "-")
                 named = Path(profile.audit) if profile.audit else state_folder() / "audit.jsonl"
                 path = overrides.audit_file or named
                 audit = Audit(path, profile.name, credentials.user, profile.audit_command, namespace=profile.namespace)
                 session = cls(profile, client, guard, audit, identity, hex_first=overrides.hex)
+                session._clusters = overrides.clusters
+                session._tunnel = tunnel
                 health = await session.monitor.poll()
                 if not health.answering:
                     raise _reason(health)
                 if profile.discover == "reachable":
                     await session._discover()
         except TimeoutError:
-            await _close(client)
+            await _close(client, tunnel)
             raise Unavailable(f"no answer within {limit:g} s", endpoint=", ".join(profile.endpoints)) from None
         except BaseException:
-            await _close(client)
+            await _close(client, tunnel)
             raise
-        guard.observe_cluster(health.cluster_id)
+        session._meet()
         await session._recall()
         return session
 
@@ -362,10 +434,67 @@ class Session:
         async for health in self.monitor.updates():
             if not health.answering:
                 self.guard.connection_lost()
-            self.guard.observe_cluster(health.cluster_id)
-            if health.mismatch and self.guard.writable:
-                self.guard.lock("another cluster answers at these endpoints")
-            yield health
+            self._meet()
+            yield self._with_tunnel(health)
+
+    def _with_tunnel(self, health: ClusterHealth) -> ClusterHealth:
+        """The tunnel's own words, while nobody answers through it."""
+        if self._tunnel is None:
+            return health
+        if health.answering:
+            self._tunnel.heard()
+        elif words := self._tunnel.words:
+            self.monitor.health = health = replace(health, words=f"{health.words}; {words}")
+        return health
+
+    def _meet(self) -> None:
+        """Compare the cluster that answers with the one that is remembered, and all endpoints with each other."""
+        health, client = self.health, self.client
+        cluster_id = health.cluster_id or client.cluster_id
+        self.guard.observe_cluster(cluster_id)
+        leads = tuple((one, found) for one in client.endpoints if (found := client.leads_to(one)))
+        members = tuple(member.name for member in health.members if member.name)
+        if health.mismatch:
+            other = next((found for _, found in leads if found != client.cluster_id), 0)
+            known = KnownCluster(client.cluster_id, members, last=health.as_of)
+            whole = not any(found == client.cluster_id for _, found in leads)
+            self.stranger = Stranger(known, other, (), leads, whole)
+            self.guard.distrust(OTHER_CLUSTER)
+            return
+        if self._is_met or not cluster_id:
+            if self._is_met and self.stranger is not None and cluster_id == self.stranger.known.cluster_id:
+                self.stranger = None  # the right one answers again
+                self.guard.trust()
+            return
+        self._is_met = True
+        if self._clusters is None:
+            return
+        remembered = self._clusters.known(self.profile)
+        if remembered is not None and remembered.cluster_id != cluster_id:
+            self.stranger = Stranger(remembered, cluster_id, members, leads)
+            self.guard.distrust("another cluster answers than before; P and the profile again shows both")
+        else:
+            self._clusters.remember(self.profile, cluster_id, members)
+
+    async def ending_certificates(self) -> list[str]:
+        """A sentence for each certificate, ours and theirs, that ends within 30 days or has ended."""
+        if not self.profile.is_tls:
+            return []
+        found: list[str] = await own.checkup.ending_soon(self.client.options)
+        return found
+
+    def accept_cluster(self) -> bool:
+        """A person accepts the other cluster for this profile. True when the session has to be opened again for it."""
+        stranger, self.stranger = self.stranger, None
+        if stranger is None or not stranger.whole:
+            self.stranger = stranger
+            return False
+        if self._clusters is not None:
+            self._clusters.remember(self.profile, stranger.cluster_id, stranger.members)
+        if stranger.cluster_id != self.client.cluster_id:
+            return True
+        self.guard.trust(reopen=True)
+        return False
 
     async def aclose(self) -> None:
         if self._first_look is not None:
@@ -376,6 +505,8 @@ class Session:
             await self.held.aclose()
         await self.client.aclose()
         await self._keep()
+        if self._tunnel is not None:
+            await self._tunnel.aclose()
 
 
 def _state_of(profile: Profile) -> Path:
@@ -407,9 +538,16 @@ async def _from_dns(profile: Profile) -> Profile:
     return found
 
 
-async def _close(client: Client | None) -> None:
+def patience(profile: Profile) -> float:
+    """Seconds until a cluster that does not answer is given up when a session is opened."""
+    return PATIENCE * (profile.dial_timeout or DIAL_TIMEOUT)
+
+
+async def _close(client: Client | None, tunnel: Tunnel | None) -> None:
     if client is not None:
         await client.aclose()
+    if tunnel is not None:
+        await tunnel.aclose()
 
 
 def _reason(health: ClusterHealth) -> EtcdError:
@@ -417,6 +555,8 @@ def _reason(health: ClusterHealth) -> EtcdError:
     errors = [endpoint.error for endpoint in health.endpoints if endpoint.error]
     if not errors:
         return Unavailable("no endpoint answered")
+    if any(isinstance(error, NotEtcd) for error in errors):
+        return next(error for error in errors if isinstance(error, NotEtcd))
     if health.state in (State.TLS, State.DENIED, State.LOGIN):
         return next((error for error in errors if type(error) is not Unavailable), errors[0])
     return errors[0]

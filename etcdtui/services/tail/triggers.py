@@ -8,10 +8,10 @@ profile asks for values, the event's line of a recording on its standard input. 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Sequence
 
 from etcdtui.config.schema import WatchTrigger
+from etcdtui.config.secrets import child_environment
 from etcdtui.core.safe_text import safe_text
 from etcdtui.core.units import counted
 from etcdtui.services.tail.entries import Entry, Seen
@@ -75,7 +75,7 @@ async def run_command(rule: WatchTrigger, entry: Seen, count: int, watch: str, v
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **facts},
+            env={**child_environment(), **facts},
             start_new_session=True,
         )
     except OSError as error:

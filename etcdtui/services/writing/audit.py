@@ -23,6 +23,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from etcdtui.config.folders import private_folder
+from etcdtui.config.secrets import child_environment
 from etcdtui.core.int64 import int64
 from etcdtui.core.plan import Fact
 from etcdtui.core.tasks import awaited
@@ -265,6 +266,7 @@ class Audit:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
+                env=child_environment(),
             )
         except OSError as error:
             self.problem = f"audit_command cannot be started: {error.strerror}"

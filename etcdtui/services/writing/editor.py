@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from etcdtui.config.secrets import child_environment
 from etcdtui.core.plan import last_segment
 from etcdtui.core.value import Value
 
@@ -82,7 +83,9 @@ async def run_editor(
     command = editor_command(environ)
     try:
         # fd 2 is the log while the program runs; the screen is where this goes.
-        process = await asyncio.create_subprocess_exec(*command, str(path), stderr=sys.__stderr__)
+        process = await asyncio.create_subprocess_exec(
+            *command, str(path), stderr=sys.__stderr__, env=child_environment()
+        )
     except OSError as error:
         raise NoEditor(f"{command[0]!r} cannot be run: {error.strerror}; set $EDITOR.") from None
     try:

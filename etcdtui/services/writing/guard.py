@@ -42,6 +42,7 @@ ConfirmStyle = Literal["ask-danger", "ask", "type"]
 RELOCK_AFTER = 15 * 60.0
 DELETE_KEYS_LIMIT = 100
 VALUE_SIZE_LIMIT = 512 * 1024
+OTHER_CLUSTER = "another cluster answers at these endpoints"
 KEY_SHOWN = 80
 """Characters of a key named in a refusal."""
 
@@ -163,6 +164,8 @@ class Guard:
     hook: Callable[[WriteIntent], None] | None = None
     kubernetes_store: bool = False
     locked_because: str = ""
+    distrusted: str = ""
+    """Why writes cannot be unlocked at all: another cluster may be behind the endpoints."""
     cluster_id: int = 0
     _open: bool = field(init=False)
     _touched: float = field(init=False)
@@ -234,6 +237,8 @@ class Guard:
     def unlock_requirement(self) -> UnlockRequirement:
         if self.policy.forced_read_only:
             return UnlockRequirement(UnlockKind.NEVER, reason=self.policy.because)
+        if self.distrusted:
+            return UnlockRequirement(UnlockKind.NEVER, reason=self.distrusted)
         if self.production or self.policy.unlock == "name":
             return UnlockRequirement(UnlockKind.NAME, word=self.policy.profile)
         return UnlockRequirement(UnlockKind.NOTHING)
@@ -261,8 +266,21 @@ class Guard:
     def observe_cluster(self, cluster_id: int) -> None:
         """Tell which cluster answered; a change locks, whatever the environment."""
         if self.cluster_id and cluster_id and cluster_id != self.cluster_id:
-            self.lock("another cluster answers at these endpoints")
+            self.distrust(OTHER_CLUSTER)
         self.cluster_id = cluster_id or self.cluster_id
+
+    def distrust(self, reason: str) -> None:
+        """Lock, and let nobody unlock before ``trust``."""
+        self.distrusted = reason
+        self.lock(reason)
+
+    def trust(self, *, reopen: bool = False) -> None:
+        """What was distrusted is over; with ``reopen`` a person said so, and writes are as the profile starts them."""
+        if self.distrusted:
+            self.distrusted = ""
+            if reopen and not (self.starts_read_only or self.policy.forced_read_only):
+                self._open, self.locked_because = True, ""
+                self._touched = self.clock()
 
     def note_kubernetes_store(self) -> None:
         """The store is an apiserver's: without a named environment it is treated as production from now on."""

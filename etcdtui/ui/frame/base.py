@@ -172,6 +172,10 @@ class ClusterScreen(Screen[None]):
         """Q: close a view inside the screen; False when there was nothing, then q counts towards quitting."""
         return False
 
+    def place_now(self) -> bytes:
+        """What ``show_place`` would bring back; empty for nothing."""
+        return b""
+
     def show_place(self, place: bytes) -> None:
         """Another screen sent the person here to see ``place``."""
 
@@ -306,7 +310,8 @@ class ClusterScreen(Screen[None]):
         shown = [action for action in self.available_actions() if action.footer and (writes or not action.mutating)]
         for action in sorted(shown, key=lambda action: action.footer):
             yield key_words(keys_of(action, self.keymap).split(",")[0]), action.label
-        if not self.session.guard.writable and not self.session.guard.policy.forced_read_only:
+        guard = self.session.guard
+        if not (guard.writable or guard.policy.forced_read_only or guard.distrusted):
             yield "!", "unlock"
 
     # --- actions -----------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ from etcdtui.core.late import late
 __getattr__ = late(
     __name__,
     {
+        "checkup": "checkup",
+        "login": "login",
         "prompt": "prompt",
+        "stranger": "stranger",
     },
 )

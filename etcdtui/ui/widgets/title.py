@@ -96,7 +96,10 @@ class TitleLine(Toned):
             return
         count = f"{health.members_up}/{health.members_total}"
         all_up = health.members_up == health.members_total
-        yield Text(count if short else f"{count} up", self.tone("good" if all_up else "bad"))
+        if health.answering:
+            yield Text(count if short else f"{count} up", self.tone("good" if all_up else "bad"))
+        if health.mismatch:
+            yield Text("OTHER CLUSTER", self.tone("bad"))
         if health.proxy:
             yield Text("PROXY", self.tone("warn"))
         if health.members_listed > health.members_total and level < 3:
@@ -105,7 +108,8 @@ class TitleLine(Toned):
         if health.state is State.NO_LEADER:
             yield Text("NO LEADER", self.tone("bad"))
         elif health.state in (State.LOST, State.TLS):
-            yield Text("LOST", self.tone("bad"))
+            if not health.mismatch:
+                yield Text("LOST", self.tone("bad"))
         elif health.state is State.DENIED:
             yield Text("DENIED", self.tone("warn"))
         elif health.state is State.LOGIN:
@@ -138,12 +142,13 @@ class TitleLine(Toned):
 
     def _right(self, level: int) -> Text:
         facts, wide = self.facts, level < 1
-        mode = "WRITES ON" if facts.writable else "READ-ONLY"
-        if facts.writable and facts.left_open is not None:
+        refused = facts.writable and bool(facts.health.why_no_writes)
+        mode = "NO WRITES" if refused else "WRITES ON" if facts.writable else "READ-ONLY"
+        if facts.writable and facts.left_open is not None and not refused:
             mode += f" {int(facts.left_open) // 60}:{int(facts.left_open) % 60:02}"
         if facts.dry_run:
             mode += " DRY RUN"
-        style = self.tone("writes_on" if facts.writable else "read_only")
+        style = self.tone("writes_on" if facts.writable and not refused else "read_only")
         parts = [Text(f"[ {mode} ]" if wide else f"[{mode}]", style)]
         if facts.unchecked:
             parts.append(Text("TLS UNCHECKED", self.tone("bad")))

@@ -284,6 +284,10 @@ class KeysScreen(ClusterScreen):
         """What was typed ahead is for something that is not there."""
         return drop_keys(self.app)
 
+    def place_now(self) -> bytes:
+        row = self.view.current
+        return row.path if row is not None and row.index >= 0 else b""
+
     def show_place(self, place: bytes) -> None:
         self.go_to(place)
 
@@ -634,7 +638,9 @@ class KeysScreen(ClusterScreen):
             parts.insert(0, safe(f"AS OF REV {self.shown_revision}", tone("bad")))
         if words := self.filter.words:
             parts.append(safe(f"filter: {words}", tone("warn"), limit=200))
-        parts.append(safe(freshness.words, tone("good" if freshness.words == "live" else "dim")))
+        lost = freshness.words == "live" and not self.session.health.answering
+        fresh = "not live" if lost else freshness.words
+        parts.append(safe(fresh, tone("good" if fresh == "live" else "dim")))
         if self.last_read:
             parts.append(safe(format_latency(self.last_read), tone("dim")))
         if freshness.changes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,11 +16,11 @@ from textual.widgets import Static
 
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import Secret
-from etcdtui.core.errors import AuthFailed, EtcdError, TlsError
+from etcdtui.core.errors import AuthFailed, EtcdError, PassphraseWanted
 from etcdtui.services import session as sessions
-from etcdtui.ui import limits
-from etcdtui.ui.errors import error_text
-from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, ask_password
+from etcdtui.ui import limits, modals
+from etcdtui.ui.errors import error_line, error_text
+from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened, ask_login, ask_passphrase, asking
 from etcdtui.ui.spawn import after, every, later, painted, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.footer import FooterLine
@@ -31,19 +32,19 @@ if TYPE_CHECKING:  # the class is only named here, and importing the client must
 
 RETRY_SECONDS = 2.0
 SLOWLY = 10.0
-"""Seconds until a certificate that was refused may have been replaced."""
+"""Seconds until what somebody has to mend, such as a certificate or a password file, may have been mended."""
 LET_OUT = 0.001
 """Seconds for the painted frame to leave before what connecting needs is imported, which keeps the loop busy."""
 ENDPOINTS_SHOWN = 5
 ASK_AFTER = 0.15
 """Seconds an attempt has before every endpoint is asked on its own why it does not answer; most need less."""
-AGAIN = "r tries again, P chooses another profile"
+AGAIN = "r tries again, o says why, P chooses another profile"
 
 
 class ConnectScreen(Screen[None]):
     """Opens ``profile`` once it is painted. Retries what may heal by itself."""
 
-    BINDINGS = [("r,enter", "retry", "retry")]
+    BINDINGS = [("r,enter", "retry", "retry"), ("o", "examine", "examine")]
     DEFAULT_CSS = """
     ConnectScreen > #connect { height: 1fr; padding: 1 2; }
     ConnectScreen Static { height: auto; margin-bottom: 1; }
@@ -83,10 +84,9 @@ class ConnectScreen(Screen[None]):
             color=self.profile.env.color,
             plaintext=bool(self.profile.endpoints) and not self.profile.is_tls,
             unchecked=self.profile.is_unchecked,
-            writable=not self.profile.read_only,
             note="connecting",
         )
-        self.query_one(FooterLine).hints = (("r", "retry"), ("P", "profiles"), ("q", "quit"))
+        self.query_one(FooterLine).hints = (("r", "retry"), ("o", "why"), ("P", "profiles"), ("q", "quit"))
         shown = self.profile.endpoints[:ENDPOINTS_SHOWN]
         more = len(self.profile.endpoints) - len(shown)
         named = ", ".join(shown) or f"what DNS says of {self.profile.discovery_srv}"
@@ -110,6 +110,12 @@ class ConnectScreen(Screen[None]):
         if self._attempts and not self._is_trying:
             spawn(self, self._connect, "connect", exclusive=True)
 
+    def action_examine(self) -> None:
+        """Take the connection apart, step by step."""
+        profile, overrides = self.profile, sessions.session.Overrides(password=self._password)
+        steps = partial(sessions.checkup.check_up, profile, overrides)
+        self.app.push_screen(modals.checkup.CheckupDialog(profile.name, steps))
+
     @property
     def keeps_keys(self) -> bool:
         """Whether what is typed now is for the screen that opens: until the first attempt has failed."""
@@ -127,12 +133,21 @@ class ConnectScreen(Screen[None]):
                 spawn(self, self._ask_endpoints, "ask", exclusive=True)
             try:
                 session = await self._attempt()
+            except PassphraseWanted as error:
+                self.reason.update(error_text(error))
+                self._password_asked = True
+                with_key = await ask_passphrase(self, self.profile, error)
+                if with_key is None:
+                    await self._wait(None)
+                else:
+                    self.profile = with_key
             except EtcdError as error:
                 self.reason.update(error_text(error))
-                if isinstance(error, AuthFailed):
+                wrong = isinstance(error, AuthFailed)
+                if wrong:
                     self._password = None
-                slowly = SLOWLY if isinstance(error, TlsError) else None
-                await self._wait(RETRY_SECONDS if error.retryable else slowly)
+                by_hand = wrong and self.profile.auth.asks
+                await self._wait(None if by_hand else RETRY_SECONDS if error.retryable else SLOWLY)
             else:
                 self._opened = True
                 self.workers.cancel_group(self, "ask")
@@ -140,10 +155,27 @@ class ConnectScreen(Screen[None]):
                 return
 
     async def _attempt(self) -> Session:
-        if self.profile.auth.asks and self._password is None:
-            self._password_asked = True
-            self._password = await ask_password(self, self.profile)
-        return await self.opener(self.profile, self._password, shown=True)
+        """Open the session; a password that is missing or wrong is asked for until it is right, or esc."""
+        user, wrong = self.profile.auth.user, None
+        if self._password is not None or not self.profile.auth.asks:
+            try:
+                return await self.opener(self.profile, self._password, shown=True)
+            except AuthFailed as error:
+                if not user or (self._password_asked and self._password is None):
+                    raise
+                wrong = error
+                self.reason.update(error_text(error))
+        self._password_asked = True
+        notice = error_line(wrong) if wrong is not None else None
+        result = await ask_login(self, self.profile, self.opener, shown=True, user=user, notice=notice)
+        if result is None:
+            self._password = None
+            raise wrong or AuthFailed("no password was given")
+        if result.error is not None:
+            self._password, self.profile = result.password, asking(self.profile, user)
+            raise result.error
+        assert result.got is not None
+        return result.got
 
     async def _ask_endpoints(self) -> None:
         """Show what each endpoint says as soon as it says it; what another attempt found stays until then."""
