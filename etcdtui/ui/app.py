@@ -263,6 +263,7 @@ class EtcdtuiApp(WiredApp):
             if self.is_running:
                 spawn(self, partial(self._follow_health, session), "health", exclusive=True)
                 self._say_first_words(session, first_session=old_session is None)
+                painted(self, self._ask_once, session, session.health)
                 if place and isinstance(self.screen, ClusterScreen):
                     painted(self.screen, self.screen.show_place, place)
             for mode in dict.fromkeys(old_modes):
@@ -507,7 +508,10 @@ class EtcdtuiApp(WiredApp):
             spawn(self, partial(self._profiles.log_in, screen, because), "login", exclusive=True)
 
     def action_unlock(self) -> None:
-        if (screen := self.shown) is not None:
+        screen = self.shown
+        if screen is not None and screen.session.stranger is not None:
+            spawn(self, partial(self._profiles.ask_about_stranger, screen), "stranger", exclusive=True)
+        elif screen is not None:
             ui.dialogs.Unlocking(self.push_screen).ask(screen)
 
     # --- keys --------------------------------------------------------------------------------------------

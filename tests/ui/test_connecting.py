@@ -307,11 +307,12 @@ async def test_another_cluster_asks_over_the_whole_screen_and_writes_on_is_not_s
         assert "abc123" in said and "old-1, old-2" in said and f"{session.client.cluster_id:x}" in said
         await pilot.press("escape")
         await eventually(lambda: isinstance(app.screen, KeysScreen))
-        title = app.screen.query_one(TitleLine)
+        keys = app.screen
+        title = keys.query_one(TitleLine)
         assert "READ-ONLY" in title.render().plain
         await pilot.press("exclamation_mark")
-        await pilot.pause()
-        assert "WRITES ON" not in title.render().plain + app.screen.query_one(StatusLine).render().plain
+        await eventually(lambda: isinstance(app.screen, StrangerDialog))
+        assert "WRITES ON" not in title.render().plain + keys.query_one(StatusLine).render().plain
         assert memory.known(profile) is not None and not session.guard.writable
 
 

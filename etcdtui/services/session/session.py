@@ -472,7 +472,7 @@ class Session:
         remembered = self._clusters.known(self.profile)
         if remembered is not None and remembered.cluster_id != cluster_id:
             self.stranger = Stranger(remembered, cluster_id, members, leads)
-            self.guard.distrust("another cluster answers than before; P and the profile again shows both")
+            self.guard.distrust("another cluster answers than before: ! shows both")
         else:
             self._clusters.remember(self.profile, cluster_id, members)
 
