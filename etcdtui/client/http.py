@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from etcdtui.client import _certificates, _http
+from etcdtui.client._transport.channels import endpoint_of
 from etcdtui.client._transport.tls import TlsMaterial, file_signature, load_material
 from etcdtui.client._transport.tls_pin import fetch_pin
 from etcdtui.client._transport.tls_probe import client_context, explain_plain, explain_tls, open_tls
@@ -70,7 +71,7 @@ class HttpSide:
 
         ``timeout`` in seconds counts for all of it. Raises ``Unavailable``, ``TlsError`` or ``ConfigError``.
         """
-        endpoint = self._options.endpoint(where)
+        endpoint = endpoint_of(self._options, where)
         await asyncio.to_thread(getattr, _http, "FAILURES")  # the first time this imports the library
         try:
             async with asyncio.timeout(timeout):
@@ -84,7 +85,7 @@ class HttpSide:
 
     async def certificate(self, where: str, *, timeout: float) -> Certificate | None:
         """The certificate that the server at ``where`` shows, not judged; ``None`` in plaintext."""
-        endpoint = self._options.endpoint(where)
+        endpoint = endpoint_of(self._options, where)
         if not endpoint.uses_tls(self._options.tls is not None):
             return None
         context = client_context(load_material(self._options.tls), verify=False)

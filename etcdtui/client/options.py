@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 
 from etcdtui.client import _sources
-from etcdtui.client._wire.endpoints import Endpoint, parse_endpoint, parse_endpoints
+from etcdtui.client._wire.endpoints import parse_endpoint, parse_endpoints
 from etcdtui.core.errors import ConfigError
 from etcdtui.core.value import record
 
@@ -136,12 +136,6 @@ class ClientOptions:
             raise ConfigError("a user name is given without a password (an empty one must be given as such)")
         if self.token and not all(33 <= ord(c) < 127 for c in self.token):
             raise ConfigError("the token has characters that cannot be sent (blanks, line ends or non-ASCII)")
-
-    def endpoint(self, text: str) -> Endpoint:
-        """An endpoint parsed, with the end of the tunnel that leads to it; raises ``ConfigError``."""
-        parsed = parse_endpoint(text)
-        via = self.through.get(parsed.address, "")
-        return replace(parsed, via=via) if via else parsed
 
     def reached(self, url: str) -> str:
         """Where an advertised client URL is reached from here: elsewhere, or right there."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from etcdtui.client import _certificates
 from etcdtui.client._certificates.facts import CertFacts as CertFacts
+from etcdtui.client._transport.channels import endpoint_of
 from etcdtui.client._transport.tls import TlsMaterial, load_material
 from etcdtui.client._transport.tls_probe import (
     explain_plain,
@@ -46,7 +47,7 @@ class ProbeStep(Value):
 
 async def probe(options: ClientOptions, where: str, timeout: float) -> AsyncGenerator[ProbeStep, None]:
     """The steps of one endpoint as they are over; ``timeout`` in seconds for each. Raises ``ConfigError`` only."""
-    endpoint = options.endpoint(where)
+    endpoint = endpoint_of(options, where)
     secure = endpoint.uses_tls(options.tls is not None)
     material = load_material(options.tls) if secure else None
     for step in (_resolve, _reach):
@@ -168,3 +169,8 @@ def own_certificates(options: ClientOptions) -> tuple[tuple[str, CertFacts], ...
     except (EtcdError, ValueError):
         return ()
     return tuple(own)
+
+
+def address_of(options: ClientOptions, text: str) -> str:
+    """``host:port`` of an endpoint, or the path of a socket; raises ``ConfigError``."""
+    return endpoint_of(options, text).address

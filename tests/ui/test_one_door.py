@@ -163,6 +163,11 @@ OURS: dict[str, tuple[str, ...]] = {
         "error.title",
     ),
     "modals/choice.py": ("label",),
+    "modals/stranger.py": (
+        "words",
+        "_named(known.cluster_id, known.members)",
+        "_named(stranger.cluster_id, stranger.members)",
+    ),
     "modals/dialog.py": ("title",),
     "modals/edit.py": ("f'edit{kind}  '",),
     "modals/help.py": (

@@ -24,6 +24,7 @@ from etcdtui.ui.bindings import (
     ACTIONS,
     APP,
     AREA,
+    CHECKUP,
     CHOICE,
     COMMAND,
     DIALOG,
@@ -41,6 +42,7 @@ from etcdtui.ui.bindings import (
 )
 from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.life import CrashReporter
+from etcdtui.ui.modals.checkup import CheckupDialog
 from etcdtui.ui.modals.choice import Choice
 from etcdtui.ui.modals.command import CommandDialog, TextDialog
 from etcdtui.ui.modals.dialog import Dialog
@@ -213,7 +215,7 @@ def test_every_row_of_a_dialog_has_its_method() -> None:
     owners = {
         DIALOG: Dialog, MESSAGE: MessageDialog, CHOICE: Choice, PICKER: PickerDialog, REVIEW: ReviewDialog,
         EDITOR: EditDialog, TEXT: TextDialog, FIND: FindDialog, COMMAND: CommandDialog, HELP: HelpDialog, LINE: Field,
-        AREA: Area,
+        AREA: Area, CHECKUP: CheckupDialog,
     }  # fmt: skip
     rows = [action for action in ACTIONS if action.group == FIXED]
     assert {action.screens[0] for action in rows} == set(owners)

@@ -5,13 +5,15 @@ Proxies from the environment are not used, for any endpoint: gRPC obeys them eve
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import grpc
 import grpc.aio
 
-from etcdtui.client._wire.endpoints import Endpoint
+from etcdtui.client._wire.endpoints import Endpoint, parse_endpoint
 from etcdtui.client.options import MAX_MESSAGE, ClientOptions
 
-__all__ = ["channel_options", "insecure_channel", "secure_channel"]
+__all__ = ["channel_options", "endpoint_of", "insecure_channel", "secure_channel"]
 
 CONNECT_LEAST = 3.0
 """Seconds after which a peer that accepts and stays silent is given up, at least (gRPC's default is 20 s).
@@ -74,3 +76,10 @@ def secure_channel(
     if name_override:
         arguments.append(("grpc.ssl_target_name_override", name_override))
     return grpc.aio.secure_channel(endpoint.target, credentials, options=arguments)
+
+
+def endpoint_of(options: ClientOptions, text: str) -> Endpoint:
+    """An endpoint parsed, with the end of the tunnel that leads to it; raises ``ConfigError``."""
+    parsed = parse_endpoint(text)
+    via = options.through.get(parsed.address, "")
+    return replace(parsed, via=via) if via else parsed

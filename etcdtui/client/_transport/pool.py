@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Container
 
 from etcdtui.client._transport.balancer import Balancer, Slot, Tier
+from etcdtui.client._transport.channels import endpoint_of
 from etcdtui.client._transport.connection import Cancellable, Connection, Metadata
 from etcdtui.client._transport.failures import failure_of
 from etcdtui.client._transport.shelter import breaks_off_badly
@@ -77,7 +78,7 @@ class Pool:
 
     def set_endpoints(self, texts: tuple[str, ...]) -> None:
         """Takes ``texts`` into use at once; those left out finish their calls and are closed."""
-        parsed = [self.options.endpoint(one.text) for one in parse_endpoints(texts)]
+        parsed = [endpoint_of(self.options, one.text) for one in parse_endpoints(texts)]
         old = {slot.name: slot for slot in self.balancer.slots}
         slots = tuple(old.pop(p.text) if p.text in old else Slot(p.text, self._connect(p)) for p in parsed)
         self.balancer.replace(slots)
@@ -140,7 +141,7 @@ class Pool:
         for slot in self.balancer.slots:
             if slot.name == endpoint:
                 return slot.item
-        parsed = self.options.endpoint(endpoint)
+        parsed = endpoint_of(self.options, endpoint)
         for slot in self.balancer.slots:
             if slot.item.endpoint.address == parsed.address and slot.name.split("://")[0] == endpoint.split("://")[0]:
                 return slot.item

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from etcdtui.client._transport.tls_probe import open_tls
 from etcdtui.client._wire.endpoints import Endpoint
-from etcdtui.core.tasks import background
+from etcdtui.core.tasks import awaited, background
 
 CHUNK = 256 * 1024
 
@@ -63,11 +63,16 @@ class Relay:
             shown = far_writer.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
             if hashlib.sha256(shown).digest() != self._digest:
                 return
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_carry(reader, far_writer))
-                both.create_task(_carry(far_reader, writer))
-        except* (OSError, EOFError):
-            pass
+            ways = [
+                awaited(_carry(reader, far_writer), "etcd relay out"),
+                awaited(_carry(far_reader, writer), "etcd relay in"),
+            ]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
         finally:
             far_writer.transport.abort()
 
@@ -78,4 +83,3 @@ async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> No
         await sink.drain()
     with contextlib.suppress(OSError):
         sink.close()
-    raise EOFError

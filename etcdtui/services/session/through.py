@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from etcdtui.client import ClientOptions
+from etcdtui.client.probe import address_of
 from etcdtui.config.schema import Profile
 from etcdtui.config.secrets import child_environment
 from etcdtui.core.errors import ConfigError, Unavailable
@@ -210,11 +211,11 @@ async def _by_ssh(profile: Profile) -> tuple[Profile, Tunnel]:
     tunnel = Tunnel(f"ssh {safe_text(name, limit=80).text}")
     forwards: list[str] = []
     for text in options.endpoints:
-        endpoint = options.endpoint(text)
-        if endpoint.path:
+        address = address_of(options, text)
+        if text.startswith("unix"):
             raise ConfigError(f"ssh: a socket is not reached through it: {text}")
-        tunnel.through[endpoint.address] = place = f"127.0.0.1:{free_port()}"
-        forwards += ["-L", f"{place}:{endpoint.address}"]
+        tunnel.through[address] = place = f"127.0.0.1:{free_port()}"
+        forwards += ["-L", f"{place}:{address}"]
     argv = ("ssh", *SSH_OPTIONS, *forwards, *profile.ssh)
     tunnel.keep("ssh", lambda: argv, lambda _: None)
     try:

@@ -67,15 +67,15 @@ class CheckupDialog(Dialog[None]):
 
     def _show(self, last: str) -> None:
         lines = [self._line(step) for step in self.told]
-        self.body.update(Text("\n").join([*lines, Text(last, style="italic")]))
+        self.body.update(Text("\n").join([*lines, safe(last, "italic")]))
 
     def _line(self, step: Step) -> Text:
         tone = self.hint_line.tone(TONES[step.verdict.name])
         took = f"  {step.seconds * 1000:.0f} ms" if step.seconds else ""
         where = safe(f"{step.endpoint}  " if step.endpoint else "", "dim", limit=limits.WORDS)
         line = Text.assemble(
-            (f"{step.verdict.value:<5}", tone), step.area.ljust(AREA_WIDTH), where,
-            safe(step.words, limit=limits.DETAIL), (took, "dim"),
+            safe(f"{step.verdict.value:<5}", tone), safe(step.area.ljust(AREA_WIDTH)), where,
+            safe(step.words, limit=limits.DETAIL), safe(took, "dim"),
         )  # fmt: skip
         if step.todo and step.verdict.name in ("FAIL", "WARN"):
             line.append("\n" + " " * (5 + AREA_WIDTH)).append_text(safe(step.todo, tone, limit=limits.DETAIL))

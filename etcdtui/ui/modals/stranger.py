@@ -34,7 +34,7 @@ def _when(seconds: float) -> str:
 
 def _named(cluster_id: int, members: Sequence[str]) -> Text:
     names = f"  members {', '.join(members)}" if members else ""
-    return Text.assemble((f"{cluster_id:x}", "bold"), safe(names, limit=limits.DETAIL))
+    return Text.assemble(safe(f"{cluster_id:x}", "bold"), safe(names, limit=limits.DETAIL))
 
 
 class StrangerDialog(Dialog[str]):
@@ -72,14 +72,14 @@ class StrangerDialog(Dialog[str]):
     def _words(self) -> Sequence[Text]:
         stranger, known = self.stranger, self.stranger.known
         leads = [
-            Text.assemble("  ", safe(one, limit=limits.DETAIL), f"  leads to {found:x}")
+            Text.assemble("  ", safe(one, limit=limits.DETAIL), safe(f"  leads to {found:x}"))
             for one, found in stranger.leads
         ]
         if not stranger.whole:
             return Text(MIXED), Text("\n").join(leads), Text(MIXED_TODO)
         seen = f"  last seen {_when(known.last)}" + (f", first {_when(known.first)}" if known.first else "")
         return (
-            Text.assemble("known     ", _named(known.cluster_id, known.members), seen),
+            Text.assemble("known     ", _named(known.cluster_id, known.members), safe(seen)),
             Text.assemble("answering ", _named(stranger.cluster_id, stranger.members)),
             Text("\n").join(leads),
             Text(ANEW),

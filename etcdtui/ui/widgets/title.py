@@ -96,8 +96,7 @@ class TitleLine(Toned):
             return
         count = f"{health.members_up}/{health.members_total}"
         all_up = health.members_up == health.members_total
-        if health.answering:
-            yield Text(count if short else f"{count} up", self.tone("good" if all_up else "bad"))
+        yield Text(count if short else f"{count} up", self.tone("good" if all_up else "bad"))
         if health.mismatch:
             yield Text("OTHER CLUSTER", self.tone("bad"))
         if health.proxy:
