@@ -26,7 +26,6 @@ from etcdtui.client.ordering import OrderedCalls
 from etcdtui.client.posts import Posts
 from etcdtui.client.views import NamespacedClient
 from etcdtui.client.watch import WatchHub
-from etcdtui.core.errors import NotSupported
 from etcdtui.core.types import WriteGate
 
 
@@ -46,6 +45,8 @@ class Client:
         self.options = options
         own: Sender = Caller(options, write_gate, observer, renew) if sender is None else sender
         self._sender = own
+        if isinstance(own, Caller):  # a client of a file has none
+            self.caller = own
         calls: Calls = NamespacedCalls(own, options.namespace) if options.namespace else own
         self._calls = calls
         self._posts = Posts(own)
@@ -87,13 +88,6 @@ class Client:
             await client.aclose()
             raise
         return client
-
-    @property
-    def caller(self) -> Caller:
-        """What speaks to the members of a cluster; a client of a file has none: ``NotSupported``."""
-        if not isinstance(self._sender, Caller):
-            raise NotSupported("this client reads a file")
-        return self._sender
 
     @property
     def endpoints(self) -> tuple[str, ...]:

@@ -34,10 +34,9 @@ from etcdtui.ui.frame.base import ClusterScreen
 from etcdtui.ui.life import CrashReporter
 from etcdtui.ui.mending import let_closed_widgets_go
 from etcdtui.ui.resizing import follow_terminal_size
-from etcdtui.ui.screens import MAIN, Entry
+from etcdtui.ui.screens import MAIN, Entry, profiles
 from etcdtui.ui.screens.profiles.connect import ConnectScreen
 from etcdtui.ui.screens.profiles.opening import Opener, SessionOpened
-from etcdtui.ui.screens.profiles.reading import ReadingScreen
 from etcdtui.ui.spawn import every, later, listen, painted, spawn
 from etcdtui.ui.text import TerminalNet, safe
 from etcdtui.ui.theming import DEFAULT_VARIABLES, AsciiLines, pick_theme, textual_theme
@@ -53,6 +52,7 @@ if TYPE_CHECKING:  # only named here, and importing these must wait for the firs
     from etcdtui.services.session.session import Session
     from etcdtui.services.session.snapshot import Reading
     from etcdtui.ui.dialogs import CommandLine, Menus, Profiles
+    from etcdtui.ui.screens.profiles.reading import ReadingScreen
     from etcdtui.ui.screens.profiles.screen import ConfigReloaded
 
 DOCTOR_AFTER = 3
@@ -209,7 +209,8 @@ class EtcdtuiApp(WiredApp):
             reading: Reading = snapshot.Reading(path, launch.profile or Profile(), overrides)
             return reading
 
-        return ReadingScreen(path, begin)
+        screen: ReadingScreen = profiles.reading.ReadingScreen(path, begin)  # few starts are of a file
+        return screen
 
     def on_mount(self) -> None:
         follow_terminal_size(self)
