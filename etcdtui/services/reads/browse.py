@@ -154,6 +154,7 @@ class Listing:
         restarts = 0
         if not self.survey.open and not self._running:
             yield self._page([])
+        self._reads.listings.append(self)
         try:
             while self.survey.open or self._running:
                 try:
@@ -177,6 +178,7 @@ class Listing:
                     self._met.clear()
                     yield self._page([], restarted=True)
         finally:
+            self._reads.listings.remove(self)
             await self.drop()
 
     async def _opened(self) -> AsyncGenerator[Page, None]:
@@ -281,6 +283,8 @@ class Listing:
         if not self.revision and self._running:
             return
         most = (END_AT_ONCE if self.from_end else AT_ONCE) if self.revision else 1
+        if self._reads.listings and self._reads.listings[-1] is not self:
+            most = 1  # something was opened since, which is looked at now
         walk = self._reads.walk
         while self.survey.open and (free := most - len(self._running)) > 0:
             if self.from_end:

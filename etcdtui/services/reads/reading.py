@@ -127,6 +127,8 @@ class Reads:
         self.pace = Pace()
         self.aside: Follower | None = None
         """The member that pinned walks go to since the others could not keep their pace beside them."""
+        self.listings: list[object] = []
+        """What lists now, in the order it was begun: the last is what somebody waits for."""
         self._follower = follower
         self.max_ops = MAX_OPS
         allowed = client.options.command_timeout
