@@ -56,10 +56,10 @@ protos-check: $(STAMP)
 	../$(BIN)/python -m grpc_tools.protoc -I . --python_out="$$tmp" --pyi_out="$$tmp" etcdtui/pb/*.proto && \
 	diff -r -x '__init__.py' -x __pycache__ "$$tmp/etcdtui/pb" ../etcdtui/pb && echo "etcdtui/pb is what make protos makes"
 
-docs: $(STAMP) ## make docs/keys.md and the screenshot again, from the program itself
+docs: $(STAMP) ## make docs/keys.md, the man page, the pictures and the recording again, from the program itself
 	$(BIN)/python -m tests.docs.keys
 	$(BIN)/python -m tests.docs.manpage
-	$(BIN)/python -m tests.docs.screenshot
+	$(BIN)/python -m tests.docs.pictures
 
 BINARY = etcdtui-$(shell $(BIN)/python -c 'import etcdtui; print(etcdtui.__version__)')-$(shell uname -s | tr A-Z a-z)-$(shell uname -m)
 
@@ -69,7 +69,7 @@ binary: $(STAMP) ## the program for hosts without Python: a folder in dist/*.tar
 	  --distpath dist/binary --workpath build/binary --specpath build/binary \
 	  --add-data '$(CURDIR)/themes:etcdtui/themes' --add-data '$(CURDIR)/config.example.yaml:etcdtui' \
 	  --add-data '$(CURDIR)/docs/config.schema.json:etcdtui' \
-	  --collect-submodules etcdtui --collect-submodules textual --collect-submodules rich \
+	  --collect-data etcdtui --collect-submodules etcdtui --collect-submodules textual --collect-submodules rich \
 	  --collect-submodules dns.rdtypes --exclude-module tkinter --exclude-module pytest --exclude-module mypy \
 	  packaging/entry.py
 	tar -C dist/binary -czf 'dist/$(BINARY).tar.gz' etcdtui

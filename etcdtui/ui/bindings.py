@@ -136,7 +136,7 @@ _COMMON = (
     Action("filter", "/", "filter", "Filter this list.", (*_ALL, PROFILES), "view", footer=80),
     Action("refresh", "r,ctrl+r", "refresh", "Read again now.", (*_ALL, PROFILES), "view", footer=65),
     Action("auto_refresh", "a", "auto", "Automatic refresh on or off.", _ALL, "view"),
-    Action("zoom", "z", "zoom", "Give this pane the whole screen, or give it back.", _ALL, "view"),
+    Action("zoom", "z", "zoom", "Give the value, or this pane, the whole screen; or give it back.", _ALL, "view"),
     Action("copy", "y", "copy", "Copy: key, value, decoded, as etcdctl, as JSON.", _ALL, "do", footer=50),
     Action("save", "ctrl+s", "save", "Save or export.", _ALL, "do"),
     Action("undo", "u", "undo", "Undo the last write where that is possible.", _ALL, mutating=True),

@@ -100,7 +100,8 @@ def environment_style(colour: str, variables: Mapping[str, str]) -> Style:
         ink = Color.parse(text) if text else block.get_contrast_text(1.0)
     except ColorParseError:
         ink = block.get_contrast_text(1.0)
-    return Style(bold=True, bgcolor=block.rich_color, color=ink.rich_color)
+    # Many terminals show bold black as dark grey.
+    return Style(bold=text != "ansi_black", bgcolor=block.rich_color, color=ink.rich_color)
 
 
 _ASCII = str.maketrans(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ BASIC = {
 INK, PAPER = "d0d4dc", "14161b"
 """What a terminal shows where a program names no colour."""
 DIM = 2
+PIECE, ALL = re.compile(r"\S+(?: \S+)*"), re.compile(r".*", re.DOTALL)
 
 
 class Cell(NamedTuple):
@@ -125,20 +127,19 @@ def _papers(row: Sequence[Cell], y: int, usual: str) -> Iterator[str]:
 
 
 def _texts(row: Sequence[Cell], y: int) -> Iterator[str]:
+    """Words of one look, each piece where its cells are and as wide as they are, whatever font it is drawn in."""
     x = 0
     for look, group in groupby(row, key=lambda cell: (cell.ink, cell.bold, cell.italic, cell.line)):
         run = list(group)
-        text = "".join(cell.text for cell in run)
-        left = len(run) - len(text.lstrip()) if text.isascii() else 0
-        shown = text.strip() if text.isascii() else text.rstrip()
-        if shown.strip():
-            ink, *kinds = look
-            classes = "".join(name for name, on in zip("biu", kinds, strict=True) if on)
-            kind = f' class="{" ".join(classes)}"' if classes else ""
-            length = len(shown) if text.isascii() else sum(1 for cell in run)
-            wide = f' textLength="{length * CELL:g}" lengthAdjust="spacingAndGlyphs"' if shown.isascii() else ""
-            place = f'x="{(x + left) * CELL:g}" y="{y * LINE + 13}"'
-            yield f'<text {place} fill="#{ink}"{kind}{wide} xml:space="preserve">{html.escape(shown)}</text>'
+        text = "".join(cell.text or " " for cell in run)
+        ink, *kinds = look
+        classes = " ".join(name for name, on in zip("biu", kinds, strict=True) if on)
+        kind = f' class="{classes}"' if classes else ""
+        for piece in PIECE.finditer(text) if len(text) == len(run) else (ALL.match(text),):
+            if piece is None or not piece[0].strip():
+                continue
+            place = f'x="{(x + piece.start()) * CELL:g}" y="{y * LINE + 13}" textLength="{len(piece[0]) * CELL:g}"'
+            yield f'<text {place} fill="#{ink}"{kind} xml:space="preserve">{html.escape(piece[0])}</text>'
         x += len(run)
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 import re
+import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from etcdtui.core.etcdctl_grammar import VERBS
 from etcdtui.ui.bindings import ACTIONS, keys_of
 from tests.docs import keys, manpage
-from tests.docs.screenshot import without_addresses, without_outer_blanks
+from tests.docs.pictures import SHOWN, without_places
+from tests.docs.terminal import Cell, film, svg
+from tests.docs.tour import STOPS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -38,7 +42,8 @@ def test_the_commands_listed_are_those_understood() -> None:
 
 def test_every_key_of_the_readme_is_bound() -> None:
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Keys at a glance")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`([^`]+)`", table.partition("All of them")[0])) - {"$EDITOR"}
+    cells = re.findall(r"^\| (.*?) \|", table, re.M)
+    named = {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
     bound = {key.strip() for action in ACTIONS for key in keys_of(action, {}).split(",")} | {"esc"}
     assert named
     assert named - bound == set()
@@ -77,20 +82,40 @@ def test_no_page_names_a_place_of_one_machine(page: Path) -> None:
     assert re.findall(r"/(?:work|opt|tmp|root|home)/\S*", page.read_text(encoding="utf-8")) == []
 
 
-def test_the_screenshot_fetches_nothing_and_names_no_machine() -> None:
-    svg = (ROOT / "docs" / "screenshot.svg").read_text(encoding="utf-8")
-    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)\S+", svg) == []
-    assert "@font-face" not in svg
-    assert "/work" not in svg
-    assert all(word in svg for word in ("WRITES&#160;ON", "3/3&#160;up", "release.json", "help"))
+PICTURES = sorted([*(ROOT / "docs" / "pictures").glob("*.svg"), ROOT / "docs" / "recording.svg"])
 
 
-def test_what_the_screenshot_leaves_out() -> None:
-    fonts = '@font-face { src: url("far/away.woff2"); } a { font-family: Fira Code, monospace; }'
-    assert "away" not in without_addresses(fonts)
-    text = '<text class="a" x="10" y="5" textLength="61" clip-path="c">&#160;&#160;ab&#160;</text>'
-    assert without_outer_blanks(text) == '<text class="a" x="34.4" y="5" textLength="24.4" clip-path="c">ab</text>'
-    assert without_outer_blanks(text.replace("ab", "")) == ""
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.stem)
+def test_a_picture_fetches_nothing_and_names_no_machine(picture: Path) -> None:
+    text = picture.read_text(encoding="utf-8")
+    ElementTree.fromstring(text)
+    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg|127\.0\.0\.1)\S+", text) == []
+    assert re.findall(r"/(?:work|opt|tmp|root|home)/\S*", text) == []
+
+
+def test_every_stop_of_the_tour_has_its_pictures() -> None:
+    stops = {stop.name for stop in STOPS if stop.title}
+    for look, (width, height) in SHOWN:
+        made = {picture.stem for picture in PICTURES}
+        assert {f"{stop}-{look}-{width}x{height}" for stop in stops} <= made, "run: make docs"
+
+
+def _row(text: str, ink: str = "ffffff") -> list[Cell]:
+    return [Cell(char, ink, "000000", False, False, False) for char in text]
+
+
+def test_a_picture_leaves_out_the_folders_of_the_machine(tmp_path: Path) -> None:
+    folder = f"{tempfile.gettempdir()}/xyz"
+    (row,) = without_places([_row(f"log {folder}/a.log |")])
+    assert "".join(cell.text for cell in row) == "log ~/a.log" + " " * (len(folder) - 1) + " |"
+
+
+def test_a_film_shows_a_line_while_it_stands() -> None:
+    made = film([(1.0, [_row("stays"), _row("first")]), (3.0, [_row("stays"), _row("later")])])
+    assert made.count("stays") == 1
+    assert "25.000%{opacity:1}" in made
+    assert "100%{opacity:1}" in made
+    assert svg([_row("a<b & c")]).count("a&lt;b &amp; c") == 1
 
 
 def test_the_man_page_is_that_of_the_program() -> None:

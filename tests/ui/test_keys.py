@@ -312,9 +312,11 @@ async def test_marks_zoom_and_narrow_terminals(etcd: Server) -> None:
         assert list(hands.screen.browser.marks) == [b"/m/a", b"/m/b", b"/m/c"]
         assert hands.screen.pane.size.width > 30
         await hands.press("z")
-        await eventually(lambda: not hands.screen.pane.display or hands.screen.pane.size.width == 0)
+        await eventually(lambda: hands.screen.pane.size.width > 70 and hands.screen.pane.viewer.has_focus)
         await hands.press("z")
-        await eventually(lambda: hands.screen.pane.size.width > 30)
+        await eventually(lambda: hands.screen.view.size.width > 70 and hands.screen.view.has_focus)
+        await hands.press("z")
+        await eventually(lambda: 30 < hands.screen.pane.size.width < 60)
 
 
 async def test_a_limited_user_starts_at_what_may_be_read_and_is_told(etcd_server: ServerFactory) -> None:

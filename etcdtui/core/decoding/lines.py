@@ -8,6 +8,10 @@ from typing import overload
 
 _BREAK = re.compile("\n")
 HEX_ROW = 16
+"""Bytes of a line of a hex dump, where there is room."""
+HALF = 8
+HEX_DIGITS = 8
+"""Digits of an offset."""
 
 
 class _Lazy(Sequence[str]):
@@ -46,15 +50,34 @@ class TextLines(_Lazy):
 
 
 class HexLines(_Lazy):
-    """``00000010  68 65 6c 6c 6f ...  hello...``: offset, sixteen bytes, printable ASCII."""
+    """``00000010  68 65 6c 6c 6f ...  hello...``: offset in ``digits``, ``row`` bytes, printable ASCII."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, row: int = HEX_ROW, digits: int = HEX_DIGITS) -> None:
         self.data = data
+        self.row = row
+        self.digits = digits
 
     def __len__(self) -> int:
-        return max(1, -(-len(self.data) // HEX_ROW))
+        return max(1, -(-len(self.data) // self.row))
+
+    @property
+    def width(self) -> int:
+        """Characters of a whole line."""
+        return self.digits + 2 + 3 * self.row + (1 if self.row > HALF else 0) + 1 + self.row
+
+    def fitting(self, width: int) -> HexLines:
+        """The same bytes in lines of at most so many characters: fewer bytes a line, then a shorter offset."""
+        short = max(4, len(f"{len(self.data):x}"))
+        for row in (HEX_ROW, HALF, HALF // 2):
+            for digits in (HEX_DIGITS, min(short, HEX_DIGITS)):
+                made = HexLines(self.data, row, digits)
+                if made.width <= width:
+                    return made
+        return made
 
     def line(self, index: int) -> str:
-        row = self.data[index * HEX_ROW : (index + 1) * HEX_ROW]
-        cells = f"{row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}"
-        return f"{index * HEX_ROW:08x}  {cells}  " + "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in row)
+        part = self.data[index * self.row : (index + 1) * self.row]
+        halves = [part[at : at + HALF].hex(" ") for at in range(0, self.row, HALF)]
+        cells = "  ".join(f"{half:<{3 * min(HALF, self.row) - 1}}" for half in halves)
+        text = "".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part)
+        return f"{index * self.row:0{self.digits}x}  {cells}  {text}"

@@ -23,7 +23,7 @@ Lines = Sequence[str]
 class View(Value):
     """One way to see the value. ``lines`` may be slow the first time: call it in a thread for large values.
 
-    ``syntax`` names the colouring: ``json``, ``yaml`` or nothing.
+    ``syntax`` names the colouring: ``json``, ``yaml``, ``toml``, ``xml`` or nothing.
     """
 
     name: str

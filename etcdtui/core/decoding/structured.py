@@ -82,7 +82,7 @@ def detect_xml(given: TextRequest) -> Decoded | None:
         parser.Parse(given.text.lstrip().encode(), True)
     except (expat.ExpatError, _Refused, ValueError):
         return None
-    return _as_text(given, "XML", "parsed whole", (Fact("root", names[0] if names else ""),))
+    return _as_text(given, "XML", "parsed whole", (Fact("root", names[0] if names else ""),), "xml")
 
 
 def detect_toml(given: TextRequest) -> Decoded | None:
@@ -101,7 +101,7 @@ def detect_toml(given: TextRequest) -> Decoded | None:
         return None
     if plain and not all(_TOML_LINE.match(line) for line in lines):
         return None
-    return _as_text(given, "TOML", "parsed whole")
+    return _as_text(given, "TOML", "parsed whole", syntax="toml")
 
 
 def detect_yaml(given: TextRequest) -> Decoded | None:

@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -90,8 +91,13 @@ class Dialog(ModalScreen[ResultT]):
 
     def rows_free(self, others: int = 0) -> int:
         """Rows for what scrolls, so that the hints stay visible below it and ``others`` beside it."""
-        blank = 0 if self.size.height <= SHORT else 2
-        return max(1, self.size.height - FRAME - blank - others)
+        height = self.room.height
+        return max(1, height - FRAME - (0 if height <= SHORT else 2) - others)
+
+    @property
+    def room(self) -> Size:
+        """The size of the terminal, before the first layout too."""
+        return self.size or self.app.size
 
     def action_cancel(self) -> None:
         self.dismiss(None)

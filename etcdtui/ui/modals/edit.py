@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from etcdtui.core.units import format_size
+from etcdtui.services.values.formats import kind_of
 from etcdtui.services.writing import forms
 from etcdtui.services.writing.forms import Form
 from etcdtui.ui import limits
@@ -21,6 +22,7 @@ from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.spawn import after
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.area import Area
+from etcdtui.ui.widgets.syntax import syntax_of
 
 KEEP_AFTER = 1.0
 """Seconds without typing after which the text is kept as a draft, so that no end of the program loses it."""
@@ -70,7 +72,8 @@ class EditDialog(Dialog[tuple[str, bytes]]):
         self.shown = forms.first(value)
         self.size_limit = size_limit
         self.original = original
-        self.area = Area(self.shown.text, show_line_numbers=True, id="editor")
+        text = self.shown.text
+        self.area = Area(text, syntax=_syntax(text), show_line_numbers=True, id="editor")
         self.notice = Static(Text(), markup=False)
 
     @property
@@ -197,6 +200,7 @@ class EditDialog(Dialog[tuple[str, bytes]]):
             self.notice.update(safe(f"{form.name or 'text'}: too large for the editor here", limit=200))
             return
         before = self.shown, self.area.text
+        self.area.syntax = _syntax(form.text)
         if form.text != self.area.text:
             self.area.load_text(form.text)
         if self.area.text != form.text:
@@ -216,3 +220,8 @@ class EditDialog(Dialog[tuple[str, bytes]]):
             self._answer(None)
             return
         self._answer(("draft", self._draft()))
+
+
+def _syntax(text: str) -> str:
+    """What a text is coloured as: which document it is, not how the value is stored."""
+    return syntax_of(kind_of(text.encode("utf-8", "surrogateescape")))

@@ -203,6 +203,7 @@ class PickerDialog(Dialog[str]):
             self.hint_line.show((("enter", "do it"), ("/", "search"), ("esc", "close")))
         found = next((i for i, item in enumerate(self.all_items) if item.value == self._current), 0)
         self.lines.cursor = found
+        self._fit()
         self._tell()
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
@@ -231,8 +232,8 @@ class PickerDialog(Dialog[str]):
         painted(self, self._tell)
 
     def _fit(self) -> None:
-        short = self.size.height <= SHORT
-        width = min(WIDTH, self.size.width) - BESIDE
+        short = self.room.height <= SHORT
+        width = min(WIDTH, self.room.width) - BESIDE
         self.set_class(any(self.lines.is_cut(item, width) for item in self.all_items), "-told")
         field = 0 if not self.typing else 1 if short else 2
         told = TOLD if self.has_class("-told") and not short else 0

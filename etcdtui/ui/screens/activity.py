@@ -31,6 +31,7 @@ from etcdtui.ui.frame.host import Host
 from etcdtui.ui.frame.listing import ListScreen
 from etcdtui.ui.modals.planview import PlanView
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.panehead import Pane
 from etcdtui.ui.widgets.table import Column, LineTable
 
 SHOWN_KEYS = 50
@@ -78,8 +79,9 @@ class ActivityScreen(ListScreen[Row]):
     }  # fmt: skip
     DEFAULT_CSS = """
     ActivityScreen #log { height: 1fr; }
-    ActivityScreen #detail { height: 1fr; max-height: 40%; border-top: solid $panel; }
-    ActivityScreen.-zoom #detail { display: none; }
+    ActivityScreen #activity-detail { height: 40%; }
+    ActivityScreen #detail { height: 1fr; max-height: 100%; }
+    ActivityScreen.-zoom #activity-detail { display: none; }
     """
 
     def __init__(self, session: Session, host: Host) -> None:
@@ -113,7 +115,7 @@ class ActivityScreen(ListScreen[Row]):
     def compose_body(self) -> ComposeResult:
         with Vertical():
             yield self.table
-            yield self.detail
+            yield Pane("the line", self.detail, id="activity-detail")
 
     # --- rows --------------------------------------------------------------------------------------------
 

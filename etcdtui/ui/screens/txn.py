@@ -48,6 +48,7 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.panehead import Pane
 
 T = TypeVar("T", CompareSpec, OpSpec)
 LEAST_TEXT = 30
@@ -55,6 +56,18 @@ LEAST_TEXT = 30
 ANSWERED_KEYS = 50
 IF, THEN, ELSE = "IF", "THEN", "ELSE"
 PARTS = (IF, THEN, ELSE)
+EXAMPLE = """\
+n adds a row; e on a heading takes etcdctl's txn text, typed or pasted, such as:
+
+mod("/app/flag") = "42"          if nobody has written it since revision 42
+value("/app/mode") = "stopped"   and this is its value
+
+put /app/flag on                 then do this
+
+get /app/flag                    else this
+
+D evaluates the conditions with reads. ctrl+x shows all of it for review, and runs it."""
+"""What the place of the text says while there is none."""
 
 
 @record()
@@ -103,7 +116,8 @@ class TxnScreen(ClusterScreen):
     )
     DEFAULT_CSS = """
     TxnScreen #txn { height: 1fr; }
-    TxnScreen #as-etcdctl { height: auto; max-height: 40%; border-top: solid $panel; color: $text-muted; }
+    TxnScreen #txn-text { height: 45%; }
+    TxnScreen #as-etcdctl { height: 1fr; color: $text-muted; padding: 0 1; }
     """
 
     def __init__(self, session: Session, host: Host) -> None:
@@ -115,8 +129,8 @@ class TxnScreen(ClusterScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical():
-            yield self.lines
-            yield self.command
+            yield Pane("a transaction: all of it at one revision, or nothing", self.lines)
+            yield Pane("as etcdctl reads it", self.command, id="txn-text")
 
     def on_mount(self) -> None:
         self.lines.focus()
@@ -148,7 +162,7 @@ class TxnScreen(ClusterScreen):
         problem = spec.problem() if spec.ops else ""
         self.set_status(safe(problem, self.lines.tone("bad"), limit=200), Text(words), Text(branch))
         self.command.update(safe(txn_text(spec), limit=2000, keep_newlines=True) if spec.ops else Text(
-            "n adds a row; e on a heading takes etcdctl's txn text, typed or pasted"))  # fmt: skip
+            EXAMPLE))  # fmt: skip
 
     def _would(self, op: OpSpec) -> str:
         """What a request would change, from the keys read by the last evaluation."""

@@ -214,7 +214,7 @@ class KeyTreeView(LineView):
     def _arrow(self, row: Row) -> Text:
         if not row.is_folder:
             return Text("  ")
-        return Text("v " if row.name in row.level.opened else "> ", self.tone("dim"))
+        return Text("▾ " if row.name in row.level.opened else "▸ ", self.tone("dim"))
 
     def titles(self) -> Text:
         """What stands over the columns, as wide as the rows are now."""

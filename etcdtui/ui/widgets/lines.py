@@ -224,8 +224,9 @@ class LineView(Toned, FreedLines, ScrollView, can_focus=True):
         """A text on the base style as a line of at least that many cells, with nothing in it to be obeyed."""
         base = self.base_style(state)
         over = _weight if state == CURSOR else _as_it_is
+        own = None if text.spans or not isinstance(text.style, Style) else text.style  # Rich leaves it out then
         segments = [
-            Segment(part, base if style is None else base + over(style))
+            Segment(part, base if (look := style or own) is None else base + over(look))
             for part, style, _ in text.render(self.app.console)
             if part != "\n"
         ]

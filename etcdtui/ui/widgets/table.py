@@ -282,7 +282,7 @@ class LineTable(Vertical, Generic[RowT]):
 
 
 class TableHeader(Toned, Generic[RowT]):
-    """The column titles; the one sorted by is marked with ``^`` or ``v``."""
+    """The column titles; the one sorted by is marked with ``▲`` or ``▼``."""
 
     DEFAULT_CSS = "TableHeader { height: 1; width: 1fr; }"
 
@@ -299,7 +299,7 @@ class TableHeader(Toned, Generic[RowT]):
         for number, (column, size) in enumerate(self.table.layout_columns(width)):
             title = column.title
             if column.name == self.table.sorted_by:
-                title = f"{title[: max(1, size - 1)]}{'v' if self.table.reverse else '^'}"
+                title = f"{title[: max(1, size - 1)]}{'▼' if self.table.reverse else '▲'}"
             line.append(" " * GAP if number else "")
             line.append(place(Text(title), size, column.align))
         line.stylize(self.tone("head"))

@@ -25,6 +25,11 @@ ROWS_KEPT = 512
 """Lines made and kept, by their entry: a tail that scrolls paints the same ones again."""
 LOOK_SECONDS = 0.02
 """How long the filter may look at entries in one go."""
+UNDER = "KEY (under )"
+KEY_STEP = 8
+"""By how many cells the column of keys grows: it must not move at each event."""
+KEYS_LOOKED_AT = 200
+"""How many of the newest entries are looked at for the longest key."""
 _OP_TONES = {"NEW": "added", "PUT": "changed", "DEL": "removed", "DEL~": "warn"}
 
 
@@ -50,6 +55,8 @@ class TailView(LineView):
         self._made: dict[tuple[int, int], Text] = {}
         self._seen_end = 0
         self._digits = 5
+        self._key_cells = KEY_STEP
+        self._looked_at = 0
 
     # --- the model -----------------------------------------------------------------------------------------------
 
@@ -101,6 +108,7 @@ class TailView(LineView):
 
     def show_feed(self, log: Log | None) -> None:
         self.feed = log
+        self._key_cells, self._looked_at = KEY_STEP, 0
         self.follow, self.frozen, self.revealed = True, False, -1
         self._start_over()
 
@@ -196,6 +204,19 @@ class TailView(LineView):
         if not self.take_news():
             self.model_changed()
 
+    def model_changed(self) -> None:
+        """As everywhere; and the keys get the room that the longest one wants, the change all that is left."""
+        log, until = self.feed, self._end
+        if log is not None and until > self._looked_at:
+            new = (log.get(at) for at in range(max(self._looked_at, until - KEYS_LOOKED_AT), until))
+            longest = max((len(entry.kv.key) for entry in new if isinstance(entry, Seen)), default=0)
+            wanted = (longest // KEY_STEP + 1) * KEY_STEP
+            if wanted > self._key_cells:
+                self._key_cells = wanted
+                self._made.clear()
+        self._looked_at = until
+        super().model_changed()
+
     # --- painting ------------------------------------------------------------------------------------------------
 
     def notify_style_update(self) -> None:
@@ -254,7 +275,9 @@ class TailView(LineView):
 
     def _key_width(self, width: int) -> int:
         fixed = 9 + self._rev_width(width) + 6 + (17 if width >= limits.WIDE else 1)
-        return max(14, (width - fixed) * 9 // 20)
+        spec = self.feed.spec if self.feed else None
+        title = len(UNDER) + len(spec.key) if spec is not None and width < limits.WIDE else 0
+        return max(14, min((width - fixed) * 9 // 20, max(self._key_cells, title)))
 
     def _event_row(self, entry: Seen, width: int, *, revealed: bool) -> Text:
         kv, before = entry.kv, entry.before

@@ -23,6 +23,9 @@ _FALLBACKS: dict[str, tuple[str, Style]] = {
     "value": ("role-value", Style()),
     "number": ("role-number", Style()),
     "string": ("role-value", Style()),
+    "field": ("role-folder", Style()),
+    "keyword": ("role-lease", Style()),
+    "point": ("role-muted", Style()),
     "lease": ("role-lease", Style()),
     "mark": ("role-marked", _BOLD),
     "changed": ("role-changed", Style()),
@@ -85,7 +88,10 @@ class Toned(Widget):
     def tone(self, name: str) -> Style:
         """The theme's style for one of ``TONES``; an unknown name is a programmer's mistake (``KeyError``)."""
         variable, extra = _FALLBACKS[name]
-        return colour_style(self.app.theme_variables.get(variable, "")) + extra
+        style = colour_style(self.app.theme_variables.get(variable, ""))
+        if style.color is not None and extra.dim and not self.app.no_color:
+            return style  # the colour is dim enough
+        return style + extra
 
 
 def colour_style(colour: str) -> Style:

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
+from etcdtui.core.decoding.lines import HexLines
 from etcdtui.core.decoding.result import Decoded, View
 from etcdtui.ui.spawn import spawn
 from etcdtui.ui.text import safe
@@ -282,6 +283,9 @@ class ValueViewer(LineView):
 
     def _refold(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
+        lines = self._measured.lines
+        if isinstance(lines, HexLines) and width and (fitting := lines.fitting(width)).width != lines.width:
+            self._measured = measure(fitting)
         folded = self.wrap and self.view_name not in UNFOLDED
         self._folding = Folding(self._measured, max(1, width) if folded else 0)
 

@@ -37,6 +37,7 @@ from etcdtui.ui.spawn import painted
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
 from etcdtui.ui.widgets.grants import effective_lines, permission_words, range_text
+from etcdtui.ui.widgets.panehead import Pane
 from etcdtui.ui.widgets.table import Column, LineTable
 
 DECIDING = 4
@@ -65,7 +66,7 @@ class AuthScreen(ListScreen[AccessRow]):
     AuthScreen.-zoom #access-table { display: none; }
     AuthScreen.-stacked #access-panes { layout: vertical; }
     AuthScreen.-stacked #access-table { width: 1fr; height: 1fr; min-width: 0; }
-    AuthScreen.-stacked #access-detail { width: 1fr; border-left: none; border-top: solid $panel; }
+    AuthScreen.-stacked #access-detail { width: 1fr; border-left: none; }
     """
 
     def __init__(self, session: Session, host: Host) -> None:
@@ -93,8 +94,7 @@ class AuthScreen(ListScreen[AccessRow]):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="access-panes"):
             yield self.table
-            with Horizontal(id="access-detail"):
-                yield self.detail
+            yield Pane("what it means", self.detail, id="access-detail")
 
     # --- cells -------------------------------------------------------------------------------------------
 

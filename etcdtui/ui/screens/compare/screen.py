@@ -29,6 +29,7 @@ from etcdtui.ui.frame.place import PlaceScreen
 from etcdtui.ui.modals.planview import PlanView
 from etcdtui.ui.modals.unlock import UnlockDialog
 from etcdtui.ui.text import safe
+from etcdtui.ui.widgets.panehead import Pane
 from etcdtui.ui.widgets.table import Column, LineTable
 
 SIGNS = {"left": "only left", "right": "only right", "differs": "differs"}
@@ -59,7 +60,8 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
     )
     filter_fields: ClassVar[Mapping[str, Field]] = {"is": Field.NAME}
     DEFAULT_CSS = """
-    CompareScreen #detail { height: 1fr; max-height: 40%; border-top: solid $panel; }
+    CompareScreen #compare-detail { height: 40%; }
+    CompareScreen #detail { height: 1fr; max-height: 100%; }
     """
 
     def __init__(self, session: Session, host: Host, visit: VisitCompare) -> None:
@@ -94,7 +96,7 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
     def compose_body(self) -> ComposeResult:
         with Vertical():
             yield self.table
-            yield self.detail
+            yield Pane("what differs", self.detail, id="compare-detail")
 
     # --- reading -----------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.spawn import painted
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
+from etcdtui.ui.widgets.panehead import Pane
 from etcdtui.ui.widgets.table import Column, LineTable
 
 TONES = {
@@ -61,11 +62,11 @@ class DoctorScreen(ListScreen[Finding]):
 
     DEFAULT_CSS = """
     DoctorScreen #doctor-table { width: 48%; }
-    DoctorScreen #doctor-detail { width: 1fr; border-left: solid $panel; }
+    DoctorScreen #doctor-side { width: 1fr; border-left: solid $panel; }
     DoctorScreen.-narrow #doctor-table { width: 1fr; }
-    DoctorScreen.-narrow #doctor-detail { display: none; }
+    DoctorScreen.-narrow #doctor-side { display: none; }
     DoctorScreen.-narrow.-open #doctor-table { display: none; }
-    DoctorScreen.-narrow.-open #doctor-detail { display: block; border-left: none; }
+    DoctorScreen.-narrow.-open #doctor-side { display: block; border-left: none; }
     DoctorScreen.-zoom #doctor-table { display: none; }
     """
 
@@ -99,7 +100,7 @@ class DoctorScreen(ListScreen[Finding]):
     def compose_body(self) -> ComposeResult:
         with Horizontal():
             yield self.table
-            yield self.detail
+            yield Pane("the finding", self.detail, id="doctor-side")
 
     # --- reading -----------------------------------------------------------------------------------------
 

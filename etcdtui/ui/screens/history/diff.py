@@ -53,7 +53,7 @@ class DiffView(LineView):
 
     def render_row(self, index: int, width: int) -> Text:
         line = self.lines_shown[index]
-        tone = {"add": "good", "remove": "bad", "dim": "dim"}.get(line.tone)
+        tone = {"add": "added", "remove": "removed", "dim": "dim"}.get(line.tone)
         return safe(line.text, self.tone(tone) if tone else "", limit=2_000)
 
 

@@ -30,7 +30,7 @@ from etcdtui.ui.modals.prompt import PromptDialog
 from etcdtui.ui.screens.history.diff import DIFF_LINES, DiffLine, DiffView, line_diff, title_of
 from etcdtui.ui.spawn import listen, spawn
 from etcdtui.ui.text import safe
-from etcdtui.ui.widgets.panehead import PaneHead
+from etcdtui.ui.widgets.panehead import Pane, PaneHead
 from etcdtui.ui.widgets.table import Column, LineTable
 
 INLINE_SIZE = 32 * 1024
@@ -56,9 +56,9 @@ class HistoryScreen(PlaceScreen):
     )
 
     DEFAULT_CSS = """
-    HistoryScreen LineTable { width: 40%; min-width: 26; }
+    HistoryScreen LineTable { width: 34; min-width: 26; }
     HistoryScreen.-folder LineTable { width: 60%; }
-    HistoryScreen DiffView { width: 1fr; border-left: solid $panel; }
+    HistoryScreen #difference { width: 1fr; border-left: solid $panel; }
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class HistoryScreen(PlaceScreen):
             yield self.head
             with Horizontal():
                 yield self.table
-                yield self.diff
+                yield Pane("difference", self.diff, id="difference")
             yield self.state
 
     def why_not(self, action_id: str) -> str:

@@ -17,13 +17,14 @@ from etcdtui.core.tree import Path
 from etcdtui.core.units import format_count
 from etcdtui.services import values
 from etcdtui.services.tree.value import CursorValue
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import VALUE, bindings_for
 from etcdtui.ui.errors import error_line
 from etcdtui.ui.screens.keys.facts import Facts
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
-from etcdtui.ui.widgets.panehead import PaneHead
+from etcdtui.ui.widgets.panehead import PaneHead, PaneTitle
 from etcdtui.ui.widgets.viewer import ValueViewer
 
 if TYPE_CHECKING:  # only named here: no key waits for it
@@ -60,7 +61,7 @@ class ValuePane(Vertical):
         self.name_of = name_of
         self.value = value
         self.first_view = first_view
-        self.head = PaneHead()
+        self.head = PaneTitle()
         self.facts = Facts()
         self.viewer = ValueViewer(id="value")
         self.find_field = Field(placeholder="text inside the value", max_length=500, id="find")
@@ -168,7 +169,7 @@ class ValuePane(Vertical):
         if not self.shown_key or value.kv is None or value.decoded is None:
             return
         as_of = f"as of revision {value.revision}" if value.revision else ""
-        self.head.show(safe(value.kv.key, limit=PLACE))
+        self.head.show(safe(value.kv.key, limit=PLACE), self._tabs())
         self.facts.show(
             self.facts.of_key(
                 value.kv,
@@ -180,13 +181,27 @@ class ValuePane(Vertical):
             )
         )
 
+    def _tabs(self) -> Text:
+        """The views there are, the shown one marked."""
+        decoded = self.value.decoded
+        if self.value.hidden or decoded is None or not decoded.views:
+            return Text()
+        shown = self.viewer.view_name or decoded.views[0].name
+        words = [
+            safe(view.name, "bold underline" if view.name == shown else "not bold", limit=limits.TINY_NAME)
+            for view in decoded.views
+        ]
+        return Text(" | ", style="not bold").join(words)
+
     def show_bar(self) -> None:
-        """The line below the value: which view this is, and what can be done with it."""
+        """The tabs of the views, and below the value what can be done with it."""
+        if self.shown_key:
+            self.head.show(self.head.left, self._tabs())
         value, decoded = self.value, self.value.decoded
         if not self.shown_key or decoded is None:
             self.bar.show(Text())
             return
-        words = ["masked" if value.hidden else f"view: {self.view_name}"]
+        words = ["masked"] if value.hidden else []
         if self.needle:
             words = ["n next  N previous  esc ends" if self.found else "not found here  esc ends"]
         elif not value.hidden:

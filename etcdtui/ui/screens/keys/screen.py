@@ -41,7 +41,7 @@ from etcdtui.ui.typeahead import Hold, drop_keys, hold_keys
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.keytree import KeyTreeView, TreeTitles
 from etcdtui.ui.widgets.lines import LineView
-from etcdtui.ui.widgets.panehead import PaneHead
+from etcdtui.ui.widgets.panehead import PaneHead, PaneTitle
 
 if TYPE_CHECKING:  # only named here: no key waits for it
     from etcdtui.services.values.families.family import Named
@@ -117,7 +117,7 @@ class KeysScreen(ClusterScreen):
         self.actions = KeysActions(self)
         self._families: Families | None = None
         self._families_wanted = False
-        self.tree_head, self.tree_foot = PaneHead(), PaneHead()
+        self.tree_head, self.tree_foot = PaneTitle(), PaneHead()
         self.columns = TreeTitles(self.view)
         self.has_rows = asyncio.Event()
         self.start_words = ""
@@ -221,9 +221,14 @@ class KeysScreen(ClusterScreen):
         self.set_class(0 < width < limits.NARROW, "-stacked")
 
     def zoom(self) -> None:
-        """Give the pane with the focus the whole screen; again gives both panes back."""
-        if not self._show_both():
-            self.add_class("-zoom-value" if self.pane.viewer.has_focus else "-zoom-tree")
+        """Give the value the whole screen; again gives it to the tree, and then to both."""
+        if self.has_class("-zoom-value"):
+            self.remove_class("-zoom-value")
+            self.add_class("-zoom-tree")
+            self.view.focus()
+        elif not self._show_both():
+            self.add_class("-zoom-value")
+            self.pane.viewer.focus()
 
     def _show_both(self) -> bool:
         zoomed = any(map(self.has_class, ZOOMS))

@@ -12,7 +12,6 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Vertical
 
 from etcdtui.core.errors import EtcdError
 from etcdtui.core.keypath import KeySyntaxError, parse_key
@@ -40,6 +39,7 @@ from etcdtui.ui.screens.leases.detail import kind_words, lease_lines
 from etcdtui.ui.spawn import every, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
+from etcdtui.ui.widgets.panehead import Pane
 from etcdtui.ui.widgets.table import Column, LineTable
 
 READ_AHEAD = 40
@@ -101,7 +101,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
     }
 
     DEFAULT_CSS = """
-    LeasesScreen #lease-detail { height: 40%; border-top: solid $panel; }
+    LeasesScreen #lease-detail { height: 40%; }
     LeasesScreen.-zoom #lease-detail { display: none; }
     """
 
@@ -142,8 +142,7 @@ class LeasesScreen(ListScreen[LeaseRow]):
 
     def compose_body(self) -> ComposeResult:
         yield self.table
-        with Vertical(id="lease-detail"):
-            yield self.detail
+        yield Pane("what hangs on it", self.detail, id="lease-detail")
 
     # --- cells -------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from etcdtui.ui.modals.picker import Item, PickerDialog
 from etcdtui.ui.screens.members.lines import Told, member_lines, p99_cell, summary_lines
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.detail import DetailLines
+from etcdtui.ui.widgets.panehead import Pane
 from etcdtui.ui.widgets.table import Column, LineTable
 
 BAR = 10
@@ -51,9 +52,9 @@ class MembersScreen(ListScreen[MemberRow]):
     filter_fields: ClassVar[Mapping[str, Field]] = {"role": Field.NAME, "state": Field.NAME, "ver": Field.NAME}
 
     DEFAULT_CSS = """
-    MembersScreen #member-summary { height: auto; border-bottom: solid $panel; }
+    MembersScreen #member-summary { height: auto; }
     MembersScreen #member-table { height: 1fr; }
-    MembersScreen #member-detail { height: 45%; border-top: solid $panel; }
+    MembersScreen #member-detail { height: 45%; }
     MembersScreen.-zoom #member-detail { display: none; }
     """
 
@@ -95,8 +96,7 @@ class MembersScreen(ListScreen[MemberRow]):
         with Vertical(id="member-summary"):
             yield self.summary
         yield self.table
-        with Vertical(id="member-detail"):
-            yield self.detail
+        yield Pane("the member", self.detail, id="member-detail")
 
     # --- cells -------------------------------------------------------------------------------------------
 

@@ -53,6 +53,7 @@ from etcdtui.ui.screens.watch.watches import Watched, WatchList, range_text
 from etcdtui.ui.spawn import every, spawn
 from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.lines import LineView
+from etcdtui.ui.widgets.panehead import Pane
 from etcdtui.ui.widgets.tail import TailTitles, TailView
 
 TICK = 0.1
@@ -78,12 +79,13 @@ class WatchScreen(WatchFace):
     )
     filter_fields: ClassVar[Mapping[str, Field]] = FIELDS
     DEFAULT_CSS = """
-    WatchScreen #watch-list { border-bottom: solid $panel; }
-    WatchScreen #watch-detail { height: 40%; border-top: solid $panel; display: none; }
+    WatchScreen #watch-list { }
+    WatchScreen #watch-detail { height: 40%; display: none; }
     WatchScreen.-detail #watch-detail { display: block; }
-    WatchScreen.-over.-detail #tail, WatchScreen.-over.-detail TailTitles { display: none; }
-    WatchScreen.-over.-detail #watch-detail { height: 1fr; border-top: none; }
-    WatchScreen.-churn #tail, WatchScreen.-churn TailTitles { display: none; }
+    WatchScreen #tail-pane { height: 1fr; }
+    WatchScreen.-over.-detail #tail-pane { display: none; }
+    WatchScreen.-over.-detail #watch-detail { height: 1fr; }
+    WatchScreen.-churn #tail-pane { display: none; }
     WatchScreen.-churn #watch-detail { display: none; }
     WatchScreen.-churn #churn { display: block; }
     """
@@ -110,11 +112,11 @@ class WatchScreen(WatchFace):
 
     def compose_body(self) -> ComposeResult:
         yield self.list
-        yield self.titles
-        yield self.tail
+        with Vertical(id="tail-pane"):
+            yield self.titles
+            yield self.tail
         yield self.churn
-        with Vertical(id="watch-detail"):
-            yield self.change
+        yield Pane("the change", self.change, id="watch-detail")
 
     def on_mount(self) -> None:
         every(self, TICK, self._tick)
