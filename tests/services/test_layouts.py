@@ -29,6 +29,7 @@ pool:
             two
       long: "x
         y"
+      # the end of the pool
 last: {a: 1,
    b: 2}
 """
@@ -49,6 +50,7 @@ pool:
         two
   long: "x
     y"
+  # the end of the pool
 last: {a: 1,
    b: 2}
 """

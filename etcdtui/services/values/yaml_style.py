@@ -160,23 +160,36 @@ def _reindented(text: str) -> str:
     out: list[str] = []
     columns: list[tuple[int, int]] = [(-1, -INDENT)]
     shift = 0
-    pending: list[str] = []
+    pending: list[tuple[int, str]] = []
+    """Empty lines and comments, with the columns these had."""
     for number, line in enumerate(lines):
         if number in inside:
             out.append(_shifted(line, shift) if line.strip() else "")
             continue
         bare = line.strip()
         if not bare or bare.startswith("#"):
-            pending.append(bare)
+            pending.append((len(line) - len(line.lstrip(" ")), bare))
             continue
         if bare in ("---", "..."):
             columns = [(-1, -INDENT)]
+        before = list(columns)
         row, new = _placed(line, columns)
-        out += [f"{' ' * max(0, new)}{one}" if one else "" for one in pending]
+        old = len(line) - len(line.lstrip(" "))
+        out += [_comment(one, new if column == old else _moved(column, before)) for column, one in pending]
         pending = []
         shift = _last(columns) - _old(columns)
         out.append(row)
-    return "\n".join([*out, *pending])
+    return "\n".join([*out, *(_comment(one, _moved(column, columns)) for column, one in pending)])
+
+
+def _comment(text: str, column: int) -> str:
+    return " " * column + text if text else ""
+
+
+def _moved(column: int, columns: list[tuple[int, int]]) -> int:
+    """Where a comment goes that stood at a column: along with the level that it is in."""
+    old, new = next((level for level in reversed(columns) if level[0] <= column), (0, 0))
+    return max(0, column + new - old) if old >= 0 else column
 
 
 def _continued(text: str) -> set[int]:
