@@ -21,7 +21,9 @@ from etcdtui.services.cluster.leases import LeaseBook, LeaseRow
 from etcdtui.services.cluster.locks.book import LockBook, areas_of
 from etcdtui.services.cluster.locks.plans import break_plan
 from etcdtui.services.cluster.locks.recognise import Lock, LockKind, Place, recognise
+from etcdtui.services.cluster.reads import ClusterReads
 from etcdtui.services.cluster.view import view_of
+from tests.conftest import ServerFactory
 from tests.services.writing_support import carry_out, writes_on
 from tests.support import Server, eventually
 
@@ -248,3 +250,28 @@ def test_a_break_lists_all_that_hangs_on_the_lease_and_who_is_next() -> None:
     assert plan.keys == (b"/x/a", b"/y") and not plan.blocked
     assert [fact.name for fact in plan.facts if fact.what == "next"] == [b"b"]
     assert any(fact.what == "other keys on that lease" for fact in plan.facts)
+
+
+async def test_a_limited_user_sees_the_locks_of_what_it_may_read(etcd_server: ServerFactory) -> None:
+    server = await etcd_server()
+    lease = server.etcdctl("lease", "grant", "300").split()[1]
+    word = lease.lstrip("0")
+    for name in ("/locks/mine", "/locks/other", "/far/away"):
+        server.etcdctl("put", f"{name}/{word}", "", f"--lease={lease}")
+    server.etcdctl("role", "add", "r")
+    server.etcdctl("role", "grant-permission", "r", "--prefix=true", "read", "/locks/mine/")
+    for user, role in (("root", "root"), ("bob", "r")):
+        server.etcdctl("user", "add", f"{user}:pw")
+        server.etcdctl("user", "grant-role", user, role)
+    server.etcdctl("auth", "enable")
+    options = ClientOptions(endpoints=(server.endpoint,), username="bob", password="pw")
+    async with connect(options) as client:
+        book = ClusterReads(client, "bob", locks=LOCKS).lock_book()
+        task = asyncio.get_running_loop().create_task(book.follow(lambda: None))
+        try:
+            await eventually(lambda: book.looked)
+            await eventually(lambda: named(book, b"/locks/mine") is not None)
+            assert [lock.name for lock in book.locks] == [b"/locks/mine"]
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

@@ -434,6 +434,12 @@ class LeasesScreen(ListScreen[LeaseRow]):
         else:
             self.flash(f"{counted(len(row.keys), 'key')} without a folder in common: w on a key in the tree", "warn")
 
+    def go_back(self) -> bool:
+        if not self.filter_words and self.only_vanishing:
+            self.action_vanishing()
+            return True
+        return super().go_back()
+
     def action_vanishing(self) -> None:
         """Only what goes within a minute, or everything again."""
         self.only_vanishing = not self.only_vanishing
