@@ -169,7 +169,10 @@ OURS: dict[str, tuple[str, ...]] = {
         "_named(stranger.cluster_id, stranger.members)",
     ),
     "modals/dialog.py": ("title",),
-    "modals/edit.py": ("f'edit{kind}  '",),
+    "modals/edit.py": (
+        "(told, 'dim')",
+        "f'edit{kind}  '",
+    ),
     "modals/help.py": (
         "row.heading",
         "self._about",
@@ -189,13 +192,20 @@ OURS: dict[str, tuple[str, ...]] = {
         "'copied as etcdctl' + (f', {lines} lines' if lines > 1 else '')",
     ),
     "screens/auth/screen.py": (
+        "f\"as of {time.strftime('%H:%M:%S', time.localtime(self.seen))}\"",
         "(f'{what:<11}', tone('good'))",
         "f'             {words}'",
         "f'  {permission.type.name.lower():<10}'",
         "row.kind",
     ),
-    "flows/access.py": ("kind.name.lower()",),
+    "flows/access.py": (
+        "cure",
+        "f'  ! {words}'",
+        "kind.name.lower()",
+    ),
     "widgets/grants.py": (
+        "(f'{what:<11}', good)",
+        "key",
         "('' if tight and kind == 'prefix' else '  ' + kind, 'dim')",
         "f'{permission.type.name.lower():<10} '",
     ),
@@ -311,6 +321,33 @@ OURS: dict[str, tuple[str, ...]] = {
         "words",
     ),
     "flows/key.py": ("title",),
+    "modals/form.py": ("line.label",),
+    "screens/keys/screen.py": ("(words, tone('warn'))",),
+    "screens/leases/detail.py": (
+        "(cells, tone('accent'))",
+        "(f' {name:>{label + 1}} |', tone('muted'))",
+        "f\" remaining, last 2 min, until {time.strftime('%H:%M:%S', time.localtime(now))}\"",
+        "f' {held}'",
+        "text",
+        "words",
+    ),
+    "screens/leases/screen.py": (
+        "row.state.value + held",
+        "self._old",
+    ),
+    "screens/locks/screen.py": (
+        "'-' if lock.single else str(lock.waiters)",
+        "(f' handover seen {clock}{revision}: ', self._tone('accent'))",
+        "f'{lock.waiters} wait ' if lock.waiters else ''",
+        "k.kind.value",
+        "str(c.create_revision)",
+        "str(lock.queue.index(one) + 1) if lock is not None and one in lock.queue else ''",
+        "text",
+        "word",
+        "words.kube_renewal(lock.kube, time.time())",
+        "words.since(k)",
+        "words.ttl(one, row)",
+    ),
 }
 """Looked at one by one: a ``Text`` that was made safe where it comes from (a title, an item's label, a line of a
 widget), a number, a word from a fixed set of ours (an enum, a tone, a state), or our own sentence kept in a field.

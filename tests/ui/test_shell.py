@@ -31,6 +31,7 @@ from etcdtui.ui.bindings import (
     EDITOR,
     FIND,
     FIXED,
+    FORM,
     HELP,
     LINE,
     MESSAGE,
@@ -48,6 +49,7 @@ from etcdtui.ui.modals.command import CommandDialog, TextDialog
 from etcdtui.ui.modals.dialog import Dialog
 from etcdtui.ui.modals.edit import EditDialog
 from etcdtui.ui.modals.find import FindDialog
+from etcdtui.ui.modals.form import FormDialog
 from etcdtui.ui.modals.help import HelpDialog, help_rows
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.picker import PickerDialog
@@ -215,7 +217,7 @@ def test_every_row_of_a_dialog_has_its_method() -> None:
     owners = {
         DIALOG: Dialog, MESSAGE: MessageDialog, CHOICE: Choice, PICKER: PickerDialog, REVIEW: ReviewDialog,
         EDITOR: EditDialog, TEXT: TextDialog, FIND: FindDialog, COMMAND: CommandDialog, HELP: HelpDialog, LINE: Field,
-        AREA: Area, CHECKUP: CheckupDialog,
+        AREA: Area, CHECKUP: CheckupDialog, FORM: FormDialog,
     }  # fmt: skip
     rows = [action for action in ACTIONS if action.group == FIXED]
     assert {action.screens[0] for action in rows} == set(owners)

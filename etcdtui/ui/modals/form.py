@@ -13,8 +13,10 @@ from textual.widgets import Static
 
 from etcdtui.config.secrets import Secret
 from etcdtui.core.value import Value
+from etcdtui.ui import limits
 from etcdtui.ui.bindings import FORM, bindings_for
 from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 
 ANSWER_LIMIT = 4096
@@ -102,7 +104,7 @@ class FormDialog(Dialog[Filled]):
     def _show(self, problem: str = "") -> None:
         shown = list(self._preview(self.filled()))
         if problem:
-            shown.append(Text(problem, "bold"))
+            shown.append(safe(problem, "bold", limit=limits.LINE))
         limit = self.rows_free(len(self._lines) + 1)
         self.below.update(Text("\n").join(shown[: max(1, limit)]))
 

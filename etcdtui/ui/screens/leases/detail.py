@@ -62,7 +62,7 @@ def _key_lines(row: LeaseRow, kinds: Mapping[bytes, str], tone: Tone) -> list[Te
     wide = min(48, max(text.cell_len for text in shown))
     for key, text in zip(row.keys, shown, strict=False):
         text.pad_right(max(0, wide - text.cell_len))
-        lines.append(Text.assemble("   ", text, "  ", (kinds.get(key, ""), tone("muted"))))
+        lines.append(Text.assemble("   ", text, "  ", safe(kinds.get(key, ""), tone("muted"), limit=limits.NAME)))
     if len(row.keys) > KEYS_LISTED:
         lines.append(Text(f"   … {len(row.keys) - KEYS_LISTED} more", tone("muted")))
     return lines

@@ -228,7 +228,7 @@ class LocksScreen(ListScreen[Lock]):
         if not self.book.locks:
             looked = self.book.looked or self.book.problem is not None
             words_ = f"Nothing that looks like a lock, below {self._places()} or on a lease." if looked else ""
-            self.table.set_empty(Text(words_ or "looking for locks.."))
+            self.table.set_empty(safe(words_ or "looking for locks..", limit=TEXT_LIMIT))
         self.table.set_rows(self.book.locks)
         if self._wanted is not None and self._go(self._wanted):
             self._wanted = None
@@ -297,7 +297,7 @@ class LocksScreen(ListScreen[Lock]):
             Text(f"{lock.waiters} wait " if lock.waiters else ""),
         )
         kube = words.kube_lines(lock.kube, time.time()) if lock.kube is not None else []
-        self.facts.show([Text(f" {text}") for text in kube])
+        self.facts.show([safe(f" {text}", limit=TEXT_LIMIT) for text in kube])
         self.facts.styles.height = len(kube)
         self.queue.set_rows(lock.queue)
         self.news.show([self._handover(one) for one in self.book.handovers_of(lock)[-HANDOVERS_SHOWN:]])
@@ -308,7 +308,10 @@ class LocksScreen(ListScreen[Lock]):
         before = words.owner(one.before) if one.before is not None else "nobody"
         after = words.owner(one.after) if one.after is not None else "nobody"
         revision = f" rev {one.revision}" if one.revision else ""
-        return Text.assemble((f" handover seen {clock}{revision}: ", self._tone("accent")), f"{before} -> {after}")
+        return Text.assemble(
+            (f" handover seen {clock}{revision}: ", self._tone("accent")),
+            safe(f"{before} -> {after}", limit=TEXT_LIMIT),
+        )
 
     @property
     def selected(self) -> Contender | None:
