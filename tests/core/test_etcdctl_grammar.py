@@ -72,7 +72,7 @@ def test_lines(text: str, command: object) -> None:
     [
         ("etcdctl --endpoints=https://prod:2379 --cacert /x put --user root:pw a b -w json", Put(b"a", b"b"),
          ["--endpoints is not used", "--cacert is not used", "--user is not used", "--write-out json has no effect"]),
-        ("get a -w=table", Get(b"a"), ["--write-out"]),
+        ("get a -w=fields", Get(b"a"), ["--write-out fields has no effect"]),
         ("kubectl exec -it -n kube-system etcd-cp1 -- etcdctl --cert=/c --key=/k get a", Get(b"a"),
          ["run on this profile's cluster", "--cert is", "--key is"]),
         ("kubectl exec etcd-cp1 -- sh -c 'ETCDCTL_API=3 etcdctl get /a --prefix'", Get(b"/a", b"/b"),

@@ -32,3 +32,10 @@ def test_an_unknown_word_names_the_nearest(typed: str, meant: str) -> None:
 
 def test_a_word_that_is_near_nothing_leads_to_the_list() -> None:
     assert parse_line("xyzzy").error == "xyzzy is no command. :help lists them."
+
+
+def test_a_table_is_what_every_answer_is_shown_as() -> None:
+    for line in ("endpoint status -w table", "get --prefix /a -w=table", "member list --write-out=table"):
+        parsed = parse_line(line)
+        assert parsed.command is not None and not parsed.notices
+    assert "has no effect" in parse_line("member list -w json").notices[0]
