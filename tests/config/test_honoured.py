@@ -65,7 +65,6 @@ ELSEWHERE = {
     "Profile.insecure_transport": "Profile.is_tls tells it, together with the scheme of the endpoints",
     "Config.version": "any other than 1 is refused",
     "Config.include": "is followed while the file is read",
-    "Launch.provenance": "printed by --check",
     "Login.prompt": "is a source of the password like the others: Login.sources, Login.asks",
     "Auth.prompt": "likewise",
 }
