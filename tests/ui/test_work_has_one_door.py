@@ -22,6 +22,7 @@ LATER = frozenset({"set_timer", "set_interval", "call_later", "call_after_refres
 IN_A_GROUP = frozenset({"group", "tasks"})
 """Names of a ``TaskGroup``: it raises what its tasks raise."""
 ON_PURPOSE = {
+    "client/offline/opened_file.py": {"ThreadPoolExecutor"},  # whoever starts it asks for its outcome
     "services/session/session.py": {"Thread"},  # its outcome, whatever it is, is handed to who awaits it
     "services/tail/headless.py": {"Thread"},  # it writes to a pipe; a pipe that is closed ends the program
     "ui/hangup.py": {"Thread"},  # it polls one descriptor and sends one signal

@@ -84,7 +84,7 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
         )  # fmt: skip
 
     def _state(self, row: DiffRow) -> Text:
-        return Text(self._signs[row.kind], self.table.lines.tone(TONES[row.kind]))
+        return safe(self._signs[row.kind], self.table.lines.tone(TONES[row.kind]), limit=limits.NAME)
 
     def _change(self, row: DiffRow) -> Text:
         if row.left is None or row.right is None:
@@ -109,9 +109,9 @@ class CompareScreen(PlaceScreen, ListScreen[DiffRow]):
             self.show_status()
             return
         self.rows = found.rows
-        self.table.set_empty(Text(f"all {found.same} values are equal"))
+        self.table.set_empty(safe(f"all {found.same} values are equal", limit=limits.WORDS))
         self.table.set_rows(self.rows)
-        self.words = Text(self._summary(found))
+        self.words = safe(self._summary(found), limit=limits.WORDS)
         self.show_status()
         self._explain()
 
