@@ -50,7 +50,7 @@ async def test_a_picker_scrolls_on_the_smallest_terminal_and_after_a_resize(etcd
         await pilot.pause()
         lines = app.screen.query_one(ItemLines)
         assert visible(lines) and len(lines.visible_rows()) < lines.row_count
-        await pilot.press("pagedown", "pagedown", "pagedown")
+        await pilot.press(*["pagedown"] * 6)
         await eventually(lambda: lines.cursor == lines.row_count - 1 and lines.cursor in lines.visible_rows())
         await pilot.resize_terminal(120, 40)
         await eventually(lambda: len(lines.visible_rows()) > 10)
