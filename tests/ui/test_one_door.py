@@ -183,7 +183,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "action.label",
     ),
     "modals/message.py": ("self._body",),
-    "modals/prompt.py": ("self._explain",),
+    "modals/prompt.py": ("self.explain",),
     "modals/review.py": (
         "f\"{(self.plan.action.upper() if self._typed else 'review: ' + self.plan.action)} \"",
         "f'  to {self._verb()}:'",

@@ -14,6 +14,7 @@ from etcdtui.core.value import record
 from etcdtui.ui import limits
 from etcdtui.ui.bindings import GROUP_TITLES, GROUPS, HELP, Action, bindings_for, key_words, keys_of
 from etcdtui.ui.modals.dialog import Dialog
+from etcdtui.ui.text import safe
 from etcdtui.ui.widgets.field import Field
 from etcdtui.ui.widgets.lines import LineView
 
@@ -101,7 +102,8 @@ class HelpLines(LineView):
         if row.heading:
             return Text(row.heading, self.tone("head"), no_wrap=True)
         if row.example:
-            line = Text(f" {row.example:<{EXAMPLE_WIDTH}}  ", self.tone("accent"), no_wrap=True)
+            line = safe(f" {row.example:<{EXAMPLE_WIDTH}}  ", self.tone("accent"))
+            line.no_wrap = True
             line.append(row.help, self.tone("dim"))
             line.truncate(width, overflow="ellipsis")
             return line

@@ -247,12 +247,12 @@ class ReviewDialog(Dialog[Confirmed | str]):
             return
         self.app.copy_to_clipboard(self.plan.etcdctl)
         words = "copied as etcdctl" + (f", {lines} lines" if lines > 1 else "")
-        self.notice.update(Text(words))
+        self.notice.update(safe(words))
         spawn(self, partial(self._tell_doubts, words), "clipboard", exclusive=True)
 
     async def _tell_doubts(self, words: str) -> None:
         if doubts := await clipboard.doubts(os.environ):
-            self.notice.update(Text(f"{doubts}; {words}"))
+            self.notice.update(safe(f"{doubts}; {words}", limit=400))
 
     def action_other_view(self) -> None:
         self._look(replace(self.look, fields=not self.look.fields))

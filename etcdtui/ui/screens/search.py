@@ -104,7 +104,7 @@ class SearchScreen(PlaceScreen):
         self.hits = list(self.left.found)
         self.table.set_rows(self.hits)
         self.table.go_to(self.left.at)
-        self.state.show(Text(self.left.told))
+        self.state.show(safe(self.left.told))
         self.table.lines.focus()
 
     @property
@@ -144,7 +144,7 @@ class SearchScreen(PlaceScreen):
         words = f"reads {format_count(price.keys)} keys" + (self._bytes_words(price) if query.reads_values else "")
         if query.reads_values or price.keys > KEYS_ASKED:
             words += ": enter starts, esc leaves" + ("" if query.values else "; tab, v: values too")
-            self.state.show(Text(words, self.table.lines.tone("warn")))
+            self.state.show(safe(words, self.table.lines.tone("warn"), limit=400))
             self.confirmed = True
             self._priced_values = query.reads_values
             self.field.focus()

@@ -114,7 +114,7 @@ class HistoryScreen(PlaceScreen):
     def _rev(self, row: Row) -> Text:
         if isinstance(row, KeyChange):
             if row.change is Change.DELETED:  # the revision of its last version would be taken for the deletion's
-                return Text(str(row.gone) if row.gone else "?", "" if row.gone else self.table.lines.tone("dim"))
+                return safe(str(row.gone) if row.gone else "?", "" if row.gone else self.table.lines.tone("dim"))
             return Text(str(row.new_revision))
         return Text(str(row.kv.mod_revision if isinstance(row, Version) else row.revision))
 
