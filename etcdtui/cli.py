@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from etcdtui import __version__, demo, shell, ui
 from etcdtui import config as configuration
 from etcdtui.config.choose import Choice, ChoiceRefused, choose
-from etcdtui.config.clusters import ClusterMemory
 from etcdtui.config.environ import NAMES, SWITCHES, SettingRefused
 from etcdtui.config.folders import config_path, state_folder
 from etcdtui.config.launch import Launch
@@ -386,7 +385,7 @@ def _code_of(error: EtcdError) -> int:
 async def _checked(
     profile: Profile, launch: Launch, *, thorough: bool, tell: Callable[[Step], object] = lambda _: None
 ) -> Checked:
-    memory = ClusterMemory(state_folder(), learns=False)
+    memory = configuration.clusters.ClusterMemory(state_folder(), learns=False)
     password = _asked_password(profile)
     overrides = sessions.session.Overrides(read_only=True, dry_run=launch.dry_run, password=password, clusters=memory)
     checked: Checked = await sessions.checkup.run_check(profile, overrides, thorough=thorough, tell=tell)

@@ -7,6 +7,7 @@ from etcdtui.core.late import late
 __getattr__ = late(
     __name__,
     {
+        "clusters": "clusters",
         "describe": "describe",
         "keymap": "keymap",
         "loader": "loader",

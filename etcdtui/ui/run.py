@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from etcdtui import ui
-from etcdtui.config.clusters import ClusterMemory
+from etcdtui import config, ui
 from etcdtui.config.folders import config_path, state_folder
 from etcdtui.config.launch import Launch
 from etcdtui.config.schema import Profile
@@ -165,7 +164,7 @@ async def _open_and_show(launch: Launch, folder: Path, crash: CrashReporter, end
             password,
             _audit_file(profile, folder),
             launch.hex,
-            ClusterMemory(folder) if launch.remembers else None,
+            config.clusters.ClusterMemory(folder) if launch.remembers else None,
         )
         first = app.screen_types[app.first_number()]
         look = shown and first.screen_name == ui.bindings.KEYS

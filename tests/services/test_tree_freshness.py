@@ -213,7 +213,7 @@ async def test_an_emptied_level_says_so_and_a_compaction_reads_it_again(etcd: Se
         await eventually(lambda: b"/w/b" in one.rows())
 
 
-async def test_marks_go_with_their_keys_and_come_back_with_the_undo(etcd: Server) -> None:
+async def test_marks_go_with_their_keys_for_good(etcd: Server) -> None:
     async with browsing(profile_of(etcd)) as one:
         await filled(etcd, EVERYTHING)
         await one.open(b"/config/", b"/config/app/")
@@ -224,8 +224,9 @@ async def test_marks_go_with_their_keys_and_come_back_with_the_undo(etcd: Server
         await eventually(lambda: list(marks) == [b"/other/1"])
         await undo(one.session)
         await one.browser.written(b"")
-        assert list(marks) == [b"/config/app/", b"/config/app/03", b"/other/1"]
+        assert list(marks) == [b"/other/1"], "what came back was not marked by a person"
         level = await one.open(b"/config/app/")
+        marks.add([b"/config/app/", b"/config/app/03"])
         await etcd.delete("/config/app/03")
         await one.browser.freshness.check(level)
         assert list(marks) == [b"/config/app/", b"/other/1"], "somebody else took it"

@@ -151,9 +151,30 @@ def test_the_rule_lets_through(source: str) -> None:
 
 
 OURS: dict[str, tuple[str, ...]] = {
+    "widgets/panehead.py": ("title",),
+    "screens/members/lines.py": (
+        "(quorum.words(), tone(quorum_tone))",
+        "(f' as of {_clock(told.since)} ', tone('warn'))",
+        "f'   id {member.id:x}   {row.role}'",
+        "(f\"   revision {health.revision or '?'}   term {term or '?'}\", dim)",
+        "Text('; ').join(words)",
+        "f'   COMPACTED {at}{kept}'",
+    ),
+    "frame/outward.py": ("f'{format_size(len(packed.content))}, unpacked from {packed.format}'",),
     "app.py": ("f'not suspended: {because}'", "safe(message).plain", "f'not suspended: {because}'"),
     "flows/command.py": ("'; '.join(parsed.notices)",),
-    "commands.py": ("f'go to {tab.label}'",),
+    "commands.py": (
+        "f'it is a key of {words}'",
+        "f'go to {tab.label}'",
+        "f'on {tab.label}: {action.help}'",
+        "action.help",
+        "action.label",
+        "command.help",
+        "command.usage[0]",
+        "form.usage",
+        "f'on {where.capitalize()}, as in etcdctl'",
+        "f'in {label}, {key} on {below.capitalize()}: {action.help}'",
+    ),
     "dialogs.py": (
         "f'{screen.label} help'",
         "screen.about",
@@ -242,6 +263,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "row.state.value",
     ),
     "screens/members/screen.py": (
+        "f'Status every {self.session.monitor.pause:g} s{sources}'",
         "(quorum.words(), tone(quorum_tone))",
         "f\"   revision {health.revision or '?'}   term {term or '?'}\"",
         "f'   id {member.id:x}   {row.role}'",
@@ -320,7 +342,10 @@ OURS: dict[str, tuple[str, ...]] = {
         "self.facts.lead",
         "words",
     ),
-    "flows/key.py": ("title",),
+    "flows/key.py": (
+        "f'{field.kind}; anything else is taken as text'",
+        "title",
+    ),
     "modals/form.py": ("line.label",),
     "screens/keys/screen.py": ("(words, tone('warn'))",),
     "screens/leases/detail.py": (

@@ -319,7 +319,7 @@ def test_a_recording_is_shown_without_a_cluster(tmp_path: Path, start: Start) ->
 
 
 def test_what_is_no_recording_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    for content, words in ((b"hello\n", "is no recording: the line is not JSON"), (None, "no such file")):
+    for content, words in ((b"hello\n", "is not a recording: the line is not JSON"), (None, "no such file")):
         path = tmp_path / "x"
         path.unlink(missing_ok=True)
         if content is not None:

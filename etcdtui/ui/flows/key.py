@@ -318,7 +318,7 @@ class KeyWriting(Flow):
         """The content as a person wants it: on a line, or in the editor where it has several."""
         if not field.long:
             title = Text.assemble(safe(field.name, "bold", limit=60), " of ", safe(key, limit=60))
-            explain = Text(f"{field.kind}: what is none by itself is taken as text", style="dim")
+            explain = Text(f"{field.kind}; anything else is taken as text", style="dim")
             return await self.face.app.push_screen_wait(PromptDialog(title, explain, value=field.content))
         content = field.content.encode()
         limit = editing.size_limit(self.writes.guard)[1]

@@ -234,7 +234,7 @@ def _metric_lines(told: Told, row: MemberRow, tone: Tone) -> list[Text]:
     disk = Text(" fsync p99 ").append_text(p99_cell(metrics.p99(FSYNC), tone))
     disk.append("  commit p99 ").append_text(p99_cell(metrics.p99(COMMIT), tone)).append("  peer RTT p99")
     peers = {f"{other.member.id:x}": other.name for other in told.view.rows}
-    known = [peer for peer in metrics.peers() if peer.lstrip("0") in peers]  # of one that was removed it is told on
+    known = [peer for peer in metrics.peers() if peer.lstrip("0") in peers]  # one that was removed is still told
     for peer in known:
         disk.append_text(safe(f" {peers[peer.lstrip('0')]} ", limit=limits.SHORT_NAME))
         disk.append_text(p99_cell(metrics.p99(PEER_RTT, peer), tone))
@@ -244,12 +244,12 @@ def _metric_lines(told: Told, row: MemberRow, tone: Tone) -> list[Text]:
     changes = told.samples.changes_within(CHANGES_FOR, told.now)
     return [
         disk,
-        Text(
+        safe(
             f" proposals/s {format_rate(rate).removesuffix('/s') if rate is not None else '?'}"
             f"  pending {count(PENDING)}  failed {failing}"
             f"  leader changes {count(LEADER_CHANGES)} ({changes} seen in 15 min)"
         ),
-        Text(
+        safe(
             f" watchers {count(WATCHERS)} on {count(WATCH_STREAMS)} streams  fds {count(OPEN_FDS)}/{count(MAX_FDS)}"
             + (f"  leases {format_count(told.inputs.leases.count)}" if told.inputs.leases is not None else "")
         ),
