@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import time
@@ -345,6 +344,8 @@ def _about(profile: Profile, launch: Launch) -> list[tuple[str, str]]:
 
 def _check_as_json(launch: Launch, said: Sequence[tuple[str, str]]) -> int:
     """The same as one object, for scripts: what is used, each step, whether it is ok, the exit status."""
+    import json  # rarely wanted, and slow to import
+
     told: dict[str, object] = {"notes": [text for word, text in said if word in ("note", "from")]}
     told |= {word: text for word, text in said if word not in ("note", "from")}
     code, words, steps = OK, "", []

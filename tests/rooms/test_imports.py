@@ -19,7 +19,7 @@ FOREIGN_LATE = {
     "client/_transport/tls_pin.py": {"cryptography"},
     "client/http.py": {"cryptography", "httpcore"},
     "client/option_sources.py": {"yaml"},
-    "cli.py": {"getpass"},
+    "cli.py": {"getpass", "json"},
     "config/passwords.py": {"keyring"},
     "config/secrets.py": {"hmac"},
     "services/cluster/metrics.py": {"prometheus_client"},
