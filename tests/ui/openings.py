@@ -37,6 +37,7 @@ from etcdtui.ui.modals.ask import AskDialog
 from etcdtui.ui.modals.checkup import CheckupDialog
 from etcdtui.ui.modals.command import TextDialog
 from etcdtui.ui.modals.conflict import ConflictDialog
+from etcdtui.ui.modals.form import FormDialog, Line
 from etcdtui.ui.modals.message import MessageDialog
 from etcdtui.ui.modals.prompt import PasswordDialog
 from etcdtui.ui.modals.stranger import StrangerDialog
@@ -112,6 +113,7 @@ OPENINGS: dict[str, Opening] = {
     "LoginDialog": keys("L"),
     "StrangerDialog": push(lambda: StrangerDialog("p", Stranger(KnownCluster(1), 2, (), ()))),
     "CheckupDialog": push(lambda: CheckupDialog("p", nothing)),
+    "FormDialog": push(lambda: FormDialog(Text("who"), [Line("name", "name")])),
     "TextDialog": push(lambda: TextDialog(Text("transaction"), "put a b")),
     "AskDialog": push(lambda: AskDialog(Text("which"), (), [("r", "resume")])),
     "ConflictDialog": push(lambda: ConflictDialog(_version(b"a", 2), _version(b"b", 3), b"c", None)),

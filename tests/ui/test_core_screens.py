@@ -239,7 +239,7 @@ def test_leases_begin_with_what_ends_first_and_names_the_key_in_80_columns(etcd:
     soon = etcd.etcdctl("lease", "grant", "300").split()[1]
     etcd.etcdctl("put", "/services/search/10.0.2.12", "v", f"--lease={late}")
     app = start(etcd, "--screen", "leases", size=(80, 24))
-    rows = app.wait_for("LEFT^", "  /services/search/10.0.", "EMPTY").splitlines()
+    rows = app.wait_for("LEFT▲", "  /services/search/10.0.", "EMPTY").splitlines()
     table = [row.split()[0] for row in rows if row.strip().startswith((late, soon))]
     assert table == [soon, late]
 

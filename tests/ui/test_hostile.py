@@ -72,11 +72,11 @@ async def test_no_screen_lets_foreign_control_characters_out(etcd: Server, tmp_p
             app.read(0.02)
         app.keys("l", "j", "j", "j")
         app.read(0.2)
-        for opened, shown in (("?", "/ searches"), ("o", "What can be done"), ("ctrl+p", "Palette")):
+        for opened, shown in (("?", "/ searches"), ("o", "What can be done"), ("ctrl+p", "What do you want to do?")):
             app.keys(opened)
             app.wait_for(shown)
             app.keys("esc")
-            app.wait_for("1/1 up", gone=["What can be done", "Palette", "/ searches"])
+            app.wait_for("1/1 up", gone=["What can be done", "What do you want to do?", "/ searches"])
         for bad in FORBIDDEN:
             assert bad not in app.raw, bad
         app.keys("ctrl+q")
