@@ -16,8 +16,8 @@ from etcdtui.services.tree.navigation import SUGGESTED, Navigation, Suggestion
 
 CHUNK = 5_000
 """Names looked at before others get their turn."""
-CONFIRMED = 100
-"""Names that are asked of the server in one request: more than a screen shows."""
+CONFIRMED = 30
+"""Names that are asked of the server at once, on old servers by a request each: more than the list shows."""
 
 
 class Finding:
