@@ -41,8 +41,8 @@ contracts: $(STAMP)
 	$(BIN)/lint-imports
 
 unit: $(STAMP)
-	@# Two at a time on two cores; what fails in that company is told and must then hold alone.
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none tests
+	@# Three at a time: they wait more than they compute. What fails in that company is told and must then hold alone.
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none tests
 
 test-matrix: $(STAMP) ## the tests marked matrix on every etcd in ETCD_BINARIES (one folder a version)
 	@test -n "$$ETCD_BINARIES" || { echo "set ETCD_BINARIES=DIR, one folder a version, each with etcd and etcdctl"; exit 2; }

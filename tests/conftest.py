@@ -59,6 +59,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if misfits:
         config.hook.pytest_deselected(items=misfits)
         items[:] = fits
+    items.sort(key=_turn)
+
+
+LONGEST_FIRST = ("ui/wire", "ui", "faults", "robustness", "conformance", "services", "client", "cli", "demo")
+"""Folders whose files take long begin first, so that no worker is left alone with one of them at the end."""
+
+
+def _turn(item: pytest.Item) -> int:
+    place = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+    return LONGEST_FIRST.index(place) if place in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")
