@@ -147,6 +147,7 @@ class Doctor:
     async def aclose(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)  # a scrape that connects closes what it opened
         await self.scraper.aclose()
 
     async def _look(self, fresh: bool) -> Report:
